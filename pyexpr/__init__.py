@@ -67,6 +67,7 @@ _PUBLIC: dict[str, str] = {
     "icc_interval": "pyexpr.measurement.icc.intervals",
     "init_study": "pyexpr.study.init.init_study",
     "invariance": "pyexpr.measurement.invariance.invariance",
+    "join": "pyexpr.base.joining",
     "learning_figure": "pyexpr.figures.learning",
     "load": "pyexpr.base.saved",
     "movement_series": "pyexpr.behavior.features.series",

@@ -2,6 +2,7 @@
 
 from pyexpr import deep as deep
 from pyexpr.base import errors as errors
+from pyexpr.base.joining import join as join
 from pyexpr.base.saved import load as load
 from pyexpr.behavior import schedules as schedules
 from pyexpr.behavior.features.features import FeatureResult as FeatureResult

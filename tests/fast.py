@@ -27,6 +27,7 @@ LONG = "simulates or fits for long"
 # A folder, a module, or a module::test -> why it is left out.
 SLOW: dict[str, str] = {
     "base/test_errors.py": "imports torch where it is there: every module of the package",
+    "base/test_cluster.py": "starts a scheduler and workers",
     "behavior/test_video.py": TORCH,
     "cli": STUDY,
     "deep": TORCH,

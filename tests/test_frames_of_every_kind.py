@@ -358,7 +358,7 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         # Of videos, too: tests/behavior/test_tracking.py.
         "track_provenance", "track_videos",
         # Of a saved result, and of a study's files.
-        "load", "check_study", "init_study",
+        "load", "join", "check_study", "init_study",
     }  # fmt: skip
     functions = {name for name in px.__all__ if name[0].islower() and callable(getattr(px, name))}
     assert functions - without_tables <= taken

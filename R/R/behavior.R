@@ -229,8 +229,8 @@ describe_tracks <- function(source, layout = NULL) {
 #' @param on_error `"stop"`, or `"skip"`: an unusable file is left out and listed in `"dropped"`.
 #' @param on_short What to do with clips for which a recording is too short: `"drop"` leaves them
 #'   out and lists them, `"error"` stops.
-#' @param n_jobs Number of files processed at a time, by default one per core. Results do not depend
-#'   on it.
+#' @param n_jobs Number of files processed at a time: -1 (the default) is one per core, `NULL` is 1.
+#'   Results do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @inheritParams read_openface
 #' @section Further features:
@@ -271,7 +271,7 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              face = "largest", join_ids = FALSE, max_speed = 5000,
                              max_turn = 1500, layout = NULL, split_by = NULL,
                              on_mixed = "error", on_short = "drop", on_error = "stop",
-                             n_jobs = NULL, progress = interactive()) {
+                             n_jobs = -1, progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
   found <- ask("extract_features", list(
@@ -341,8 +341,8 @@ segments_node <- function(schedule, call) {
 #' @param on_error `"stop"`, or `"skip"`: a video that cannot be tracked is listed among the
 #'   dropped.
 #' @param overwrite Whether files may be replaced that are there with another content.
-#' @param n_jobs Videos worked on at a time, by default one per core; it never changes the
-#'   files.
+#' @param n_jobs Videos worked on at a time: -1 (the default) is one per core, `NULL` is 1; it
+#'   never changes the files.
 #' @param progress Whether to show a bar.
 #' @return An object with [tidy()][result-tables] (a row per video: `video`, `output`, `status`,
 #'   `frames`, `seconds`, `fps`, `width`, `height`, `frames_with_face`, `frames_damaged`,
@@ -362,7 +362,7 @@ segments_node <- function(schedule, call) {
 #' tidy(found)
 #' }
 track_videos <- function(videos, output, tracker = "mediapipe", model = NULL, faces = 1,
-                         options = NULL, on_error = "stop", overwrite = FALSE, n_jobs = NULL,
+                         options = NULL, on_error = "stop", overwrite = FALSE, n_jobs = -1,
                          progress = interactive()) {
   call <- rlang::current_env()
   given(videos, "paths", call = call)

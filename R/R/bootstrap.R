@@ -29,7 +29,7 @@
 #' cluster_bootstrap(clips, slope, cluster = subject, n_boot = 199, null = 0)
 cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = NULL,
                               confidence = 0.95, null = NULL, stratify = NULL, adjust = NULL,
-                              seed = 0, progress = interactive()) {
+                              seed = 0, progress = interactive(), first_replicate = 0) {
   call <- rlang::current_env()
   cluster <- column(rlang::enquo(cluster), data, "cluster", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
@@ -46,7 +46,8 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   found <- ask("cluster_bootstrap", list(
     table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
-    adjust = one(adjust), seed = one(seed), progress = flag(progress)
+    adjust = one(adjust), seed = one(seed), progress = flag(progress),
+    first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_bootstrap", token = token, statistic = weighted, null = null)
 }

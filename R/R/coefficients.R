@@ -35,6 +35,7 @@
 #' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust for multiple tests, as [adjust_tests()] does.
 #' @param n_threads Number of threads, by default one per core. Results do not depend on it.
 #' @param progress Whether to show a progress bar.
+#' @param first_replicate Number of the first replicate, counted from 0, as for [compare_models()].
 #' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
 #'   such as `group` or `.by`, are an error that refers to `context`.
 #' @return An object with [tidy()][result-tables] (one row per context and feature), tables
@@ -53,7 +54,7 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
                                  confidence = 0.95, seed = 0, cr = "CR2", y_pooled = NULL,
                                  tests = NULL, n_folds = 5, n_threads = NULL,
                                  intercepts = "context", adjust = NULL,
-                                 progress = interactive(), ...) {
+                                 progress = interactive(), first_replicate = 0, ...) {
   call <- rlang::current_env()
   refuse_dots("context_coefficients", call)
   y <- column(rlang::enquo(y), data, "y", call, required = TRUE)
@@ -74,7 +75,7 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
     n_boot = one(n_boot), retune = flag(retune), confidence = one(confidence), seed = one(seed),
     cr = one(cr), y_pooled = y_pooled, tests = one(tests), n_folds = one(n_folds),
     n_threads = one(n_threads), intercepts = one(intercepts), adjust = one(adjust),
-    progress = flag(progress)
+    progress = flag(progress), first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_coefficients", contexts = found$contexts)
 }

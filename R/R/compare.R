@@ -60,6 +60,10 @@
 #' @param per Column of a unit within a subject, such as the recording. Every metric is computed in
 #'   each unit and averaged over units. Units in which a metric is undefined for some model are left
 #'   out for all models, and counted.
+#' @param first_replicate Number of the first replicate, counted from 0. The random numbers of a
+#'   replicate depend only on the seed and its number, so several calls, on one machine or many, can
+#'   each compute a range of the replicates: `first_replicate = 500, n_boot = 1500` those numbered
+#'   500 to 1,999. [join_results()] joins the results.
 #' @param rows For predictions of tidymodels: the data frame that was resampled, see below.
 #' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
 #'   such as `group` or `.by`, are an error that refers to `context`.
@@ -97,7 +101,7 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
                            fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
                            progress = interactive(), score_range = NULL, positive = NULL,
-                           threshold = NULL, per = NULL, rows = NULL, ...) {
+                           threshold = NULL, per = NULL, rows = NULL, first_replicate = 0, ...) {
   call <- rlang::current_env()
   refuse_dots("compare_models", call)
   given(data, "a data frame", call = call)
@@ -144,7 +148,7 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     fold = fold, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     progress = flag(progress), score_range = one(score_range), positive = one(positive),
-    threshold = one(threshold), per = per
+    threshold = one(threshold), per = per, first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_comparison")
 }
@@ -195,6 +199,9 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #'   With Holm's method these are Bonferroni intervals, which may include 0 although the adjusted
 #'   p-value is below the significance level.
 #' * `boot_extend()`: more replicates, as if all had been requested at once.
+#' * `join_results()`: the parts of an analysis that were computed in several calls, on one machine
+#'   or many, as one result: ranges of replicates of the same data, options and seed
+#'   (`first_replicate`), whose joined result is identical to that of one call.
 #' * `replicates()`: the bootstrap replicates.
 #' * `sign_flip()`: tests of the differences between models by exchanging predictions within
 #'   subjects. The tests are exact only for the hypothesis that the predictions are exchangeable.
@@ -212,7 +219,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param n_boot,seed Number of draws of multipliers if there are too many to enumerate all, and
 #'   their seed, by default that of the fit.
 #' @param context For coefficients: a context, or `"all"`.
-#' @param ... Not used.
+#' @param ... For `join_results()` results of one function, or a list of them, in any order;
+#'   otherwise not used.
 #' @return `replicates()`: a matrix with a row per replicate and a named column per row
 #'   of `tidy(x)`; `NaN` if undefined, identical to those in Python. `influence()` and `wild()`: a
 #'   tibble. The others: a result.
@@ -224,6 +232,11 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' tidy(adjust_tests(result, "holm"))[c("term", "p.value", "adj.p.value")]
 #' sign_flip(result, n_flips = 999)
 #' head(influence(result))
+#'
+#' # The first 500 replicates, and in another session those that follow
+#' later <- compare_models(clips, score, c(au_intensity, au_count), subject,
+#'   metrics = "correlation", n_boot = 300, first_replicate = 500, seed = 1)
+#' dim(replicates(join_results(result, later)))
 NULL
 
 #' @rdname result-methods
@@ -250,6 +263,20 @@ boot_extend <- function(x, n) {
   call <- rlang::current_env()
   can(x, replicated, call)
   method_of(x, "extend", list(n = one(n)), call)
+}
+
+#' @rdname result-methods
+#' @export
+join_results <- function(...) {
+  call <- rlang::current_env()
+  parts <- list(...)
+  if (length(parts) == 1L && !inherits(parts[[1]], "pyexpr_result")) parts <- parts[[1]]
+  if (!length(parts)) data_error("`join_results()` was given no result.", call)
+  for (part in parts) can(part, c(replicated, "pyexpr_coefficients"), call, "...")
+  # Its function, where there is one, draws the further replicates of all.
+  first <- parts[[which.min(vapply(parts, function(x) x$provenance$first_replicate, 0))]]
+  keys <- vapply(parts, key_of, 0L, call = call)
+  continued(ask("join", list(keys = many(keys)), call), first)
 }
 
 #' @rdname result-methods

@@ -88,7 +88,7 @@ free_of <- function(quo, data, call) {
 bootstrap_cfa <- function(data, model, cluster, context = NULL, n_boot = 1000,
                           method = "jackknife_t", confidence = 0.95, stratify = NULL,
                           adjust = NULL, seed = 0, n_threads = NULL, progress = interactive(),
-                          positive = NULL, factor = "expressiveness", ...) {
+                          positive = NULL, factor = "expressiveness", first_replicate = 0, ...) {
   call <- rlang::current_env()
   refuse_dots("bootstrap_cfa", call)
   spec <- model_of(rlang::enquo(model), data, one(factor), call)
@@ -103,7 +103,8 @@ bootstrap_cfa <- function(data, model, cluster, context = NULL, n_boot = 1000,
     cluster = cluster, context = context, n_boot = one(n_boot), method = one(method),
     confidence = one(confidence), stratify = stratify, adjust = one(adjust), seed = one(seed),
     n_threads = one(n_threads), progress = flag(progress),
-    positive = positive_of(rlang::enquo(positive), data, call)
+    positive = positive_of(rlang::enquo(positive), data, call),
+    first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_cfa_bootstrap", data, context)
 }

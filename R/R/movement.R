@@ -33,8 +33,8 @@ movement_series <- function(recordings, schedule = NULL, every = NULL, rate = 5,
                             velocity = "abs_derivative", head = "pose", landmarks = "2d",
                             min_confidence = NULL, fps = NULL, clock = "auto",
                             face = "largest", join_ids = FALSE, max_speed = 5000,
-                            max_turn = 1500, layout = NULL, split_by = NULL,
-                            on_short = "drop", n_jobs = NULL,
+                             max_turn = 1500, layout = NULL, split_by = NULL,
+                             on_short = "drop", n_jobs = -1,
                             progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)

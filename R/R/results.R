@@ -102,6 +102,11 @@ revive <- function(x, call) {
 method_of <- function(x, name, arguments, call) {
   found <- ask("method", c(list(key = key_of(x, call), name = name), arguments), call)
   if (is.data.frame(found)) return(result_table(found, own = attr(x, "own")))
+  continued(found, x)
+}
+
+# What Python made of the object of `x`.
+continued <- function(found, x) {
   result <- new_result(found, class(x)[1], x$tables$tidy, attr(x, "own"))
   # What else the object carries, such as the function it calls.
   more <- setdiff(names(x), names(result))

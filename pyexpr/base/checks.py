@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,6 +14,7 @@ from pyexpr.base.messages import say
 
 # Of rows, replicates, threads: what a count may be on every machine.
 _MOST = 2**31 - 1
+_by_default = threading.local()
 
 
 def is_number(value: object) -> bool:
@@ -99,5 +103,20 @@ def checked_threads(n_threads: Any) -> int | None:
 
 
 def kernel_threads(n_threads: Any) -> int:
-    """Return `n_threads`, checked, as the kernels take it: 0 is one per core."""
-    return checked_threads(n_threads) or 0
+    """Return `n_threads`, checked, as the kernels take it: 0 is one per core.
+
+    None is 0, but within a task among others its share of the cores.
+    """
+    by_default: int = getattr(_by_default, "threads", 0)
+    return checked_threads(n_threads) or by_default
+
+
+@contextmanager
+def kernel_threads_by_default(threads: int) -> Iterator[None]:
+    """Let kernels that this thread calls without a number use so many threads."""
+    before: int = getattr(_by_default, "threads", 0)
+    _by_default.threads = threads
+    try:
+        yield
+    finally:
+        _by_default.threads = before

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any, TypeVar
 
-from pyexpr.base.checks import whole_number
+from pyexpr.base.checks import kernel_threads_by_default
 from pyexpr.base.errors import PyexprError
 from pyexpr.base.messages import say
 
@@ -32,52 +32,72 @@ _PATIENCE = 1.0
 _at_work = threading.Event()
 
 
-def available_processors() -> int:
-    """Return how many processors this process may use."""
-    available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available else os.cpu_count() or 1
+# Of this thread: whether it is at a task.
+_task = threading.local()
+# What the libraries of numbers read when they are loaded.
+_OF_LIBRARIES = (
+    "BLIS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
 
 
-def checked_processes(n_jobs: int | None) -> int:
-    """Return `n_jobs`, or for None one per processor; `DataError` unless it is at least 1."""
-    if n_jobs is None:
-        return available_processors()
-    return whole_number(n_jobs, argument="n_jobs", least=1)
+def within_task() -> bool:
+    """Return whether this is a task among others, which starts no further ones."""
+    return getattr(_task, "within", False)
 
 
-def in_processes(
-    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int, what: str
+@contextmanager
+def task_threads(threads: int, *, of_libraries: bool = False) -> Iterator[None]:
+    """Do a task with so many threads of kernels that are given no number.
+
+    `of_libraries` limits those of BLAS and OpenMP too, for good: not in the user's process.
+    """
+    if of_libraries:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(limits=threads)
+    before, _task.within = within_task(), True
+    try:
+        with kernel_threads_by_default(threads):
+            yield
+    finally:
+        _task.within = before
+
+
+def in_pool(
+    function: Callable[..., T],
+    tasks: Sequence[tuple[Any, ...]],
+    *,
+    n_jobs: int,
+    threads: int,
+    what: str,
 ) -> Iterator[tuple[int, T]]:
     """Yield (number of the task, result) as results come; the first error ends it.
 
     Parameters
     ----------
-    function : callable
-        Importable by its name; called with the elements of a task.
-    tasks : sequence of tuple
+    function, tasks, what
+        As for `pyexpr.base.jobs.in_processes`.
     n_jobs : int
-        Processes; with 1, or a single task, the work is done in this one.
-    what : str
-        What a process does, for the error if one is ended from outside: "reads videos".
+        Processes.
+    threads : int
+        Of libraries and kernels in each process, where nothing else says how many.
     """
-    if n_jobs == 1 or len(tasks) < 2:
-        for number, task in enumerate(tasks):
-            yield number, function(*task)
-        return
     # Spawned, because R or threads may already run in this process.
     context = multiprocessing.get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
     try:
         with ProcessPoolExecutor(
-            min(n_jobs, len(tasks)),
+            n_jobs,
             mp_context=context,
             initializer=_begin,
             initargs=(theirs,),
         ) as pool:
             try:
-                with main_hidden(), deaf_from_birth():
+                with main_hidden(), deaf_from_birth(), threads_of_children(threads):
                     numbers = {
-                        pool.submit(_sendable, function, *task): i for i, task in enumerate(tasks)
+                        pool.submit(_sendable, threads, function, *task): i
+                        for i, task in enumerate(tasks)
                     }
                 for future in as_completed(numbers):
                     yield numbers[future], future.result()
@@ -114,24 +134,33 @@ def _let_go(pool: ProcessPoolExecutor) -> None:
         queue._reader.close()
 
 
-def _sendable(function: Callable[..., T], *task: Any) -> T:
+def _sendable(threads: int, function: Callable[..., T], *task: Any) -> T:
     """Call the function; an error that cannot be sent to the parent keeps its sentence."""
     try:
         _at_work.set()
         try:
-            return function(*task)
+            with task_threads(threads):
+                return function(*task)
         finally:
             _at_work.clear()
     except SystemExit:
         # Told to end: temporary files are gone by now. The pool would go on with the next task.
         os._exit(1)
     except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            # As it is it would end the pool, and the parent would blame the system.
-            raise PyexprError(f"{type(error).__name__}: {error}") from None
+        known = sendable(error)
+        if known is not error:
+            raise known from None
         raise
+
+
+def sendable(error: Exception) -> Exception:
+    """Return an error as it can be sent to another process, with its sentence."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        # As it is it would end the pool, and the parent would blame the system.
+        return PyexprError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _begin(parent: Connection) -> None:
@@ -177,6 +206,18 @@ def deaf_from_birth() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def threads_of_children(threads: int) -> Iterator[None]:
+    """Start new processes whose libraries use so many threads, unless the user has said."""
+    told = [name for name in _OF_LIBRARIES if name not in os.environ]
+    os.environ.update(dict.fromkeys(told, str(threads)))
+    try:
+        yield
+    finally:
+        for name in told:
+            os.environ.pop(name, None)
 
 
 @contextmanager

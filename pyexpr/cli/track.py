@@ -42,9 +42,9 @@ def track(
         str, typer.Option(help='A video that cannot be tracked: "stop", or "skip" and list it.')
     ] = "stop",
     n_jobs: Annotated[
-        int | None,
-        typer.Option(help="Videos worked on at a time; by default one per processor."),
-    ] = None,
+        int,
+        typer.Option(help="Videos worked on at a time; -1 is one per processor."),
+    ] = -1,
     overwrite: Annotated[
         bool,
         typer.Option(

@@ -130,7 +130,7 @@ class Video3DRegressor(DeepRegressor):
         resize: Resize = "torchvision",
         margin: float = 0.3,
         cache_dir: str | Path | None = None,
-        n_jobs: int | None = None,
+        n_jobs: int | None = -1,
         lr: float = 0.0001,
         max_epochs: int = 45,
         batch_size: int = 24,

@@ -398,6 +398,15 @@ def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
     return {"values": np.ascontiguousarray(values), "labels": labels}
 
 
+def do_join(keys: list[int]) -> Any:
+    """`px.join` of kept results."""
+    from pyexpr.base.joining import join
+
+    result = join([kept(key) for key in keys])
+    more = {"contexts": list(result.data.models)} if hasattr(result, "spaces") else {}
+    return described(result) | more
+
+
 def do_method(key: int, name: str, **options: Any) -> Any:
     """Call a method of a kept result."""
     if name not in _METHODS:

@@ -24,6 +24,7 @@ from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.multiplicity import adjust as adjust_families
 from pyexpr.resampling.quantiles import SOME_UNDEFINED
+from pyexpr.resampling.ranges import check_parts, in_sequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ class DrawnAgain:
     digest: bytes
 
     def of(self, draws: Draws) -> NDArray[np.float64]:
-        """Return the replicates (rows, n)."""
+        """Return the replicates (rows, n), the first of their seed."""
         values = draws.replicates(0, self.n).values
         if values.shape[1] < self.n:
             raise KeyboardInterrupt
@@ -104,14 +105,15 @@ def _digest(values: NDArray[np.float64]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ErrorsWithin:
-    """The standard errors within the first `n` replicates, when requested."""
+    """The standard errors within `n` replicates from `first` on, when requested."""
 
     draws: Draws
     n: int
+    first: int = 0
 
     def __call__(self) -> NDArray[np.float64]:
         """Return (rows, n)."""
-        return self.draws.errors(0, self.n)
+        return self.draws.errors(self.first, self.n)
 
 
 def in_pieces(
@@ -147,6 +149,8 @@ class ReplicatedResult(Result):
     clusters : tuple
         Labels of the clusters, sorted.
     cluster_name : str
+    first_replicate : int
+        Number of the first replicate, counted from 0.
     """
 
     evidence: Evidence
@@ -154,6 +158,7 @@ class ReplicatedResult(Result):
     draws: Draws
     clusters: tuple[Any, ...]
     cluster_name: str
+    first_replicate: int = 0
 
     @abstractmethod
     def keys(self) -> Mapping[str, Sequence[str]]:
@@ -217,9 +222,13 @@ class ReplicatedResult(Result):
         return self.tidy().drop(columns=list(self.structure()))
 
     def for_saving(self) -> Self:
-        """Return what is saved. Many replicates of the kernel are drawn again instead of saved."""
+        """Return what is saved. Many replicates of the kernel are drawn again instead of saved.
+
+        Those of a later range are saved: another machine has drawn them so that the one that
+        joins them need not.
+        """
         values = self.evidence.replicates
-        if values.nbytes <= _KEPT or not self.draws.by_kernel:
+        if values.nbytes <= _KEPT or not self.draws.by_kernel or self.first_replicate:
             return self
         again: Any = DrawnAgain(values.shape[1], _digest(values))
         return replace(self, evidence=replace(self.evidence, replicates=again))
@@ -272,23 +281,44 @@ class ReplicatedResult(Result):
             If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         n = further_replicates(n)
-        old, more = self.evidence, self.draws.replicates(self.n_boot, n)
-        values = np.concatenate([old.replicates, more.values], axis=1)
-        failed = old.n_failed
-        if failed is not None and more.n_failed is not None:
-            failed = failed + more.n_failed
-        evidence = replace(
-            old,
-            replicates=values,
-            replicate_errors=ErrorsWithin(self.draws, values.shape[1]),
-            n_failed=failed,
-        )
+        more = self.draws.replicates(self.first_replicate + self.n_boot, n)
         return completed(
-            replace(self, evidence=evidence),
+            self._with_more([(more.values, more.n_failed)]),
             self.n_boot + n,
             self.method,
             self.intervals.confidence,
             self.intervals.rule,
+        )
+
+    @stoppable("results were joined", kept="the results are as they were")
+    def join(self, *others: Self) -> Self:
+        """Return the result with the replicates of others; see `pyexpr.join`."""
+        for other in others:
+            options = [
+                ("seed", self.draws.seed, other.draws.seed),
+                ("method", self.method, other.method),
+                ("confidence", self.intervals.confidence, other.intervals.confidence),
+                ("adjust", self.intervals.rule, other.intervals.rule),
+            ]
+            check_parts(self, other, options, by_kernel=self.draws.by_kernel)
+        first, *rest = in_sequence([self, *others])
+        whole = first._with_more([(one.evidence.replicates, one.evidence.n_failed) for one in rest])
+        return judged(whole, self.method, self.intervals.confidence, self.intervals.rule)
+
+    def _with_more(
+        self, more: Sequence[tuple[NDArray[np.float64], NDArray[np.int64] | None]]
+    ) -> Self:
+        """Return the result, not judged anew, with the replicates that follow its own."""
+        old = self.evidence
+        values = np.concatenate([old.replicates, *(values for values, _ in more)], axis=1)
+        failed = old.n_failed
+        for _, added in more:
+            if failed is not None and added is not None:
+                failed = failed + added
+        errors = ErrorsWithin(self.draws, values.shape[1], self.first_replicate)
+        return replace(
+            self,
+            evidence=replace(old, replicates=values, replicate_errors=errors, n_failed=failed),
         )
 
     @stoppable("tests were judged together", kept="the result is as it was")
@@ -367,6 +397,7 @@ class ReplicatedResult(Result):
             "method": self.method,
             "confidence": self.intervals.confidence,
             "n_boot": self.n_boot,
+            "first_replicate": self.first_replicate,
             "seed": self.draws.seed,
             "stream": BOOTSTRAP,
             "cluster": self.cluster_name,

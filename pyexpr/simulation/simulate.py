@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import OutputError, sha256, whole_file, writable_folder, write_text
+from pyexpr.base.jobs import checked_jobs, in_processes
 from pyexpr.base.messages import say
 from pyexpr.base.outputs import check_folder_outputs
-from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -150,7 +150,7 @@ def simulate_study(
     seed: int = 1,
     videos: bool = False,
     video_size: int = 64,
-    n_jobs: int = 2,
+    n_jobs: int | None = 2,
     progress: bool | None = None,
     overwrite: bool = False,
 ) -> SimulationResult:
@@ -177,8 +177,9 @@ def simulate_study(
         Pillow. A study file with deep models, ``study_deep.toml``, is written as well.
     video_size : int
         Width and height of the videos in px, an even number from 16 to 1024.
-    n_jobs : int
-        Number of processes that write recordings.
+    n_jobs : int, optional
+        Number of recordings that are written at a time, as in joblib: -1 is one per processor, None
+        is 1.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown if standard error is a terminal.
     overwrite : bool
@@ -216,7 +217,7 @@ def simulate_study(
     """
     subjects = _whole(subjects, "subjects", MOST_SUBJECTS)
     size = _checked_size(video_size) if videos else None
-    n_jobs = _whole(n_jobs, "n_jobs", 1024)
+    n_jobs = checked_jobs(n_jobs)
     seed = checked_seed(seed)
     target = Path(folder)
     arguments = _arguments(subjects, seed, size)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyexpr.base.errors import FactorModelError, PyexprError
-from pyexpr.base.processes import in_processes
+from pyexpr.base.jobs import in_processes
 
 WORK = """
 import os, time

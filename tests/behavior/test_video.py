@@ -488,7 +488,7 @@ def test_impossible_clips_are_refused(
         ({"resize": "squash"}, "resize= must be 'torchvision' or 'aspect'"),
         ({"crop": "mouth"}, "crop= must be None or 'face', not 'mouth'"),
         ({"margin": -1}, "margin= must be between 0 and 2"),
-        ({"n_jobs": 0}, "n_jobs= must be a whole number"),
+        ({"n_jobs": 0}, "n_jobs= must be None or a whole number other than 0"),
     ],
 )
 def test_options_are_checked(

@@ -433,7 +433,7 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     [
         ({"subjects": 0}, "subjects= must be between 1 and 100000, not 0"),
         ({"subjects": 2.5}, "subjects= must be a whole number, not 2.5"),
-        ({"n_jobs": True}, "n_jobs= must be a whole number, not True"),
+        ({"n_jobs": True}, "n_jobs= must be None or a whole number other than 0"),
         ({"seed": -1}, "seed= must be between 0 and"),
     ],
 )

@@ -109,6 +109,15 @@ test_that("other intervals come from the same draws", {
   expect_identical(colnames(values)[1], "correlation: au_intensity: all")
   expect_identical(replicates(boot_interval(result, "percentile", 0.9)), values)
   expect_identical(replicates(boot_extend(result, 10))[1:199, ], values)
+  first <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
+    n_boot = 100, seed = 5)
+  later <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
+    n_boot = 99, seed = 5, first_replicate = 100)
+  expect_identical(replicates(join_results(later, first)), values)
+  expect_identical(tidy(join_results(list(first, later))), tidy(result))
+  expect_match(later$notes, "join_results() joins them", fixed = TRUE, all = FALSE)
+  expect_error(join_results(first, first), "the replicates 0 to 99", class = "pyexpr_data_error")
+  expect_error(join_results(first, 1), "must be a result of", class = "pyexpr_data_error")
   expect_true("adj.p.value" %in% names(tidy(adjust_tests(result, "holm"))))
   expect_identical(nrow(influence(result)), 90L)
   expect_identical(tidy(sign_flip(result, 99))$term, "au_intensity - au_count")
@@ -146,6 +155,9 @@ test_that("an R statistic has the replicates of compare_models()", {
   expect_identical(replicates(longer)[1:99, 1], replicates(ours)[, 1])
   again <- cluster_bootstrap(used, rmse, subject, n_boot = 104, seed = 7)
   expect_identical(replicates(longer), replicates(again))
+  # Joined, the functions of both calls are one.
+  rest <- cluster_bootstrap(used, rmse, subject, n_boot = 5, seed = 7, first_replicate = 99)
+  expect_identical(replicates(boot_extend(join_results(rest, ours), 1))[1:104, 1], replicates(again)[, 1])
   several <- cluster_bootstrap(clips, function(data, w) c(a = sum(w), b = 2), subject, n_boot = 20)
   expect_identical(tidy(several)$term, c("a", "b"))
   expect_snapshot(cluster_bootstrap(clips, function(data, w) stop("no way"), subject), error = TRUE)

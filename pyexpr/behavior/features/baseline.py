@@ -9,7 +9,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed, near_names
-from pyexpr.base.messages import Template, joined, message_column, parts_of, say
+from pyexpr.base.messages import Template, codes_of, joined, message_column, parts_of, say
 from pyexpr.behavior.features.options import deviation_name
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ def with_deviations(table: pd.DataFrame, features: Sequence[str], baseline: str)
     return pd.concat([table, deviations], axis=1).assign(
         **{COUNT: counts, "reason": message_column(reasons, table.index)}
     )
+
+
+def without_deviations(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Return clips as they were before `with_deviations`, for deviations of more clips."""
+    own = frozenset({_NO_CLIP.code, _NO_VALUE.code})
+    reasons = [
+        joined(part for part in parts_of(reason) if codes_of(part).isdisjoint(own))
+        for reason in table["reason"]
+    ]
+    added = [COUNT, *(deviation_name(name) for name in features)]
+    return table.drop(columns=added).assign(reason=message_column(reasons, table.index))
 
 
 def _reasons(count: int, lacking: Any, features: list[str], baseline: str) -> list[str]:

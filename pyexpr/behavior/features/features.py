@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
+from pyexpr.base.jobs import checked_jobs, results_in_order
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
-from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
-from pyexpr.behavior.features.baseline import COUNT, check_baseline, with_deviations
+from pyexpr.behavior.features.baseline import (
+    COUNT,
+    check_baseline,
+    with_deviations,
+    without_deviations,
+)
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.expressions import expressions_resolved
+from pyexpr.behavior.features.joining import (
+    check_kinds,
+    check_options,
+    check_recordings,
+    joined_hashes,
+    stacked,
+)
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
 from pyexpr.behavior.features.means import clip_means, mean_units, means_table
 from pyexpr.behavior.features.mixed import (
@@ -26,6 +37,7 @@ from pyexpr.behavior.features.mixed import (
     OnMixed,
     common_units,
     differences,
+    distinct,
     image_size,
     with_units,
 )
@@ -118,6 +130,9 @@ class FeatureResult(Result):
         each emotion, as far as they have them. Without rows where all are OpenFace's.
     group_units : dict of str to str
         Units of the groups and means of other trackers.
+    kinds : tuple of Kind
+        The action units, landmarks and image sizes of the recordings, by which it is decided
+        whether others can be joined.
     """
 
     table: pd.DataFrame
@@ -128,10 +143,47 @@ class FeatureResult(Result):
     hashes: dict[str, str] = field(default_factory=dict)
     means: pd.DataFrame = field(default_factory=_no_means)
     group_units: dict[str, str] = field(default_factory=dict)
+    kinds: tuple[Kind, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
         return self.table
+
+    @stoppable("features were joined", kept="the results are as they were")
+    def join(self, *others: FeatureResult) -> FeatureResult:
+        """Return the features of these recordings and of others; see `pyexpr.join`.
+
+        Rows are those that one call for all recordings would give, in the order of the results.
+        Deviations from a `baseline` are computed again, from all clips of a subject.
+        """
+        parts = [self, *others]
+        for other in others:
+            check_options(self.options, other.options)
+        check_recordings([(part.recordings, part.dropped[part.dropped["clip"] == ""])
+                          for part in parts])  # fmt: skip
+        check_kinds([part.kinds for part in parts])
+        return FeatureResult(
+            table=self._with_clips(others),
+            quality=stacked([part.quality for part in parts]),
+            recordings=stacked([part.recordings for part in parts], "notes"),
+            dropped=stacked([part.dropped for part in parts], "reason"),
+            options=self.options,
+            hashes=joined_hashes([part.hashes for part in parts]),
+            means=stacked([part.means for part in parts]),
+            group_units={
+                name: unit for part in reversed(parts) for name, unit in part.group_units.items()
+            },
+            kinds=distinct(kind for part in parts for kind in part.kinds),
+        )
+
+    def _with_clips(self, others: Sequence[FeatureResult]) -> pd.DataFrame:
+        """Return the table of clips of all results."""
+        options, tables = _options_in(self.options), [self.table, *(o.table for o in others)]
+        if options.baseline is None:
+            return stacked(tables, "reason")
+        own = clip_feature_names(options)
+        whole = stacked([without_deviations(table, own) for table in tables], "reason")
+        return with_deviations(whole, own, options.baseline)[list(self.table.columns)]
 
     def heading(self) -> str:
         """Return how many clips of how many recordings have features."""
@@ -253,7 +305,7 @@ def extract_features(
     on_mixed: OnMixed = "error",
     on_short: Literal["drop", "error"] = "drop",
     on_error: Literal["stop", "skip"] = "stop",
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> FeatureResult:
     r"""Read OpenFace files, cut them into clips, and compute the features of each clip.
@@ -323,8 +375,8 @@ def extract_features(
     on_error : {"stop", "skip"}
         Whether an unusable file is an error, or is left out and listed in ``dropped``.
     n_jobs : int, optional
-        Number of files processed at a time, by default one per processor. Results do not depend on
-        it.
+        Number of files at a time, as in joblib: -1 (the default) is one per processor, None is 1.
+        ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -485,7 +537,7 @@ def extract_features(
         for entry in manifest
     ]
     results = shown(
-        _alike(_each(jobs, _workers(n_jobs, len(jobs))), on_mixed),
+        _alike(_each(jobs, checked_jobs(n_jobs)), on_mixed),
         total=len(jobs),
         label="Reading recordings",
         show=progress,
@@ -575,22 +627,9 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
     return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
 
 
-def _workers(n_jobs: int | None, n_files: int) -> int:
-    return min(checked_processes(n_jobs), n_files)
-
-
-def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
+def _each(jobs: list[_Job], n_jobs: int) -> Iterator[_Rows]:
     """Yield the rows of every file in order; the first error ends it."""
-    if workers == 1:
-        yield from map(_extract, jobs)
-        return
-    # Threads: reading and the kernels work without the interpreter's lock, and
-    # starting processes costs more than most studies take.
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(_extract, jobs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return results_in_order(_extract, [(job,) for job in jobs], n_jobs=n_jobs)
 
 
 def _extract(job: _Job) -> _Rows:
@@ -742,4 +781,5 @@ def _assembled(rows: list[_Rows], options: FeatureOptions, asked: dict[str, Any]
         group_units={
             name: unit for one in reversed(rows) for name, unit in one.group_units.items()
         },
+        kinds=distinct(one.kind for one in rows if one.kind and one.recording is not None),
     )

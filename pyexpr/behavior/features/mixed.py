@@ -288,3 +288,21 @@ def with_units(
         au_intensity_names=names["au_intensity"],
         log=replace(recording.log, notes=(*recording.log.notes, _COMMON(names=listed(left_out)))),
     )
+
+
+def distinct(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Return as many of the kinds as tell whether a recording differs from any of them.
+
+    The first, and of those with the same action units and landmarks the first and those with the
+    smallest and the largest images.
+    """
+    groups: dict[Any, list[Kind]] = {}
+    for kind in kinds:
+        groups.setdefault((kind.units, kind.points), []).append(kind)
+    found: list[Kind] = []
+    for alike in groups.values():
+        sized = sorted(
+            (k for k in alike if np.isfinite(k.size).all()), key=lambda k: np.prod(k.size)
+        )
+        found += dict.fromkeys([alike[0], *sized[:1], *sized[-1:]])
+    return tuple(found)

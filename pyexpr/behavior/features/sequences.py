@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.jobs import available_processors
 from pyexpr.base.messages import message_of, say
-from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.behavior.features.frame_store import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, counted
+from pyexpr.base.jobs import checked_jobs, results_in_order
 from pyexpr.base.messages import Template, message_column, message_of, say
-from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -153,7 +152,7 @@ def movement_series(
     layout: str | None = None,
     split_by: str | None = None,
     on_short: Literal["drop", "error"] = "drop",
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> MovementSeries:
     r"""Return the series that features are averages of: a row per bin, or per frame.
@@ -175,7 +174,8 @@ def movement_series(
     on_short : {"drop", "error"}
         Whether clips that a recording is too short for are listed or an error.
     n_jobs : int, optional
-        Files worked on at a time; it never changes the result.
+        Number of files at a time, as in joblib: -1 (the default) is one per processor, None is 1.
+        ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -261,16 +261,9 @@ def movement_series(
             said = say("{path:label}: {error}", path=entry.path, error=message_of(error))
             raise type(error)(said) from None
 
-    entries = list(manifest)
-    with ThreadPoolExecutor(min(checked_processes(n_jobs), max(len(entries), 1))) as pool:
-        pieces = list(
-            shown(
-                pool.map(one, entries),
-                total=len(entries),
-                label="Reading recordings",
-                show=progress,
-            )
-        )
+    tasks = [(entry,) for entry in manifest]
+    found = results_in_order(one, tasks, n_jobs=checked_jobs(n_jobs))
+    pieces = list(shown(found, total=len(tasks), label="Reading recordings", show=progress))
     asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "layout": layout}
     return _assembled(pieces, asked | {"split_by": split_by, "on_short": on_short})
 

@@ -18,9 +18,9 @@ from pyexpr.base.errors import (
     listed,
 )
 from pyexpr.base.files import OutputError, sha256, writable_folder
+from pyexpr.base.jobs import checked_jobs, in_processes
 from pyexpr.base.messages import message_column, message_of, say
 from pyexpr.base.outputs import check_folder_outputs
-from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.tracking.find_videos import find_videos, refuse_missing
@@ -58,7 +58,7 @@ def track_videos(
     options: Mapping[str, Any] | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     overwrite: bool = False,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> TrackedVideos:
     r"""Run a tracker of faces on videos, and write the points of each into a parquet file.
@@ -89,8 +89,8 @@ def track_videos(
         Whether files may be replaced that are there with another content. Those with the
         same (video, tracker, model and options) are kept in any case.
     n_jobs : int, optional
-        Videos worked on at a time; by default as many as there are processors. It never
-        changes the files.
+        Number of videos at a time, as in joblib: -1 (the default) is one per processor, None is 1.
+        ``joblib.parallel_config`` can send them to a cluster. The files do not depend on it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -226,9 +226,9 @@ def _check_installed(tracker: type[Tracker]) -> None:
 
 def _processes(tracker: type[Tracker], n_jobs: int | None) -> int:
     if is_importable(tracker):
-        return checked_processes(n_jobs)
+        return checked_jobs(n_jobs)
     # Other processes would not find it.
-    if n_jobs is not None and checked_processes(n_jobs) > 1:
+    if n_jobs not in (None, -1) and checked_jobs(n_jobs) > 1:
         raise DataError(
             say(
                 "the tracker {name!r} is defined in a script or notebook, where other processes "

@@ -12,8 +12,8 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
+from pyexpr.base.jobs import checked_jobs, in_processes
 from pyexpr.base.messages import Message, Template, message_column, message_of, say
-from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
@@ -97,7 +97,7 @@ def read_video_clips(
     crop: Crop | None = None,
     margin: float = 0.3,
     cache_dir: str | os.PathLike[str] | None = None,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> VideoClips:
     r"""Take a few small frames from each clip of videos.
@@ -135,8 +135,9 @@ def read_video_clips(
         Folder for the decoded frames, one file per recording and options; by default
         ``$PYEXPR_CACHE/video`` or ``~/.cache/pyexpr/video``. It may be removed any time.
     n_jobs : int, optional
-        Processes that decode; by default as many as there are processors. It never
-        changes the result.
+        Number of recordings decoded at a time, as in joblib: -1 (the default) is one per processor,
+        None is 1. ``joblib.parallel_config`` can send them to a cluster. Results do not depend on
+        it.
     progress : bool, optional
         Show a bar; by default if standard error is a terminal.
 
@@ -191,7 +192,7 @@ def read_video_clips(
     jobs, sources = _jobs(table, options, folder)
     todo = [job for job in jobs if not is_kept(job)]
     done = in_processes(
-        fill, [(job,) for job in todo], n_jobs=checked_processes(n_jobs), what="decodes videos"
+        fill, [(job,) for job in todo], n_jobs=checked_jobs(n_jobs), what="decodes videos"
     )
     for _ in shown(done, total=len(todo), label="Decoding videos", show=progress):
         pass

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads, is_number
+from pyexpr.base.checks import checked_threads, is_number, whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
+from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import Template, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
@@ -27,6 +28,7 @@ from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, Jackknife
 from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
 from pyexpr.resampling.strata import read_strata
 
@@ -172,16 +174,16 @@ class BootstrapResult(ReplicatedResult):
         return [np.arange(len(self.terms))]
 
     def notes(self) -> tuple[str, ...]:
-        """Return notes on statistics for which the jackknife may not be valid."""
+        """Return notes on statistics for which the jackknife may not be valid, and on a range."""
+        found = note_of_range(self)
         if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
-            return ()
+            return found
         error, spread = jackknife_of(self.evidence).error, self._spread()
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = error / spread
-        return tuple(
-            _JUMPS(statistic=self.described(i), ratio=ratio[i])
-            for i in np.flatnonzero((ratio > _FAR_APART) | (ratio < 1 / _FAR_APART)).tolist()
-        )
+        jumping = np.flatnonzero((ratio > _FAR_APART) | (ratio < 1 / _FAR_APART)).tolist()
+        jumps = (_JUMPS(statistic=self.described(i), ratio=ratio[i]) for i in jumping)
+        return (*jumps, *found)
 
     def _spread(self) -> NDArray[np.float64]:
         """Return the standard deviation of the replicates, NaN where few are defined."""
@@ -219,6 +221,8 @@ def cluster_bootstrap(
     seed: int = 0,
     n_threads: int | None = None,
     progress: bool | None = None,
+    first_replicate: int = 0,
+    n_jobs: int | None = None,
 ) -> BootstrapResult:
     """Bootstrap any statistic over whole clusters.
 
@@ -265,6 +269,12 @@ def cluster_bootstrap(
         it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
+    first_replicate : int
+        Number of the first replicate, counted from 0, as for `compare_models`.
+    n_jobs : int, optional
+        For Python functions: in how many processes at a time they are called, as in joblib. None is
+        1, -1 is one per processor; ``joblib.parallel_config`` can send ranges of replicates to a
+        cluster. Results do not depend on it, unless the function draws random numbers itself.
 
     Returns
     -------
@@ -303,6 +313,7 @@ def cluster_bootstrap(
     """
     frame = as_frame(table, what=TABLE)
     check_method(method, confidence, n_boot)
+    first = whole_number(first_replicate, argument="first_replicate", least=0)
     if null is not None and not is_number(null):
         raise DataError(
             say(
@@ -315,6 +326,7 @@ def cluster_bootstrap(
         if null is None:
             raise DataError(NOTHING_TESTED)
     n_threads = checked_threads(n_threads)
+    checked_jobs(n_jobs)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
     name, codes, labels = read_clusters(frame, cluster, what=TABLE)
@@ -326,13 +338,13 @@ def cluster_bootstrap(
         order = np.argsort(strata, kind="stable")
         sizes = tuple(np.unique(strata, return_counts=True)[1].tolist())
     position = np.argsort(order, kind="stable")[codes]
-    plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress)
+    plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress, n_jobs)
 
     draws = read_statistic(frame, statistic, columns, compiled, plan)
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
         draws.errors(0, 0)  # says that there are none, before the work and not after it
     without = draws.without()
-    drawn = draws.replicates(0, int(n_boot))
+    drawn = draws.replicates(first, int(n_boot))
     warn_of_few_clusters(len(labels))
     Q = len(draws.terms)
     evidence = Evidence(
@@ -343,7 +355,7 @@ def cluster_bootstrap(
         replicates=drawn.values,
         groups=[JackknifeGroup(np.arange(Q), without, sizes)],
         reason=[""] * Q,
-        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1], first),
         n_threads=n_threads,
         n_failed=drawn.n_failed,
     )
@@ -353,6 +365,7 @@ def cluster_bootstrap(
         draws=draws,
         clusters=tuple(labels),
         cluster_name=name,
+        first_replicate=first,
         n=len(frame),
     )
     return completed(result, int(n_boot), method, confidence, adjust)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,7 +15,9 @@ import numpy as np
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.interval_methods import WITHOUT_ERRORS
+from pyexpr.base.jobs import Sent, checked_jobs, in_processes, sent_elsewhere
 from pyexpr.base.messages import say
+from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import check_flat_columns, numeric_column
 from pyexpr.core import compiled_statistic as native
 from pyexpr.core.cluster_bootstrap import draw_counts
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     Statistic = Callable[[Any, NDArray[np.float64]], Any]
 
 TABLE = "the table"
+# So many ranges of replicates for each process: the last ones end at about the same time.
+_RANGES = 4
 NO_ERRORS_WITHIN = (
     "studentized intervals require a standard error within each replicate, which a custom "
     f"statistic does not provide; use {listed(WITHOUT_ERRORS[:-1])} or {WITHOUT_ERRORS[-1]!r}"
@@ -47,6 +53,8 @@ class Plan:
         The cluster at each such position, among those sorted by label.
     strata : tuple of int
         Sizes of the strata.
+    n_jobs : int, optional
+        In how many processes at a time a Python function is called.
     """
 
     position: NDArray[np.int64]
@@ -55,6 +63,7 @@ class Plan:
     seed: int
     n_threads: int | None
     progress: bool | None
+    n_jobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +126,43 @@ class Called(StatisticDraws):
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""
+        jobs = checked_jobs(self.plan.n_jobs)
+        if jobs > 1 or sent_elsewhere():
+            return Drawn(self._of_ranges(first, n, jobs))
         values = np.empty((len(self.terms), n))
-        plan = self.plan
 
         def fill(at: int, size: int) -> None:
-            counts = draw_counts(plan.strata, size, seed=plan.seed, first=first + at)
-            for i, drawn in enumerate(counts.astype(np.float64), start=at):
-                values[:, i] = self._value(drawn)
+            values[:, at : at + size] = self.of_range(first + at, size)
 
-        done = in_pieces(n, fill, start=1, show=plan.progress)
+        done = in_pieces(n, fill, start=1, show=self.plan.progress)
         return Drawn(values[:, :done])
+
+    def of_range(self, first: int, n: int) -> NDArray[np.float64]:
+        """Return the values of replicates `first` to ``first + n - 1``, (terms, n)."""
+        counts = draw_counts(self.plan.strata, n, seed=self.plan.seed, first=first)
+        values = np.empty((len(self.terms), n))
+        for i, drawn in enumerate(counts.astype(np.float64)):
+            values[:, i] = self._value(drawn)
+        return values
+
+    def _of_ranges(self, first: int, n: int, jobs: int) -> NDArray[np.float64]:
+        """Return the same from several processes; where Ctrl-C is pressed, those without a gap."""
+        size = max(1, -(-n // (_RANGES * jobs)))
+        starts = range(0, n, size)
+        tasks = [(Sent(self), first + at, min(size, n - at)) for at in starts]
+        found: dict[int, NDArray[np.float64]] = {}
+        results: Any = in_processes(_of_range, tasks, n_jobs=jobs, what="computes the statistic")
+        bar = shown(
+            results, total=n, label="resampling", show=self.plan.progress,
+            steps=lambda one: one[1].shape[1],
+        )  # fmt: skip
+        try:
+            with closing(results), closing(bar):
+                found.update(bar)
+        except KeyboardInterrupt:
+            pass
+        whole = [found[i] for i in takewhile(found.__contains__, range(len(tasks)))]
+        return np.concatenate([np.empty((len(self.terms), 0)), *whole], axis=1)
 
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Called:
         """Return the same with the function passed again, after a check that it is the same."""
@@ -227,6 +263,12 @@ class Compiled(NotCompiled):
                 "a compiled statistic changed its rows, which all replicates share; use a copy "
                 "in the function"
             )
+
+
+def _of_range(sent: Sent, first: int, n: int) -> NDArray[np.float64]:
+    """Return a range of replicates of `Called` (in another process)."""
+    values: NDArray[np.float64] = sent.value.of_range(first, n)
+    return values
 
 
 def without_each(strata: Sequence[int]) -> NDArray[np.float64]:

@@ -301,17 +301,24 @@ def cluster_ols(
     gram, first, second = np.empty((3, G, p, p))
     alone = np.zeros((p, p))
     for g, rows in enumerate(np.split(order, ends)):
-        block = basis[rows]
-        U, s, Vt = np.linalg.svd(block, full_matrices=False)
-        a = _adjustment(1 - s**2, cr, G)
-        V = Vt.T
-        only = V[:, 1 - s**2 <= NOTHING_LEFT]
-        alone += only @ only.T
-        raw[g] = block.T @ residual[rows]
-        scores[g] = V @ (s * a * (U.T @ residual[rows]))
+        block, left_over = basis[rows], residual[rows]
+        raw[g] = block.T @ left_over
         gram[g] = block.T @ block
-        first[g] = (V * (s**2 * a)) @ Vt
-        second[g] = (V * (s**2 * a**2)) @ Vt
+        # Of the block's two matrices of products the smaller has all its singular values.
+        if len(rows) < p:
+            values, U = np.linalg.eigh(block @ block.T)
+            inner, turned = block.T @ U, U.T @ left_over
+            a = _adjustment(1 - values, cr, G)
+            scores[g] = inner @ (a * turned)
+        else:
+            values, V = np.linalg.eigh(gram[g])
+            inner = V * np.sqrt(np.maximum(values, 0.0))
+            a = _adjustment(1 - values, cr, G)
+            scores[g] = V @ (a * (V.T @ raw[g]))
+        only = inner[:, 1 - values <= NOTHING_LEFT]
+        alone += only @ only.T
+        first[g] = (inner * a) @ inner.T
+        second[g] = (inner * a**2) @ inner.T
     rounding = ROUNDING * float(np.abs(label).max())
     return ClusterOLS(
         root @ projected, cr, len(label), G, rounding, root, raw, scores, gram, first, second, alone

@@ -52,6 +52,7 @@ from pyexpr.inference.coefficients.tables import (
     wild_table,
 )
 from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.ranges import check_parts, in_sequence, note_of_range
 from pyexpr.resampling.result import stopped
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         The source of further replicates.
     intercepts : str
         "context" or "common": the intercepts of the slopes over all contexts.
+    first_replicate : int
+        Number of the first replicate, counted from 0.
     """
 
     draws: WeightDraws
@@ -95,6 +98,7 @@ class CoefficientResult(CoefficientEvidence, Result):
     why_desparsified: tuple[str, ...]
     intercepts: str = "context"
     remarks: tuple[str, ...] = ()
+    first_replicate: int = 0
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per context and feature.
@@ -219,21 +223,57 @@ class CoefficientResult(CoefficientEvidence, Result):
             If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         n = further_replicates(n)
-        more = self.draws.replicates(self.n_boot, n)
-        weights = tuple(
-            replace(own, replicates=np.concatenate([own.replicates, values]))
-            for own, values in zip(self.weights, more.weights, strict=True)
+        more = self.draws.replicates(self.first_replicate + self.n_boot, n)
+        result = self._with_more([(more.weights, self.draws.differences(more))])
+        if result.n_boot < self.n_boot + n:
+            raise stopped(result.n_boot, self.n_boot + n, result)
+        return result
+
+    @stoppable("results were joined", kept="the results are as they were")
+    def join(self, *others: CoefficientResult) -> CoefficientResult:
+        """Return the result with the replicates of others; see `pyexpr.join`."""
+        for other in others:
+            options = [
+                ("seed", self.seed, other.seed),
+                ("confidence", self.confidence, other.confidence),
+                ("adjust", self.rule, other.rule),
+                ("retune", self.retuned, other.retuned),
+                ("intercepts", self.intercepts, other.intercepts),
+            ]
+            # Of the slopes, which have no replicates, those of the first remain.
+            one, another = (
+                (part.data, part.draws, [part.method_of(space) for space in part.spaces])
+                for part in (self, other)
+            )
+            check_parts(one, another, options, by_kernel=True)
+        first, *rest = in_sequence([self, *others])
+        return first._with_more(
+            [([own.replicates for own in one.weights], one.differences) for one in rest]
         )
-        added = self.draws.differences(more)
+
+    def _with_more(
+        self,
+        more: Sequence[
+            tuple[
+                Sequence[NDArray[np.float64]], Mapping[tuple[int, int], NDArray[np.float64] | str]
+            ]
+        ],
+    ) -> CoefficientResult:
+        """Return the result with replicates of weights and differences that follow its own."""
+        weights = tuple(
+            replace(own, replicates=np.concatenate([own.replicates, *values]))
+            for own, *values in zip(
+                self.weights, *(of_models for of_models, _ in more), strict=True
+            )
+        )
         differences = {
-            pair: old if isinstance(old, str) else np.concatenate([old, added[pair]])
+            pair: old
+            if isinstance(old, str)
+            else np.concatenate([old, *(of_pairs[pair] for _, of_pairs in more)])
             for pair, old in self.differences.items()
         }
         made = len(weights[0].replicates)
-        result = replace(self, weights=weights, differences=differences, n_boot=made)
-        if made < self.n_boot + n:
-            raise stopped(made, self.n_boot + n, result)
-        return result
+        return replace(self, weights=weights, differences=differences, n_boot=made)
 
     def influence(self) -> pd.DataFrame:
         """Return the influence of each subject on each tested slope, one row per pair.
@@ -317,13 +357,14 @@ class CoefficientResult(CoefficientEvidence, Result):
             found.append(NOTE_POOLED)
         if self.data.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.data.n_dropped))
-        return tuple(found)
+        return (*found, *note_of_range(self))
 
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         return {
             "confidence": self.confidence,
             "n_boot": self.n_boot,
+            "first_replicate": self.first_replicate,
             "retune": self.retuned,
             "seed": self.seed,
             "stream": BOOTSTRAP,
@@ -441,6 +482,7 @@ def context_coefficients(
     adjust: str | None = None,
     n_threads: int | None = None,
     progress: bool | None = None,
+    first_replicate: int = 0,
 ) -> CoefficientResult:
     """Estimate coefficients per context and over all contexts, and test slopes.
 
@@ -491,6 +533,8 @@ def context_coefficients(
         Number of threads. Results do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
+    first_replicate : int
+        Number of the first replicate, counted from 0, as for `compare_models`.
 
     Returns
     -------
@@ -547,6 +591,8 @@ def context_coefficients(
     >>> bool(result.contrasts()["p_value"][0] < 0.001)
     True
     """
+    from threadpoolctl import threadpool_limits
+
     _check_options(n_boot, confidence, cr, tests, n_folds)
     if intercepts not in INTERCEPTS:
         raise DataError(
@@ -558,6 +604,7 @@ def context_coefficients(
         )
     if adjust is not None:
         check_rule(adjust)
+    first = whole_number(first_replicate, argument="first_replicate", least=0)
     key = checked_seed(seed)
     n_threads = checked_threads(n_threads)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
@@ -577,19 +624,21 @@ def context_coefficients(
     ]
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
-    for models in groups:
-        why = least_squares_problem(data, models, intercepts)
-        method = tests or ("desparsified" if why else "least_squares")
-        own = [fitted[data.models.index(model)] for model in models]
-        reasons.append(why or ASKED_FOR)
-        spaces.append(
-            slope_space(
-                data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
-                intercepts=intercepts,
-            )
-        )  # fmt: skip
+    # Of several threads BLAS adds in another order, and they hinder one another in small matrices.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for models in groups:
+            why = least_squares_problem(data, models, intercepts)
+            method = tests or ("desparsified" if why else "least_squares")
+            own = [fitted[data.models.index(model)] for model in models]
+            reasons.append(why or ASKED_FOR)
+            spaces.append(
+                slope_space(
+                    data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
+                    intercepts=intercepts,
+                )
+            )  # fmt: skip
     draws = weight_draws(data, fitted, retune=retune, seed=key, progress=progress)
-    drawn = draws.replicates(0, int(n_boot))
+    drawn = draws.replicates(first, int(n_boot))
     made = len(drawn.weights[0])
     result = CoefficientResult(
         data=data,
@@ -606,6 +655,7 @@ def context_coefficients(
         retuned=bool(retune),
         why_desparsified=tuple(reasons),
         intercepts=intercepts,
+        first_replicate=first,
     )
     if made < n_boot:
         raise stopped(made, int(n_boot), result)

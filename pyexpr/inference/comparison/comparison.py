@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads, is_number
+from pyexpr.base.checks import checked_threads, is_number, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
@@ -85,6 +85,7 @@ def compare_models(
     positive: Any = None,
     threshold: float | None = None,
     per: str | ArrayLike | None = None,
+    first_replicate: int = 0,
 ) -> ComparisonResult:
     """Compare models on the same rows by resampling whole subjects.
 
@@ -186,6 +187,11 @@ def compare_models(
         averaged over units with equal weights. Subjects are resampled with their units. A unit with
         fewer than 3 rows (correlation, spearman, concordance, R2), or in which a metric is
         undefined for some model, is left out for all models, and the notes report how many.
+    first_replicate : int
+        Number of the first replicate, counted from 0. The random numbers of a replicate depend
+        only on the seed and its number, so several calls, on one machine or many, can each compute
+        a range of the replicates: ``first_replicate=500, n_boot=1500`` those numbered 500 to
+        1,999. `pyexpr.join` joins the results.
 
     Returns
     -------
@@ -234,6 +240,17 @@ def compare_models(
     ... )
     >>> result.tidy().query("metric == 'correlation'")["term"].tolist()
     ['good', 'poor', 'good - poor']
+
+    The first 500 replicates, and in another call, or on another machine, those that follow:
+
+    >>> import pyexpr as px
+    >>> options = {"truth": "y", "predictions": ["good", "poor"], "cluster": "subject", "seed": 1}
+    >>> parts = [
+    ...     compare_models(table, n_boot=500, **options),
+    ...     compare_models(table, first_replicate=500, n_boot=1500, **options),
+    ... ]
+    >>> bool((px.join(parts).replicates == result.replicates).all())
+    True
     """
     frame = as_frame(table, what=TABLE)
     asked = checked_metrics(metrics)
@@ -245,6 +262,7 @@ def compare_models(
             )
         )
     check_method(method, confidence, n_boot)
+    start = whole_number(first_replicate, argument="first_replicate", least=0)
     width = checked_score_range(score_range, asked)
     check_class_options(asked, positive, threshold)
     n_threads = checked_threads(n_threads)
@@ -319,8 +337,9 @@ def compare_models(
         draws,
         levels.why_undefined,
         null,
-        draws.replicates(0, int(n_boot)),
+        draws.replicates(start, int(n_boot)),
         levels.repeats,
+        start,
     )
     warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = int(np.count_nonzero(used))
@@ -330,6 +349,7 @@ def compare_models(
         draws=draws,
         clusters=tuple(labels),
         cluster_name=cluster_name,
+        first_replicate=start,
         rows=tuple(rows),
         n=np.fromiter(counted_rows(rows, levels), dtype=np.int64, count=len(rows)),
         n_clusters=n_clusters,

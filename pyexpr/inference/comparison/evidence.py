@@ -156,10 +156,12 @@ def gather(
     null: float,
     drawn: Drawn,
     repeats: Sequence[int],
+    first: int,
 ) -> Evidence:
     """Arrange estimates, replicates and the values without each subject.
 
-    `why_undefined` and `repeats` are those of `Levels`, by level.
+    `why_undefined` and `repeats` are those of `Levels`, by level; `first` is the number of the
+    first replicate.
     """
     estimate = np.full(len(rows), np.nan)
     inflation = np.ones(len(rows))
@@ -203,7 +205,7 @@ def gather(
         replicates=drawn.values,
         groups=jackknives,
         reason=reasons,
-        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1], first),
         n_threads=draws.n_threads,
         inflation=inflation,
         ratio=np.array([row.ratio for row in rows]),

@@ -56,6 +56,7 @@ from pyexpr.inference.comparison.quantities import (
 )
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
 from pyexpr.inference.comparison.units import LeftOut
+from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ReplicatedResult
 from pyexpr.words.labels import OF_INTERVALS
 
@@ -355,7 +356,7 @@ class ComparisonResult(ReplicatedResult):
             found.append(NOTE_DIFFERENT_CRITERIA)
         if any(says(row.note, DIFFERENT_ROWS) for row in self.rows):
             found.append(NOTE_DIFFERENT_ROWS)
-        return tuple(found)
+        return (*found, *note_of_range(self))
 
 
 def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:

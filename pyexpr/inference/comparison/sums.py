@@ -74,6 +74,8 @@ class Sums:
         # Models that share their rows share one array of them in each context and fold.
         self._used: dict[tuple[int, int, str | None, int | None], NDArray[np.bool_]] = {}
         self._of_left_out: dict[tuple[int | None, int, int], bool] = {}
+        # Which rows a column has, by a number: it is saved, and an address is another each time.
+        self._rows_number: dict[int, int] = {}
 
     def pieces(self, c: int, measure: Measure, i: int) -> list[tuple[int, ...]]:
         """Return where the columns of model i are in context c: each once, in folds, or classes."""
@@ -136,7 +138,8 @@ class Sums:
         used = self._rows_of(c, column, fold)
         # Without folds the rows are the same, whatever folds a column has.
         cut_by = None if fold is None else column.fold
-        shared = (c, what, column.truth_name, id(column.rows), fold, cut_by)
+        own_rows = self._rows_number.setdefault(id(column.rows), len(self._rows_number))
+        shared = (c, what, column.truth_name, own_rows, fold, cut_by)
         kind, _, which = what.partition(" ")
         if kind in ("class", "right"):
             summed, flat = self._of_classes(column, used, which, shared)

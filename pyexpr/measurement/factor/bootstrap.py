@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads
+from pyexpr.base.checks import checked_threads, whole_number
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
@@ -59,6 +59,7 @@ def bootstrap_cfa(
     n_threads: int | None = None,
     progress: bool | None = None,
     positive: str | None = None,
+    first_replicate: int = 0,
 ) -> CFABootstrapResult:
     r"""Refit a one-factor model without each subject, and on resampled subjects.
 
@@ -104,6 +105,8 @@ def bootstrap_cfa(
         The indicator whose loading is positive in the model of all rows, by default the first, as
         for `cfa`. The sign of every refit agrees with the fit of its context, and the sign of the
         latter with the model of all rows.
+    first_replicate : int
+        Number of the first replicate, counted from 0, as for `compare_models`.
 
     Returns
     -------
@@ -170,6 +173,7 @@ def bootstrap_cfa(
             "remove the other terms"
         )
     check_interval(method, confidence, n_boot)
+    first = whole_number(first_replicate, argument="first_replicate", least=0)
     if adjust is not None:
         check_rule(adjust)
     n_threads = checked_threads(n_threads)
@@ -205,13 +209,14 @@ def bootstrap_cfa(
         )
     draws = FactorDraws(tuple(fits), checked_seed(seed), n_threads, progress)
     names = [name for name, _ in quantities(spec)]
-    evidence = evidence_of(draws, names, draws.replicates(0, int(n_boot)))
+    evidence = evidence_of(draws, names, draws.replicates(first, int(n_boot)), first)
     result = CFABootstrapResult(
         evidence=evidence,
         intervals=NOT_JUDGED,
         draws=draws,
         clusters=tuple(subject_labels),
         cluster_name=cluster_name,
+        first_replicate=first,
         model=spec,
         labels=tuple(labels),
         context_name=context_name,

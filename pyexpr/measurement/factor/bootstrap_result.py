@@ -18,6 +18,7 @@ from pyexpr.measurement.factor.plot import refits_figure
 from pyexpr.measurement.factor.refits import FactorDraws, check_interval
 from pyexpr.measurement.specification import MeasurementModel
 from pyexpr.resampling.quantiles import SOME_UNDEFINED
+from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ReplicatedResult
 
 if TYPE_CHECKING:
@@ -238,13 +239,14 @@ class CFABootstrapResult(ReplicatedResult):
                         n_boot=self.n_boot, where=where, failed=failed, improper=improper
                     )
                 )
-        return tuple(found)
+        return (*found, *note_of_range(self))
 
     def provenance(self) -> dict[str, Any]:
         """Return method, level, seed, counts and versions."""
         return {
             "model": self.model.syntax(), "method": self.method, "confidence": self.confidence,
-            "n_boot": self.n_boot, "seed": self.seed, "cluster": self.cluster_name,
+            "n_boot": self.n_boot, "first_replicate": self.first_replicate,
+            "seed": self.seed, "cluster": self.cluster_name,
             "adjust": self.intervals.rule,
             "positive": self.pointing.indicators, "context": self.context_name,
             "n_dropped": self.n_dropped,

@@ -200,8 +200,13 @@ def _refits(
     return values, failed
 
 
-def evidence_of(draws: FactorDraws, quantities: Sequence[str], drawn: Drawn) -> Evidence:
-    """Arrange the fits of all contexts, one after the other; `quantities` are those of one."""
+def evidence_of(
+    draws: FactorDraws, quantities: Sequence[str], drawn: Drawn, first: int
+) -> Evidence:
+    """Arrange the fits of all contexts, one after the other.
+
+    `quantities` are those of one context, `first` is the number of the first replicate.
+    """
     q, groups = len(quantities), draws.groups
     estimate = np.concatenate([group.estimate for group in groups])
     Q = len(estimate)
@@ -219,7 +224,7 @@ def evidence_of(draws: FactorDraws, quantities: Sequence[str], drawn: Drawn) -> 
             for code, group in enumerate(groups)
         ],
         reason=[INADMISSIBLE_MODEL if unknown else "" for unknown in np.isnan(estimate).tolist()],
-        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1], first),
         n_threads=draws.n_threads,
         n_failed=drawn.n_failed,
         why_failed="",

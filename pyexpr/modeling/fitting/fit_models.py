@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import is_whole
-from pyexpr.base.errors import DataError
-from pyexpr.base.messages import say
+from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.stopping import stoppable
 from pyexpr.modeling.fitting.assembled import (
     coefficient_table,
@@ -131,8 +129,8 @@ def fit_models(
         Repeat r, counted from 0, uses ``seed + r`` for its folds (`subject_folds`), its inner
         folds, and every `random_state` of an estimator that is None.
     n_jobs : int, optional
-        Number of processes, as in joblib: None is 1, -1 is one per core. Results do not depend on
-        it.
+        Number of fits at a time, as in joblib: None is 1, -1 is one per core.
+        ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
 
@@ -282,26 +280,11 @@ def _read(
     estimators = read_models(
         models, trusted=trusted, inner_folds=asked.inner_folds, kind=kind, label=names.label
     )
-    processes = _processes(n_jobs)
+    processes = checked_jobs(n_jobs)
     table = read_table(data, names, kind)
     positive = checked_positive(positive, table.classes, names.label)
     strategies, one_context = read_strategies(context_as, table)
     return _Job(estimators, table, positive, strategies, one_context, asked, processes, progress)
-
-
-def _processes(n_jobs: Any) -> int:
-    """Return the number of processes, as joblib counts them."""
-    from joblib import effective_n_jobs
-
-    if n_jobs is not None and (not is_whole(n_jobs) or n_jobs == 0):
-        raise DataError(
-            say(
-                "{n_jobs=} must be {value None} or a whole number other than 0, as in joblib, not "
-                "{given!r}",
-                given=n_jobs,
-            )
-        )
-    return int(effective_n_jobs(n_jobs))
 
 
 def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:

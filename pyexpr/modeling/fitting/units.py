@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.processes import in_processes
+from pyexpr.base.jobs import Sent, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.fitting.plan import FEATURE, POOLED, SEPARATE, Part, evaluated_contexts
 from pyexpr.modeling.fitting.probabilities import class_probabilities, predicted_classes
@@ -47,18 +47,6 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Data for another process: estimators whose class may be defined in a notebook."""
-
-    value: Any
-
-    def __reduce__(self) -> Any:
-        from joblib import wrap_non_picklable_objects
-
-        return Sent, (wrap_non_picklable_objects(self.value, keep_wrapper=False),)
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """What one fit gave.
 
@@ -88,7 +76,7 @@ class Done:
     weights: list[tuple[Any, ...]] | None
     constant: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
-    estimator: Sent = Sent(None)
+    estimator: Sent = field(default_factory=lambda: Sent(None))
     probabilities: NDArray[np.float64] | None = None
     unseen: list[Any] = field(default_factory=list)
 
