@@ -176,8 +176,9 @@ STUDY_FIGURES = (
         title="Weights and slopes by context",
         section="coefficients",
         caption="Weights Beside Tested Slopes, by Context.",
-        note="Lines: of the weights {level} percentile intervals over resamples of subjects; of "
-        "the slopes {level} {told}.",
+        note=
+            "Lines are {level} percentile intervals over resamples of subjects for the "
+            "weights, and {level} {told} for the slopes.",
     ),
     StudyFigure(
         "weights", "coefficients",
@@ -186,8 +187,9 @@ STUDY_FIGURES = (
         title="Standardised weights by context, with intervals over resamples of subjects",
         section="coefficients",
         caption="Standardised Weights of the Features, by Context.",
-        note="Lines: {level} percentile intervals of the weights over resamples of subjects; they "
-        "describe, and test nothing.",
+        note=
+            "Lines are {level} percentile intervals of the weights over resamples of subjects; "
+            "they are descriptive and not tests.",
         folded=True,
     ),
     StudyFigure(
@@ -260,6 +262,6 @@ def _fields(record: Record, model: str) -> dict[str, str]:
         "Units": f"{part.title()}{unit.title()}s" if part else f"{unit.title()}s",
         "on": "by Cross-Validation" if crossed(record) else "on the Test Part",
         "level": percent(compare["confidence"]),
-        "told": "confidence intervals" + (", adjusted as the table says" if adjusted else ""),
+        "told": "confidence intervals" + (", adjusted as stated in the table" if adjusted else ""),
         "model": display_name(model),
     }

@@ -125,7 +125,9 @@ def study_outline(content: StudyContent) -> Outline:
     if content.altered:
         lead.append(Caution((altered_note(content.altered),), title="Altered"))
     if record["simulated"]:
-        lead.append(Caution(("Nothing about people follows from them.",), "Simulated data"))
+        lead.append(
+            Caution(("No conclusion about people can be drawn from them.",), "Simulated data")
+        )
     return Outline(record["title"], tuple(lead), tuple(sections))
 
 
@@ -146,7 +148,7 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
         if any(isinstance(block, Caution) for block in one.blocks)
     )
     if warned:
-        blocks.append(Pointers("Read with the cautions under", warned))
+        blocks.append(Pointers("See also the cautions under", warned))
     return Section("summary", "In brief", tuple(blocks))
 
 
@@ -290,7 +292,7 @@ def _altered(files: Sequence[str]) -> list[str]:
 
     Within what is copied: sentences are copied without what is around them.
     """
-    return [f"{altered_note(files)} What follows may be told from there."] if files else []
+    return [f"{altered_note(files)} The following text may be based on it."] if files else []
 
 
 def _methods(content: StudyContent) -> Section:
@@ -339,9 +341,9 @@ def _record(content: StudyContent) -> Section:
             ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),
             (
                 "Files",
-                "record.json, beside this report, holds every option, the SHA-256 of each input "
-                "and of each result, and what was left out; analysis_notes.txt holds the notes of "
-                "all stages.",
+                "record.json, beside this report, contains every option, the SHA-256 hash of "
+                "each input and of each result, and what was excluded; analysis_notes.txt "
+                "contains the notes of all stages.",
             ),
         )
     )

@@ -43,7 +43,7 @@ def checked(
     frame = as_frame(data, what=what)
     require_columns(frame, [*keys, *structure, *numbers], what=what)
     if frame.empty:
-        raise DataError(f"{have(what)} no rows: there is nothing to show")
+        raise DataError(f"{have(what)} no rows, so there is nothing to show")
     columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
     for name in (*numbers, *optional):
         columns[name] = (
@@ -166,8 +166,8 @@ _WORDS = {
     "statistic": "test",
     "df1": "test",
     "df2": "test",
-    "whole_sample": "number with scores from the whole sample",
-    "training_only": "number with scores from training subjects",
+    "whole_sample": "estimate with scores from the whole sample",
+    "training_only": "estimate with scores from training subjects",
     "difference": "difference",
     "std_loading": "loading",
     "std_residual_variance": "residual variance",
@@ -198,7 +198,7 @@ def gap_notes(
             continue
         word = _WORDS.get(missing, missing) if missing else ""
         label = ", ".join(shown[key][str(row[key])] for key in keys)
-        rows = found.setdefault((word, reason or "no value was given"), {})
+        rows = found.setdefault((word, reason or "no reason was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
         at[label] = {key: row[key] for key in keys}
     methods = frame[method].nunique() if method else 1

@@ -72,6 +72,6 @@ def test_words_follow_the_kind_of_study() -> None:
     assert told(titles["predictions"], split).endswith("scores of the test scenes")
     assert told(titles["predictions"], crossed).endswith("scores of the clips")
     note = notes["slopes"]
-    assert told(note, split).endswith("slopes 90% confidence intervals.")
+    assert told(note, split).endswith("90% confidence intervals for the slopes.")
     adjusted = told(note, record(coefficients={"adjust": "holm"}))
-    assert adjusted.endswith("intervals, adjusted as the table says.")
+    assert adjusted.endswith("intervals, adjusted as stated in the table, for the slopes.")

@@ -45,8 +45,8 @@ class Outcome:
 def outcomes_page(title: str, outcomes: Sequence[Outcome]) -> str:
     """Return the page as one HTML document."""
     lead = paragraph(
-        f"A study of {counted(len(outcomes), 'outcome')}, each with models, tables, figures and a "
-        "report of its own."
+        f"A study of {counted(len(outcomes), 'outcome')}. Each outcome has its own models, "
+        "tables, figures and report."
     )
     sections = [_section(one, number) for number, one in enumerate(outcomes, start=1)]
     return page(title, [lead], sections)
@@ -74,7 +74,7 @@ def _section(one: Outcome, number: int) -> Section:
         sentence(shown).rstrip("."),
         (
             *(paragraph(text) for text in findings(one.record, one.tables, one.main)),
-            paragraph(joined(f"The models were judged on {judged}. ", link, ".")),
+            paragraph(joined(f"The models were evaluated on {judged}. ", link, ".")),
             report_table(table, f"table-outcome-{number}"),
         ),
     )

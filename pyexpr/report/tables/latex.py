@@ -167,7 +167,7 @@ def _long(
 
 def _needs(*packages: str) -> str:
     used = "".join(rf"\usepackage{{{name}}}" for name in packages)
-    return f"% Needs {used}; text is UTF-8, which LaTeX of 2018 or later reads by itself."
+    return f"% Requires {used}; the text is UTF-8, the default encoding of LaTeX since 2018."
 
 
 def _notes(display: DisplayTable) -> str:

@@ -178,9 +178,11 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         found = [slope_told(row, slope_p(tables)) for row in records(own[excludes_zero(own)])]
         kind = slope_interval(record, tables)
         if found:
-            told = f"{spelled(len(found), 'slope')} had {kind} without 0: {listed_words(found)}"
+            told = (
+                f"{spelled(len(found), 'slope')} had {kind} that excludes 0: {listed_words(found)}"
+            )
         elif own["conf_low"].notna().any():
-            told = f"every {kind.partition(' ')[2]} of a slope holds 0"
+            told = f"every {kind.partition(' ')[2]} of a slope includes 0"
         else:
             told = "no interval of a slope could be computed"
         text.append(f"{where}, {told}.")
@@ -190,8 +192,11 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
                 slope_told(row, slope_p(tables)) for row in records(by_test_alone)
             )
             text.append(
-                f"By the test alone there {'is' if len(by_test_alone) == 1 else 'are'} also "
-                f"{listed}: the simultaneous interval holds 0, so it is not counted."
+                f"According to the test alone, {listed} also "
+                f"{'differs' if len(by_test_alone) == 1 else 'differ'} from 0; the simultaneous "
+                "interval includes 0, so "
+                f"{'this slope is' if len(by_test_alone) == 1 else 'these slopes are'} not "
+                "counted."
             )
     return text
 
@@ -241,9 +246,9 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
                 "quality",
                 f"Of {counted(n_clips, unit)} that were "
                 f"{'rated and recorded' if 'recordings' in tables else 'in the tables'}, "
-                f"{count(lost)} "
-                f"({100 * lost / n_clips:.0f}%) {were(lost)} left out of the models. If they "
-                "differ from the others, so may the results.",
+                f"{count(lost)} ({100 * lost / n_clips:.0f}%) {were(lost)} excluded from the "
+                "models. If they differ systematically from the others, the results may be "
+                "biased.",
             )
         )
     factor = stages.get("factor_model")
@@ -251,18 +256,20 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
         found.append(
             ToldCaution(
                 "factor-model",
-                "A factor model is not admissible (a negative residual variance): its scores are "
+                "A factor model is inadmissible (it has a negative residual variance); its "
+                "scores are "
                 + (
-                    "used all the same, as the study file asks."
+                    "used because the study file allows it."
                     if record["options"]["factor_model"]["allow_inadmissible"]
-                    else "missing, and so are its rows in the models."
+                    else "missing, and its rows are excluded from the models."
                 ),
             )
         )
     if factor is not None and "native" in {factor["engine"], factor["engine over all contexts"]}:
         found.append(
             ToldCaution(
-                "factor-model", "A factor model was fitted without lavaan, by the C++ engine."
+                "factor-model",
+                "A factor model was fitted by pyexpr's own C++ engine and not by lavaan.",
             )
         )
     n_test = judged_subjects(record)
@@ -272,8 +279,8 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
         found.append(
             ToldCaution(
                 "performance",
-                f"Only {counted(n_test, 'subject')} {are} in {where}: read the intervals of "
-                "performance and of its differences as approximate.",
+                f"There {are} only {counted(n_test, 'subject')} in {where}, so the intervals of "
+                "performance and of differences in performance are approximate.",
             )
         )
     undefined = _undefined(tables)
@@ -283,9 +290,10 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
         found.append(
             ToldCaution(
                 "comparison",
-                "The human baseline is judged by other raters, the models by "
-                f"{'factor scores' if factor is not None else 'the mean of all raters'}: their "
-                "differences compare unlike criteria.",
+                "The human baseline is evaluated against the other raters, and the models are "
+                "evaluated against "
+                f"{'factor scores' if factor is not None else 'the mean of all raters'}, so "
+                "their differences compare different criteria.",
             )
         )
     if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
@@ -293,8 +301,8 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
         found.append(
             ToldCaution(
                 "coefficients",
-                f"There are few subjects ({n_used}) for the features: slopes are "
-                "desparsified, not least squares.",
+                f"The number of subjects ({n_used}) is small for the number of features, so the "
+                "slopes are desparsified estimates and not least-squares estimates.",
             )
         )
     return found
@@ -345,7 +353,10 @@ def _undefined(tables: Tables) -> str:
         for row in records(bare)
     )
     listed = listed_words(list(labels)[:6])
-    return f"Undefined: {listed}{' and more' if len(labels) > 6 else ''}; the tables say why."
+    return (
+        f"The following are undefined: {listed}{' and more' if len(labels) > 6 else ''}; the "
+        "tables give the reasons."
+    )
 
 
 def _different_criteria(tables: Tables) -> bool:

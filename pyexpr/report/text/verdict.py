@@ -122,7 +122,7 @@ def _performance(record: Record, tables: Tables, main: str) -> str:
         parts.append(f"{name} {shown}, {limits}")
     where = "over all contexts, " if len(contexts) > 1 else ""
     others = len(fitted_models(tables)) - 1
-    beside = f", the first of {spelled(others + 1, 'model')} fitted," if others > 0 else ""
+    beside = f", the first of {spelled(others + 1, 'fitted model')}," if others > 0 else ""
     verb = "classified" if classified(record) else "predicted"
     text = f"{where}{display_name(main)}{beside} {verb} with {listed_words(parts)}"
     return f"{text[0].upper()}{text[1:]}."
@@ -157,7 +157,7 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
     parts = [f"{told} {_others(group)}" for told, group in groups if len(group)]
     if not known.all():
         unknown = _some(_the(model) for model in rows.loc[~known, "second_model"])
-        parts.append(f"has no interval beside that of {unknown}")
+        parts.append(f"has no interval for the difference from that of {unknown}")
     return f"Its {name} {'; it '.join(parts)} (differences with {level} CI)."
 
 
@@ -185,12 +185,13 @@ def _slopes(record: Record, tables: Tables) -> str:
     where = "Over all contexts, " if several else ""
     kind = slope_interval(record, tables)
     if own.empty:
-        return sentence(f"{where}no feature had a slope with {kind} without 0")
+        return sentence(f"{where}no feature had a slope with {kind} that excludes 0")
     # The strongest first.
     ordered = own.reindex(own["tested_estimate"].abs().sort_values(ascending=False).index)
     shown = [slope_told(row, slope_p(tables)) for row in records(ordered)]
     return sentence(
-        f"{where}{spelled(len(shown), 'feature')} had a slope with {kind} without 0: {_some(shown)}"
+        f"{where}{spelled(len(shown), 'feature')} had a slope with {kind} that excludes 0: "
+        f"{_some(shown)}"
     )
 
 
@@ -210,7 +211,7 @@ def _contexts(record: Record, tables: Tables, main: str) -> str:
         f"{number(row['estimate'], 3, of=metric)} ({label_name(row['context'], names)})"
         for row in (ordered.iloc[0], ordered.iloc[-1])
     )
-    return f"Within contexts its {name_in_sentence(metric)} ran from {low} to {high}."
+    return f"Within contexts, its {name_in_sentence(metric)} ranged from {low} to {high}."
 
 
 def _levels(record: Record, tables: Tables, main: str) -> pd.DataFrame:

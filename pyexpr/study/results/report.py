@@ -126,8 +126,8 @@ def study_report(
         page = "" if word else study_page(outline)
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
-            f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
-            "written by another version? pyexpr run makes them anew"
+            f"the results in {str(results)!r} cannot be shown: {error}; they may have been "
+            "changed, or written by another version; pyexpr run creates them again"
         ) from error
     content = study_document(outline) if word else sealed_page(page).encode()
     with whole_file(target) as temporary:
@@ -220,24 +220,24 @@ def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwri
 
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
-    mend = "name the folder that pyexpr run has written (results/ beside the study file)"
+    remedy = "name the folder that pyexpr run has written (results/ beside the study file)"
     # Of a name that is too long, or no name at all, pathlib raises an error.
     if not os.path.isdir(folder):
-        raise StudyError(f"there is no folder {str(folder)!r}; {mend}")
+        raise StudyError(f"there is no folder {str(folder)!r}; {remedy}")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(
-            f"{str(folder)!r} holds no results of a study: it has no record.json; {mend}"
+            f"{str(folder)!r} holds no results of a study: it has no record.json; {remedy}"
         ) from None
     except (ValueError, OSError) as error:
         raise StudyError(f"{str(path)!r} cannot be read: {error}") from None
     if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
-        raise StudyError(f"{str(path)!r} is not the record of a study; {mend}")
+        raise StudyError(f"{str(path)!r} is not the record of a study; {remedy}")
     if not (isinstance(record.get("files"), dict) and isinstance(record.get("messages"), dict)):
         raise StudyError(
-            f"{str(path)!r} does not list the run's files and messages: it was written by another "
-            "version of pyexpr; pyexpr run makes the results anew"
+            f"{str(path)!r} does not list the run's files and messages: it was written by "
+            "another version of pyexpr; pyexpr run creates the results again"
         )
     return record
 
@@ -247,8 +247,8 @@ def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
         return StudyConfig.model_validate(record["options"])
     except ValidationError:
         raise StudyError(
-            f"the options in {str(folder / RECORD)!r} are not those of this version of "
-            "pyexpr; pyexpr run makes the results anew"
+            f"the options in {str(folder / RECORD)!r} are not those of this version of pyexpr; "
+            "pyexpr run creates the results again"
         ) from None
 
 
@@ -259,7 +259,7 @@ def _table_files(record: dict[str, Any]) -> dict[str, str]:
         if stage in record["stages"] and files[name] not in record["files"]:
             raise StudyError(
                 f"the record does not list {files[name]}: the results were written by another "
-                "version of pyexpr; pyexpr run makes them anew"
+                "version of pyexpr; pyexpr run creates them again"
             )
     # One that is there but not the run's own is an earlier run's, or the user's.
     return {
@@ -282,15 +282,16 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
     try:
         table = csv_table(content, path=path, labels=LABELS, what=what)
     except DataError as error:
-        raise StudyError(f"{error}; pyexpr run makes the results anew") from None
+        raise StudyError(f"{error}; pyexpr run creates the results again") from None
     lacking = [column for column in _STRUCTURED.get(name, ()) if column not in table]
     if lacking:
         raise StudyError(
-            f"{what} does not say what its rows compare: it has no column {listed(lacking)}, as "
-            "those of earlier versions of pyexpr have none; run the study again (pyexpr run)"
+            f"{what} does not identify what its rows compare: it has no column "
+            f"{listed(lacking)} and may be from an earlier version of pyexpr; run the study "
+            "again (pyexpr run)"
         )
     if len(table):
         return table
     if name in _NEEDED:
-        raise StudyError(f"{what} has no rows; pyexpr run makes the results anew")
+        raise StudyError(f"{what} has no rows; pyexpr run creates the results again")
     return None
