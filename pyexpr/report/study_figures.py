@@ -17,7 +17,7 @@ from pyexpr.figures.learning import learning_alt, learning_figure
 from pyexpr.figures.performance import performance_alt, performance_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
-from pyexpr.figures.weights import coefficients_figure, interval_told, weights_alt, weights_figure
+from pyexpr.figures.weights import coefficients_figure, interval_kind, weights_alt, weights_figure
 from pyexpr.report.text.facts import Record, Tables, classified, crossed, fitted_models, unit_of
 from pyexpr.words.labels import display_name, label_names, percent
 
@@ -133,13 +133,13 @@ class StudyFigure:
     of_numbers: bool = False
 
 
-def _slopes_told(shown: Shown) -> str:
+def _slopes_alt(shown: Shown) -> str:
     table = shown.tables["coefficients"]
     slopes = table.assign(estimate=table["tested_estimate"])
     pooled = " pooled within contexts" if table["context"].nunique() > 1 else ""
     return (
         f"The weights beside slopes per standard deviation{pooled}, each with its "
-        f"{interval_told(slopes)}. The slopes follow. {weights_alt(slopes)}"
+        f"{interval_kind(slopes)}. The slopes follow. {weights_alt(slopes)}"
     )
 
 
@@ -172,7 +172,7 @@ STUDY_FIGURES = (
         of_numbers=True,
     ),
     StudyFigure(
-        "slopes", "coefficients", _slopes_drawn, _slopes_told,
+        "slopes", "coefficients", _slopes_drawn, _slopes_alt,
         title="Weights and slopes by context",
         section="coefficients",
         caption="Weights Beside Tested Slopes, by Context.",
@@ -247,7 +247,7 @@ def drawn(record: Record, tables: Tables) -> Iterator[tuple[str, Shown, StudyFig
             yield f"{one.stem}_{model}", Shown(record, tables, str(model)), one
 
 
-def told(text: str, record: Record, model: str = "") -> str:
+def filled(text: str, record: Record, model: str = "") -> str:
     """Return a title, caption or note of a figure with its fields filled in."""
     return text.format(**_fields(record, model))
 

@@ -17,8 +17,8 @@ from pyexpr.words.labels import (
     MINUS,
     OF_THE_USER,
     display_name,
+    distinct_names,
     label_name,
-    told_apart,
 )
 from pyexpr.words.reader import readers_reason
 
@@ -114,14 +114,14 @@ def shown_labels(
     labels = [str(label) for label in frame[column].unique()]
     parts = PARTS.get(column, ())
     if not (parts and set(parts) <= set(frame)):
-        return told_apart({label: name(label, names) for label in labels})
+        return distinct_names({label: name(label, names) for label in labels})
     rows = frame.drop_duplicates(column)
     kinds = rows[KIND] if KIND in rows else [DIFFERENCE] * len(rows)
     pairs = list(zip(*(rows[part].fillna("") for part in parts), strict=True))
     single = {one for pair in pairs for one in pair if one}
     return shown_pairs(
         zip(labels, kinds, pairs, strict=True),
-        told_apart({one: name(one, names) for one in sorted(single)}),
+        distinct_names({one: name(one, names) for one in sorted(single)}),
         names,
     )
 
@@ -142,7 +142,7 @@ def shown_pairs(
             single.get(first, label) if second == "" else f"{single[first]} {sign} {single[second]}"
         )
         shown[label] = (names or {}).get(label, pair)
-    return told_apart(shown)
+    return distinct_names(shown)
 
 
 def records(frame: pd.DataFrame) -> list[Any]:

@@ -12,7 +12,7 @@ from pyexpr.report.html.page import Section, page, paragraph
 from pyexpr.report.markup import element, joined
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.tables.tables import performance_table
-from pyexpr.report.text.facts import Record, Tables, judged_subjects, outcome_of
+from pyexpr.report.text.facts import Record, Tables, evaluated_subjects, outcome_of
 from pyexpr.report.text.verdict import findings
 from pyexpr.words.labels import percent
 from pyexpr.words.wording import counted, sentence
@@ -68,13 +68,13 @@ def _section(one: Outcome, number: int) -> Section:
         title=f"Table {number}. Performance Over All Contexts, With {level} Intervals.",
     )
     link = element("a", "Its report", href=quote(one.report), aria_label=f"The report of {shown}")
-    judged = counted(judged_subjects(one.record), "subject")
+    evaluated = counted(evaluated_subjects(one.record), "subject")
     return Section(
         f"outcome-{number}",
         sentence(shown).rstrip("."),
         (
             *(paragraph(text) for text in findings(one.record, one.tables, one.main)),
-            paragraph(joined(f"The models were evaluated on {judged}. ", link, ".")),
+            paragraph(joined(f"The models were evaluated on {evaluated}. ", link, ".")),
             report_table(table, f"table-outcome-{number}"),
         ),
     )

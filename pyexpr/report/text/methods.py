@@ -25,8 +25,8 @@ from pyexpr.report.text.facts import (
     context_names,
     contexts_of,
     crossed,
+    evaluated_subjects,
     fitted_models,
-    judged_subjects,
     unit_of,
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
@@ -142,7 +142,7 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
 
 def _comparison(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
-    n_test = judged_subjects(record)
+    n_test = evaluated_subjects(record)
     metrics = listed_words(
         _METRICS.get(one, display_name(one)).format(
             width=options["score_range"] or 0, unit=unit_of(record)

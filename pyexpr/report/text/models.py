@@ -75,9 +75,9 @@ def models_sentences(
         given = options.get(model)
         if model not in ("lstm", "video3d") or not isinstance(given, Mapping):
             continue
-        tell = {"lstm": _lstm, "video3d": _video3d}[model]
+        describe = {"lstm": _lstm, "video3d": _video3d}[model]
         shown = display_name(model)
-        text += tell(shown, given)
+        text += describe(shown, given)
         text += _training(shown, given, record["seed"], several=several)
         text += _chosen(record["stages"].get(model, {}), contexts, names)
     return text
@@ -237,13 +237,15 @@ def _chosen(
     stage: Mapping[str, Any], contexts: Sequence[str], names: Mapping[str, str]
 ) -> list[str]:
     several = len(contexts) > 1
-    told = [
+    chosen = [
         (f"{label_name(context, names)}: " if several else "")
         + ", ".join(f"{_TUNED.get(key, display_name(key))} {value}" for key, value in best.items())
         for context, best in stage.get("chosen", {}).items()
         if best and (several or context in contexts)
     ]
-    return [f"The chosen values were{':' if several else ''} {'; '.join(told)}."] if told else []
+    return (
+        [f"The chosen values were{':' if several else ''} {'; '.join(chosen)}."] if chosen else []
+    )
 
 
 def _human(record: Record, kind: str) -> str:
