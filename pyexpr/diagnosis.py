@@ -1,4 +1,4 @@
-"""`px.doctor()`: every version, what is missing, and the exact mend. It never raises."""
+"""`px.doctor()`: the versions of all components, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -29,26 +29,30 @@ from pyexpr.measurement.engines.r_startup import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplotlib", "pyarrow",
-             "typer", "rich", "pydantic")  # fmt: skip
+_REQUIRED = ("numpy", "pandas", "narwhals", "scipy", "scikit-learn", "statsmodels", "matplotlib",
+             "pyarrow", "typer", "rich", "pydantic")  # fmt: skip
+# The packages of the extras that a user may install, each with its purpose and the command.
 _OPTIONAL = {
-    "numba": ("compiled statistics in the bootstrap", "pip install numba"),
-    **dict.fromkeys(
-        ("torch", "torchvision", "lightning", "av", "safetensors"), ("the deep models", INSTALL)
-    ),
-}
+    "numba": ("compiled statistics in the bootstrap", "pip install 'pyexpr-stats[numba]'"),
+    "python-docx": ("the report as a Word document", "pip install 'pyexpr-stats[word]'"),
+    **dict.fromkeys(("torch", "torchvision", "lightning", "safetensors"),
+                    ("the deep models", INSTALL)),
+    "av": ("reading videos", "pip install av"),
+    "pillow": ("simulated videos", "pip install pillow"),
+    "mediapipe": ("tracking faces in videos", "pip install 'pyexpr-stats[track]'"),
+}  # fmt: skip
 _TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One component: its version, whether all is well, and what to do if not."""
+    """One component: its version, its status, and the remedy if there is a problem."""
 
     component: str
     version: str
     status: str
     needed_for: str
-    mend: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -65,50 +69,51 @@ class DoctorResult(Result):
 
     @property
     def works(self) -> bool:
-        """Whether nothing is amiss that every part needs; R may be missing."""
+        """Whether all components that every part requires are ok; R may be missing."""
         return all(f.status == "ok" for f in self.findings if f.needed_for == "everything")
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is missing that every part needs, and R with lavaan can be reached."""
+        """Whether all components that every part requires are ok, and R with lavaan can be used."""
         wanted = {"python", "extension", *_REQUIRED, "R", "lavaan", "rpy2-rinterface"}
         return all(f.status == "ok" for f in self.findings if f.component in wanted)
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per component: version, status, needed_for, mend."""
+        """Return one row per component: version, status, needed_for, remedy."""
         import pandas as pd
 
-        columns = ["component", "version", "status", "needed_for", "mend"]
+        columns = ["component", "version", "status", "needed_for", "remedy"]
         rows = [[getattr(finding, name) for name in columns] for finding in self.findings]
         return pd.DataFrame(rows, columns=columns)
 
     def heading(self) -> str:
-        """Return how many components are well."""
+        """Return how many components are ok."""
         well = sum(finding.status == "ok" for finding in self.findings)
         return f"pyexpr on {platform.platform()}: {well} of {len(self.findings)} components are ok"
 
     def notes(self) -> tuple[str, ...]:
-        """Return the mend of everything that is not well."""
+        """Return the remedy for every component that is not ok."""
         return tuple(
-            f"{f.component} ({f.needed_for}): {f.status}. {f.mend}"
+            f"{f.component} ({f.needed_for}): {f.status}. {f.remedy}"
             for f in self.findings
             if f.status != "ok"
         )
 
     def provenance(self) -> dict[str, Any]:
-        """Return the interpreter that was looked at."""
+        """Return the interpreter that was examined."""
         return {"executable": sys.executable, "platform": platform.platform()}
 
 
 def doctor() -> DoctorResult:
-    """Look at Python, the compiled part, the packages, R, lavaan, and the bridge to R.
+    """Check the installation: Python, the compiled part, the packages, R, lavaan, and rpy2.
 
-    R is started in child processes only, so that looking changes nothing here.
+    The packages include those of the optional extras. R is started only in child processes, so
+    the check does not change this process. No error is raised.
 
     Returns
     -------
     DoctorResult
-        A row per component; `notes()` has the exact mend of what is missing.
+        One row per component; `notes()` gives the command that installs what is missing.
 
     Examples
     --------
@@ -121,7 +126,7 @@ def doctor() -> DoctorResult:
     findings += [_package(name, "everything", f"pip install {name}") for name in _REQUIRED]
     findings += _r()
     findings.append(_bridge())
-    findings += [_package(name, what, mend) for name, (what, mend) in _OPTIONAL.items()]
+    findings += [_package(name, what, remedy) for name, (what, remedy) in _OPTIONAL.items()]
     return DoctorResult(tuple(findings))
 
 
@@ -129,52 +134,52 @@ def _pyexpr() -> Finding:
     version = package_version("pyexpr-stats") or "from a checkout"
     problems = "; ".join(installation_problems())
     if problems:
-        mend = f"{problems[0].upper()}{problems[1:]}."
-        return Finding("pyexpr-stats", version, "problem", "everything", mend)
+        remedy = f"{problems[0].upper()}{problems[1:]}."
+        return Finding("pyexpr-stats", version, "problem", "everything", remedy)
     return Finding("pyexpr-stats", version, "ok", "everything", "")
 
 
 def _extension() -> Finding:
     if hosted_by_r():
-        # R's Python finds modules in its own way, which no child shows.
+        # Inside R, Python finds modules differently than in a child process.
         try:
             import pyexpr.core.extension  # noqa: F401
         except ImportError as error:
-            mend = f"{error}. Run 'pip install .' in the checkout."
-            return Finding("extension", "", "problem", "everything", mend)
+            remedy = f"{error}. Run 'pip install .' in the checkout."
+            return Finding("extension", "", "problem", "everything", remedy)
         return Finding("extension", "pyexpr._core", "ok", "everything", "")
-    # In a child, because a broken extension may take the process with it.
+    # In a child process, because a broken extension may end the process.
     done = _run([sys.executable, "-c", "import pyexpr.core.extension"])
     if done is not None and done.returncode == 0:
         return Finding("extension", "pyexpr._core", "ok", "everything", "")
     return Finding("extension", "", "problem", "everything", "Run 'pip install .' in the checkout.")
 
 
-def _package(name: str, needed_for: str, mend: str) -> Finding:
+def _package(name: str, needed_for: str, remedy: str) -> Finding:
     version = package_version(name)
     if version is None:
-        return Finding(name, "", "missing", needed_for, f"Run: {mend}")
+        return Finding(name, "", "missing", needed_for, f"Run: {remedy}")
     if name == "torchvision" and (wanted := _torch_of(name)) is not None:
         return Finding(
             name, version, "problem", needed_for,
-            f"It is made for torch {wanted}, and {package_version('torch')} is installed. "
+            f"It requires torch {wanted}, but {package_version('torch')} is installed. "
             f"Run: {REINSTALL}",
         )  # fmt: skip
     return Finding(name, version, "ok", needed_for, "")
 
 
 def _torch_of(name: str) -> str | None:
-    """Return the version of torch that a package asks for, if another is installed."""
+    """Return the version of torch that a package requires, if another one is installed."""
     installed = package_version("torch")
-    asked = [
+    required = [
         found.group(1)
         for line in requires(name) or ()
         if (found := re.match(r"torch\s*\(?==([\w.]+)", line))
     ]
-    # The build after "+" is no part of the version asked for.
-    if installed is None or not asked or installed.partition("+")[0] == asked[0]:
+    # The build after "+" is not part of the required version.
+    if installed is None or not required or installed.partition("+")[0] == required[0]:
         return None
-    return asked[0]
+    return required[0]
 
 
 _R_CODE = (
@@ -199,18 +204,18 @@ def _r() -> list[Finding]:
         if line.startswith(("R ", "lavaan "))
     )
     if "R" not in said:
-        text = " ".join(done.stderr.split()) if done else "it gave no answer"
-        mend = stops(RUNS, f"{program} does not run: {text or 'it said nothing'}")
+        text = " ".join(done.stderr.split()) if done else "it did not answer"
+        remedy = stops(RUNS, f"{program} does not run: {text or 'it printed nothing'}")
         return [
-            Finding("R", "", "problem", use, f"{mend}."),
-            Finding("lavaan", "", "missing", use, "R has to run before it is looked for."),
+            Finding("R", "", "problem", use, f"{remedy}."),
+            Finding("lavaan", "", "missing", use, "It can only be looked for once R runs."),
         ]
     found = [Finding("R", said["R"], "ok", use, "")]
     version = said.get("lavaan", "").strip()
     if not version:
         hidden = hidden_lavaan()
-        mend = f"R finds it {hidden.without()}." if hidden else f"Run: {lavaan_command()}"
-        found.append(Finding("lavaan", "", "missing", use, mend))
+        remedy = f"R finds it {hidden.without()}." if hidden else f"Run: {lavaan_command()}"
+        found.append(Finding("lavaan", "", "missing", use, remedy))
     elif done is not None and done.returncode != 0:
         text = " ".join(done.stderr.split())
         found.append(Finding("lavaan", version, "problem", use, f"It does not load: {text}"))
@@ -219,7 +224,7 @@ def _r() -> list[Finding]:
     return found
 
 
-# As a fit starts R, with the first thing that an R amiss dies of.
+# R is started as a fit starts it; gc() is the first call that fails in a broken R.
 _BRIDGE_CODE = (
     "from pyexpr.measurement.engines import rpy2_engine; rpy2_engine.ask({'task': 'versions'}); "
     "import rpy2.rinterface; rpy2.rinterface.baseenv['gc']()"
@@ -238,15 +243,15 @@ def _bridge() -> Finding:
         return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
     done = _run([sys.executable, "-c", _BRIDGE_CODE])
     if done is None or done.returncode != 0:
-        lines = (done.stderr if done else "it gave no answer").strip().splitlines()
-        why = lines[-1] if lines else "it said nothing"
-        mend = stops(RUNS_FOR_RPY2, f"It cannot load R: {why}. Run: {bridge_command()}")
-        return Finding(name, version, "problem", use, mend)
+        lines = (done.stderr if done else "it did not answer").strip().splitlines()
+        why = lines[-1] if lines else "it printed nothing"
+        remedy = stops(RUNS_FOR_RPY2, f"It cannot load R: {why}. Run: {bridge_command()}")
+        return Finding(name, version, "problem", use, remedy)
     return Finding(name, version, "ok", use, "")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
-    """Run a child and return it, or None if it cannot be run at all."""
+    """Run a child process and return it, or None if it cannot be run."""
     try:
         return subprocess.run(
             command,
@@ -256,7 +261,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
             stdin=subprocess.DEVNULL,
             timeout=_TIMEOUT,
             check=False,
-            # What this Python can import, the child can.
+            # The child process can import what this Python can.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
     except (OSError, subprocess.SubprocessError):

@@ -37,8 +37,9 @@ for python in "$@"; do
   rm -rf "$place/raw-$tag"
   CC="$place/zig-cc" CXX="$place/zig-c++" PATH="$venv/bin:$PATH" \
     "$venv/bin/python" -m pip wheel -q --no-build-isolation --no-deps -w "$place/raw-$tag" \
-    -C "build-dir=build/manylinux/build-$tag" \
-    -C "cmake.define.CMAKE_AR=$place/zig-ar" -C "cmake.define.CMAKE_RANLIB=$place/zig-ranlib" .
+    --config-settings "build-dir=build/manylinux/build-$tag" \
+    --config-settings "cmake.define.CMAKE_AR=$place/zig-ar" \
+    --config-settings "cmake.define.CMAKE_RANLIB=$place/zig-ranlib" .
   PATH="$tools/bin:$PATH" "$tools/bin/auditwheel" repair -w "$output" \
     --plat "manylinux_${glibc/./_}_$arch" "$place/raw-$tag"/*.whl
 done

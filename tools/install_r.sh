@@ -31,7 +31,7 @@ r_starts() {
 fail() {
     printf '\npyexpr: %s\n' "$1" >&2
     cat >&2 <<TEXT
-The factor model needs R and lavaan; everything else works without them. To mend it, run
+The factor model needs R and lavaan; everything else works without them. To fix this, run
     apt-get install --no-install-recommends ${packages[*]}
     RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir $(bridge 2>/dev/null || echo rpy2-rinterface)
 and then this command again.

@@ -39,6 +39,7 @@
 #'   `"reliability"`, and `autoplot()`.
 #' @seealso [invariance()]
 #' @references Rosseel, Y. (2012). Journal of Statistical Software, 48(2).
+#'   \doi{10.18637/jss.v048.i02}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' fit <- fit_cfa(clips, c(response, emotion, motion))

@@ -43,6 +43,7 @@
 #'   contexts), `autoplot()`, [adjust_tests()], [wild()] and [replicates()].
 #' @references Pustejovsky, J. E. and Tipton, E. (2018). Journal of Business & Economic
 #'   Statistics, 36, 672-683.
+#'   \doi{10.1080/07350015.2016.1247004}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' result <- context_coefficients(clips, score, c(au_intensity, head_velocity),

@@ -85,7 +85,7 @@
 #'   [replicates()], [boot_interval()], [adjust_tests()], [sign_flip()], [boot_extend()] and
 #'   `influence()`, which do not need the data again.
 #' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
-#'   Application.
+#'   Application. \doi{10.1017/CBO9780511802843}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' result <- compare_models(clips, truth = score, predictions = c(au_intensity, au_count),

@@ -29,14 +29,14 @@ doctor <- function() {
   # What this R says of itself is better than what a child of Python finds.
   table <- table[!table$component %in% c("R", "lavaan", "rpy2-rinterface"), ]
   versions <- ask("versions")
-  table$mend[table$component == "python"] <- versions$executable
+  table$remedy[table$component == "python"] <- versions$executable
   table$component[table$component == "python"] <- "Python"
   doctor_result(rbind(here, table), paste("pyexpr on", found$provenance$platform), found$key)
 }
 
-finding <- function(component, version, status, needed_for, mend) {
+finding <- function(component, version, status, needed_for, remedy) {
   tibble::tibble(component = component, version = version, status = status,
-    needed_for = needed_for, mend = mend)
+    needed_for = needed_for, remedy = remedy)
 }
 
 suggested <- function(name, needed_for) {
@@ -48,7 +48,7 @@ suggested <- function(name, needed_for) {
 
 doctor_result <- function(table, heading, key) {
   bad <- table[table$status != "ok", ]
-  notes <- sprintf("%s (%s): %s. %s", bad$component, bad$needed_for, bad$status, bad$mend)
+  notes <- sprintf("%s (%s): %s. %s", bad$component, bad$needed_for, bad$status, bad$remedy)
   heading <- sprintf("%s: %d of %d components are ok", heading, sum(table$status == "ok"), nrow(table))
   facts <- list(n_components = nrow(table), n_ok = sum(table$status == "ok"))
   new_result(list(tables = list(tidy = table), heading = heading, notes = notes,

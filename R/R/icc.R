@@ -35,6 +35,7 @@
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
 #' @seealso [choose_icc()], [d_study()], [icc_interval()]
 #' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
+#'   \doi{10.1037/1082-989X.1.1.30}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- icc(ratings, c(subject, context, clip), score,
@@ -103,6 +104,7 @@ icc_interval <- function(icc, n_targets, k, confidence = 0.95, form = "ICC(1,k)"
 #'   distances.
 #' @return A list with `form`, `shrout_fleiss` and `why`, which prints as a short text.
 #' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
+#'   \doi{10.1037/1082-989X.1.1.30}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' choose_icc(same_raters = FALSE, average = TRUE)

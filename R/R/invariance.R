@@ -24,6 +24,7 @@
 #'   `"contrasts"` (differences of single indicators), `"estimates"`, `"fit_measures"`, `glance()`
 #'   and `autoplot()`.
 #' @references Meredith, W. (1993). Psychometrika, 58, 525-543.
+#'   \doi{10.1007/BF02294825}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- invariance(clips, c(response, emotion, motion), context = context, cluster = subject)

@@ -82,9 +82,11 @@ movement_series <- function(recordings, schedule = NULL, every = NULL, rate = 5,
 #' Boker, S. M., Xu, M., Rotondo, J. L., and King, K. (2002). Windowed cross-correlation and peak
 #' picking for the analysis of variability in the association between behavioral time series.
 #' Psychological Methods 7, 338-355.
+#' \doi{10.1037/1082-989X.7.3.338}
 #'
 #' Ramseyer, F., and Tschacher, W. (2011). Nonverbal synchrony in psychotherapy. Journal of
 #' Consulting and Clinical Psychology 79, 284-295.
+#' \doi{10.1037/a0023419}
 #' @seealso [movement_series()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()

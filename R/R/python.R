@@ -189,21 +189,21 @@ why_not <- function(error) {
 not_found <- function(problem, call) {
   named <- Sys.getenv("RETICULATE_PYTHON")
   install <- "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`."
-  mend <- if (nzchar(named) && nzchar(unfit(named, package = FALSE))) {
+  remedy <- if (nzchar(named) && nzchar(unfit(named, package = FALSE))) {
     # Nothing that is installed into it makes it of use.
-    c(i = "To mend it, remove the environment variable RETICULATE_PYTHON and run, in a new session,",
+    c(i = "To fix this, remove the environment variable RETICULATE_PYTHON and run, in a new session,",
       " " = install)
   } else if (nzchar(named)) {
     # It wins over everything else, the environment of install_pyexpr() included.
-    c(i = sprintf("To mend it, run `%s -m pip install path/to/the/checkout` in a shell,", named),
+    c(i = sprintf("To fix this, run `%s -m pip install path/to/the/checkout` in a shell,", named),
       " " = "or remove the environment variable RETICULATE_PYTHON and run, in a new session,",
       " " = install)
   } else {
-    c(i = "To mend it, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
+    c(i = "To fix this, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
       " " = "or name a Python that has it: `options(pyexpr.python = \"/path/to/python\")`",
       " " = "(the environment variable RETICULATE_PYTHON does the same).")
   }
-  abort(c(full_stop(problem), mend),
+  abort(c(full_stop(problem), remedy),
     class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
 }
 
@@ -301,8 +301,8 @@ make_venv <- function(python, call) {
   if (!is.null(attr(said, "status"))) {
     said <- paste(said[nzchar(said)], collapse = " ")
     # Debian and Ubuntu alone part it from Python.
-    mend <- if (file.exists("/etc/debian_version")) " (`apt-get install python3-venv` mends it)" else ""
-    data_error(sprintf("'%s' cannot make a virtual environment%s: %s", python, mend,
+    remedy <- if (file.exists("/etc/debian_version")) " (`apt-get install python3-venv` fixes this)" else ""
+    data_error(sprintf("'%s' cannot make a virtual environment%s: %s", python, remedy,
       full_stop(if (nzchar(said)) said else "no reason given")), call)
   }
 }

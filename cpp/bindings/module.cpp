@@ -13,7 +13,10 @@ void register_kinematics(pybind11::module_&);
 void register_logistic_net(pybind11::module_&);
 void register_sign_flip(pybind11::module_&);
 
-PYBIND11_MODULE(_core, m) {
+// Free-threaded Python keeps its lock off: kernels read their arguments, write arrays of their own,
+// and run without the lock under other Pythons too. What they share is atomic, or made once; what
+// holds Ctrl-C has a lock of its own.
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.doc() =
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
     register_clip_features(m);

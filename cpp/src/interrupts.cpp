@@ -1,6 +1,7 @@
 #include "pyexpr/interrupts.hpp"
 
 #include <csignal>
+#include <mutex>
 
 namespace pyexpr {
 namespace {
@@ -18,6 +19,8 @@ void remember(int /*signal*/) {
 #endif
 }
 
+// Two threads may hold and release at once where Python has no lock. The handler takes none.
+std::mutex changing;
 bool held = false;
 
 #ifdef _WIN32
@@ -48,6 +51,7 @@ void give_back() noexcept { sigaction(SIGINT, &before, nullptr); }
 }  // namespace
 
 bool hold_interrupts(int* flag) noexcept {
+    const std::lock_guard<std::mutex> alone(changing);
     if (held) return false;
     came = false;
     told = flag;
@@ -56,11 +60,13 @@ bool hold_interrupts(int* flag) noexcept {
 }
 
 void tell_interrupts(int* flag) noexcept {
+    const std::lock_guard<std::mutex> alone(changing);
     told = flag;
     if (flag != nullptr && came) *flag = 1;
 }
 
 bool release_interrupts() noexcept {
+    const std::lock_guard<std::mutex> alone(changing);
     if (!held) return false;
     give_back();
     held = false;

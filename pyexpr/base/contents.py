@@ -36,8 +36,8 @@ def refuse_irregular_input(path: Path | str) -> None:
     if kind == "a folder":
         raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it", str(path))
     if kind:
-        mend = f"it is {kind}, and only files are read; write what it gives to a file first"
-        raise OSError(errno.EINVAL, mend, str(path))
+        remedy = f"it is {kind}, and only files are read; write what it gives to a file first"
+        raise OSError(errno.EINVAL, remedy, str(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,11 +253,11 @@ def _uneven(content: bytes, header: _Header, place: str) -> DataError:
     more = f" ({len(wrong)} such lines)" if len(wrong) > 1 else ""
     return DataError(
         f"{place}: line {at} has {counted(len(first), 'field')}, but the header has "
-        f"{n_columns}{more}; {_mend(header.names, first, every=len(wrong) == n_rows)}"
+        f"{n_columns}{more}; {_remedy(header.names, first, every=len(wrong) == n_rows)}"
     )
 
 
-def _mend(header: list[str], record: list[str], *, every: bool) -> str:
+def _remedy(header: list[str], record: list[str], *, every: bool) -> str:
     if record[0].lstrip().startswith("#"):
         return "comment lines are not supported; delete them"
     if every and len(record) == len(header) + 1:

@@ -16,7 +16,7 @@ class OutputError(PyexprError, OSError):
     """A result cannot be written to the requested place."""
 
 
-_MENDS = {
+_REMEDIES = {
     "a link": "name the file that it points at, or remove the link",
     "a folder": "name a file in it",
 }
@@ -42,15 +42,15 @@ def refuse_irregular(path: Path | str) -> None:
     kind = "a link" if stat.S_ISLNK(mode) else irregular(mode)
     if not kind:
         return
-    mend = _MENDS.get(kind, _PRINTED)
+    remedy = _REMEDIES.get(kind, _PRINTED)
     if kind == "a link" and str(os.path.abspath(path)).startswith(("/dev/", "/proc/")):
-        mend = _PRINTED
+        remedy = _PRINTED
     raise OutputError(
         say(
-            "cannot write {path!r}: it is {kind}; {mend}",
+            "cannot write {path!r}: it is {kind}; {remedy}",
             path=str(path),
             kind=kind,
-            mend=mend,
+            remedy=remedy,
         )
     )
 

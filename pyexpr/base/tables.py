@@ -150,7 +150,7 @@ def numeric_column(
                 f"column {name!r} of {what} must be {wanted}, but row {row + 1} holds "
                 f"{_shown(column.iloc[row])}"
                 + (f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else "")
-                + _mend(column.iloc[row])
+                + _remedy(column.iloc[row])
             )
 
     refuse(np.isnan(values) & ~column.isna().to_numpy(dtype=bool), "a number")
@@ -173,7 +173,7 @@ def numeric_column(
     return values
 
 
-def _mend(value: Any) -> str:
+def _remedy(value: Any) -> str:
     """Return how to write a number that was written as no program reads it."""
     if not isinstance(value, str):
         return ""

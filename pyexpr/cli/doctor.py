@@ -9,7 +9,7 @@ from pyexpr.cli.showing import Showing
 
 
 def doctor(json: Json = False, quiet: Quiet = False) -> None:
-    """Say every version, what is missing, and how to mend it."""
+    """Show the versions of all components, and how to install what is missing."""
     from pyexpr.diagnosis import doctor as examine
 
     show = Showing(json, quiet)

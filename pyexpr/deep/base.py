@@ -294,7 +294,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             with torch.device("meta"):
                 module = self._build(fitted.config_)
         except (DataError, TypeError, ValueError, RuntimeError) as error:
-            raise DataError(f"{place} describes no {type(self).__name__}: {error}") from None
+            raise DataError(
+                f"{place} is not a description of {type(self).__name__}: {error}"
+            ) from None
         if len(weights) != len(fitted.seeds_):
             raise DataError(
                 f"{place}: there are {len(fitted.seeds_)} seeds, but weights of {len(weights)}"

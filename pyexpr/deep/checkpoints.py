@@ -90,7 +90,7 @@ class Checkpoint:
                 told = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if told["crc32"] != str(_checksum(told["training"], tensors)):
-                raise ValueError("its checksum is another")
+                raise ValueError("its checksum differs")
             facts = json.loads(told["training"])
             parts: dict[str, Tensors] = {"module": {}, "best": {}}
             adam: dict[int, Tensors] = {}

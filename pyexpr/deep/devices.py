@@ -112,11 +112,11 @@ def memory_told(batch_size: int, place: Place) -> Iterator[None]:
         if not wanting or isinstance(error, DeepMemoryError):
             raise
         where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"
-        mend = (
+        remedy = (
             say("try {batch_size=}", batch_size=batch_size // 2)
             if batch_size > 1
             else "a batch cannot be smaller than one clip; use a smaller model or shorter clips"
         )
         raise DeepMemoryError(
-            f"the memory of {where} is not sufficient for batches of {batch_size} clips; {mend}"
+            f"the memory of {where} is not sufficient for batches of {batch_size} clips; {remedy}"
         ) from error

@@ -264,7 +264,7 @@ class LSTMRegressor(DeepRegressor):
         elif names and self.columns_ and names != self.columns_:
             raise DataError(
                 f"{what} has other columns than the clips of fit: "
-                f"{listed(sorted(set(names) ^ set(self.columns_)))} are in one of them only"
+                f"{listed(sorted(set(names) ^ set(self.columns_)))} occur in only one of them"
             )
         lengths = [len(clip) for clip in clips] if found is None else found.lengths
         return Sequences(clips, width, lengths)

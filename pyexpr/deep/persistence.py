@@ -135,7 +135,7 @@ def _configuration(path: Path) -> dict[str, Any]:
         raise DataError(f"{str(path)!r} is not the configuration of a model; save the model again")
     if facts.get(OWN_HASH) != _hash_of(facts):
         raise DataError(
-            f"{str(path)!r} was changed after the model was saved (its hash is another); save the "
+            f"{str(path)!r} was changed after the model was saved (its hash differs); save the "
             "model again"
         )
     return facts

@@ -45,7 +45,7 @@ def require() -> None:
             raise DeepNotInstalledError(_missing(lacking)) from None
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             said = " ".join(str(error).split())
-            cause, mend = (
+            cause, remedy = (
                 (
                     "it, or a library that it requires, is damaged",
                     f"pip install --upgrade --force-reinstall {package}",
@@ -54,5 +54,5 @@ def require() -> None:
                 else ("torch and torchvision do not match", REINSTALL)
             )
             raise DeepNotInstalledError(
-                f"{package} is installed but cannot be loaded ({said}): {cause}; run: {mend}"
+                f"{package} is installed but cannot be loaded ({said}): {cause}; run: {remedy}"
             ) from error

@@ -248,8 +248,8 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         why = f" ({said})" if any(letter.isalpha() for letter in said) else ""
         raise DataError(
             say(
-                "{pretrained=} cannot be read as a file of tensors{why}: it is damaged, or of "
-                "another kind; save the network's state_dict() as .pth or .safetensors",
+                "{pretrained=} cannot be read as a file of tensors{why}: it is damaged, or has "
+                "another format; save the network's state_dict() as .pth or .safetensors",
                 pretrained=str(path),
                 why=why,
             )

@@ -110,7 +110,7 @@ def checked_facts(kind: type[Facts], found: Any, *, place: str, part: str) -> Fa
         first = error.errors(include_url=False)[0]
         where = ".".join([part, *(str(name) for name in first["loc"])])
         message = first["msg"].removeprefix("Value error, ")
-        raise DataError(f"{place}: {where} is not that of a model: {message}") from None
+        raise DataError(f"{place}: {where} does not belong to a model: {message}") from None
 
 
 def checked_parameters(names: Sequence[str], parameters: Any, *, place: str) -> dict[str, Any]:
@@ -135,15 +135,15 @@ def check_weights(module: Any, weights: Sequence[Tensors], *, place: str) -> Non
         for name in sorted(set(expected) | set(found)):
             if name not in expected or name not in found:
                 where = "which the model does not have" if name in found else "which is missing"
-                raise DataError(f"{place}: of seed {number} the weights have {name!r}, {where}")
+                raise DataError(f"{place}: the weights of seed {number} have {name!r}, {where}")
             one, other = found[name], expected[name]
             if one.shape != other.shape or one.dtype != other.dtype:
                 raise DataError(
-                    f"{place}: of seed {number} the weight {name!r} is {_described(one)}, but the "
-                    f"configuration needs {_described(other)}"
+                    f"{place}: for seed {number} the weight {name!r} is {_described(one)}, but "
+                    f"the configuration requires {_described(other)}"
                 )
             if not bool(torch.isfinite(one).all()):
-                raise DataError(f"{place}: of seed {number} the weight {name!r} is not finite")
+                raise DataError(f"{place}: for seed {number} the weight {name!r} is not finite")
 
 
 def _described(tensor: torch.Tensor) -> str:

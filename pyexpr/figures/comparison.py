@@ -15,7 +15,7 @@ from pyexpr.base.results import p_text
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, Item, items_of, shown_names
 from pyexpr.words.frames import shown_pairs
-from pyexpr.words.labels import SIGNED, base_metric, display_name, told_apart
+from pyexpr.words.labels import SIGNED, base_metric, display_name, distinct_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,7 @@ def _shown(rows: pd.DataFrame, column: str, of: str, names: Names) -> dict[str, 
     """Return the printed labels of a column, which must be distinct to have separate rows."""
     name = shown_names(names)
     pairs = list(zip(*(rows[part] for part in PARTS[of]), strict=True))
-    single = told_apart({one: name(one) for pair in pairs for one in pair if one})
+    single = distinct_names({one: name(one) for pair in pairs for one in pair if one})
     # A panel's label is that of the difference, be a row its ratio.
     kinds = rows[KIND] if column == of else [DIFFERENCE] * len(rows)
     return shown_pairs(zip(rows[column], kinds, pairs, strict=True), single, names)

@@ -329,7 +329,7 @@ def shown_names(names: Mapping[Any, str] | None) -> Callable[[Any], str]:
     return lambda label: str(given.get(label, str(label).replace("_", " ")))
 
 
-def interval_told(confidence: float, methods: Iterable[str] = ()) -> str:
+def interval_kind(confidence: float, methods: Iterable[str] = ()) -> str:
     """Return what the legend calls intervals: their level and how they were made."""
     # A method's name may hold a comma.
     by = "; ".join(dict.fromkeys(method for method in methods if method))

@@ -133,10 +133,10 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
                 label=label if not place else None,
             )
         best = run[run["best"]]
-        judged = "train_rmse" if run["validation_rmse"].isna().all() else "validation_rmse"
+        validated = "train_rmse" if run["validation_rmse"].isna().all() else "validation_rmse"
         axes.plot(
             best["epoch"],
-            best[judged],
+            best[validated],
             ls="",
             marker="o",
             ms=3.2,
@@ -164,14 +164,14 @@ def learning_alt(frame: pd.DataFrame, *, names: Names = None) -> str:
                 if several
                 else str(label_name(context, names))
             )
-            judged = (
+            validated = (
                 ""
                 if np.isnan(best["validation_rmse"])
                 else f", validation {number(best['validation_rmse'], 3)}"
             )
             parts.append(
                 f"{where}: best epoch {int(best['epoch'])} of {int(run['epoch'].max())}, training "
-                f"{number(best['train_rmse'], 3)}{judged}."
+                f"{number(best['train_rmse'], 3)}{validated}."
             )
     return " ".join(parts)
 

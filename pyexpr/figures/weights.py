@@ -276,7 +276,7 @@ def coefficients_figure(
     )  # fmt: skip
     slope = _Series(
         "tested_estimate", _LIMITS, _look(1, ms=3.5, mew=0.8),
-        f"Slope, {level}{interval_told(frame)} (tested)", _BESIDE,
+        f"Slope, {level}{interval_kind(frame)} (tested)", _BESIDE,
     )  # fmt: skip
 
     def add_legend(figure: Figure) -> None:
@@ -308,7 +308,7 @@ def _look(kind: int, **more: float) -> dict[str, Any]:
     return {"marker": mark.marker, "color": mark.color, **more}
 
 
-def interval_told(table: pd.DataFrame) -> str:
+def interval_kind(table: pd.DataFrame) -> str:
     """Return what the intervals of the slopes are: simultaneous, once they are adjusted."""
     rules = [rule for rule in table.get("adjustment", ()) if isinstance(rule, str) and rule]
     if not rules:

@@ -148,8 +148,8 @@ def altered_note(files: Sequence[str]) -> str:
     """Return which files are not as the run wrote them, in a sentence."""
     names = listed_words(files)
     if len(files) == 1:
-        return f"Altered: the file {names} is not as the run wrote it."
-    return f"Altered: the files {names} are not as the run wrote them."
+        return f"Altered: the file {names} has been changed since the run."
+    return f"Altered: the files {names} have been changed since the run."
 
 
 def texts(blocks: Sequence[Block]) -> Iterator[str]:

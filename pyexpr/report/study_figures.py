@@ -17,7 +17,7 @@ from pyexpr.figures.learning import learning_alt, learning_figure
 from pyexpr.figures.performance import performance_alt, performance_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
-from pyexpr.figures.weights import coefficients_figure, interval_told, weights_alt, weights_figure
+from pyexpr.figures.weights import coefficients_figure, interval_kind, weights_alt, weights_figure
 from pyexpr.report.text.facts import Record, Tables, classified, crossed, fitted_models, unit_of
 from pyexpr.words.labels import display_name, label_names, percent
 
@@ -133,13 +133,13 @@ class StudyFigure:
     of_numbers: bool = False
 
 
-def _slopes_told(shown: Shown) -> str:
+def _slopes_alt(shown: Shown) -> str:
     table = shown.tables["coefficients"]
     slopes = table.assign(estimate=table["tested_estimate"])
     pooled = " pooled within contexts" if table["context"].nunique() > 1 else ""
     return (
         f"The weights beside slopes per standard deviation{pooled}, each with its "
-        f"{interval_told(slopes)}. The slopes follow. {weights_alt(slopes)}"
+        f"{interval_kind(slopes)}. The slopes follow. {weights_alt(slopes)}"
     )
 
 
@@ -172,12 +172,13 @@ STUDY_FIGURES = (
         of_numbers=True,
     ),
     StudyFigure(
-        "slopes", "coefficients", _slopes_drawn, _slopes_told,
+        "slopes", "coefficients", _slopes_drawn, _slopes_alt,
         title="Weights and slopes by context",
         section="coefficients",
         caption="Weights Beside Tested Slopes, by Context.",
-        note="Lines: of the weights {level} percentile intervals over resamples of subjects; of "
-        "the slopes {level} {told}.",
+        note=
+            "Lines are {level} percentile intervals over resamples of subjects for the "
+            "weights, and {level} {told} for the slopes.",
     ),
     StudyFigure(
         "weights", "coefficients",
@@ -186,8 +187,9 @@ STUDY_FIGURES = (
         title="Standardised weights by context, with intervals over resamples of subjects",
         section="coefficients",
         caption="Standardised Weights of the Features, by Context.",
-        note="Lines: {level} percentile intervals of the weights over resamples of subjects; they "
-        "describe, and test nothing.",
+        note=
+            "Lines are {level} percentile intervals of the weights over resamples of subjects; "
+            "they are descriptive and not tests.",
         folded=True,
     ),
     StudyFigure(
@@ -245,7 +247,7 @@ def drawn(record: Record, tables: Tables) -> Iterator[tuple[str, Shown, StudyFig
             yield f"{one.stem}_{model}", Shown(record, tables, str(model)), one
 
 
-def told(text: str, record: Record, model: str = "") -> str:
+def filled(text: str, record: Record, model: str = "") -> str:
     """Return a title, caption or note of a figure with its fields filled in."""
     return text.format(**_fields(record, model))
 
@@ -260,6 +262,6 @@ def _fields(record: Record, model: str) -> dict[str, str]:
         "Units": f"{part.title()}{unit.title()}s" if part else f"{unit.title()}s",
         "on": "by Cross-Validation" if crossed(record) else "on the Test Part",
         "level": percent(compare["confidence"]),
-        "told": "confidence intervals" + (", adjusted as the table says" if adjusted else ""),
+        "told": "confidence intervals" + (", adjusted as stated in the table" if adjusted else ""),
         "model": display_name(model),
     }

@@ -34,7 +34,7 @@ from pyexpr.report.outline import (
     altered_note,
     texts,
 )
-from pyexpr.report.study_figures import STUDY_FIGURES, StudyFigure, told
+from pyexpr.report.study_figures import STUDY_FIGURES, StudyFigure, filled
 from pyexpr.report.study_tables import STUDY_TABLES
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.text.facts import Record, Tables, contexts_of, fitted_models, unit_of
@@ -42,7 +42,7 @@ from pyexpr.report.text.methods import methods_paragraphs
 from pyexpr.report.text.not_done import not_done
 from pyexpr.report.text.references import cited
 from pyexpr.report.text.results import (
-    ToldCaution,
+    SectionCaution,
     cautions,
     difference_sentences,
     loadings_sentence,
@@ -55,7 +55,7 @@ from pyexpr.words.labels import display_name
 from pyexpr.words.reader import readers_notes
 
 # Notes whose content a sentence, a caution or the note of a table says already.
-_TOLD: tuple[Template | Message, ...] = (
+_STATED_ELSEWHERE: tuple[Template | Message, ...] = (
     comparison.NOTE_LEVELS, comparison.NOTE_TESTED, comparison.NOTE_NO_LEVEL,
     comparison.NOTE_NRMSE, comparison.NOTE_DIFFERENT_CRITERIA,
     coefficients.NOTE_OWN_INTERCEPTS, coefficients.NOTE_ONE_INTERCEPT,
@@ -125,7 +125,9 @@ def study_outline(content: StudyContent) -> Outline:
     if content.altered:
         lead.append(Caution((altered_note(content.altered),), title="Altered"))
     if record["simulated"]:
-        lead.append(Caution(("Nothing about people follows from them.",), "Simulated data"))
+        lead.append(
+            Caution(("No conclusion about people can be drawn from them.",), "Simulated data")
+        )
     return Outline(record["title"], tuple(lead), tuple(sections))
 
 
@@ -146,11 +148,11 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
         if any(isinstance(block, Caution) for block in one.blocks)
     )
     if warned:
-        blocks.append(Pointers("Read with the cautions under", warned))
+        blocks.append(Pointers("See also the cautions under", warned))
     return Section("summary", "In brief", tuple(blocks))
 
 
-def _result(content: StudyContent, name: str, found: Iterable[ToldCaution]) -> Section | None:
+def _result(content: StudyContent, name: str, found: Iterable[SectionCaution]) -> Section | None:
     """Return a section of results: figure and tables, sentences, cautions, notes."""
     # A table that is not folded leads where there is no figure.
     figures, tables = figure_blocks(content, name), table_blocks(content, name)
@@ -159,8 +161,8 @@ def _result(content: StudyContent, name: str, found: Iterable[ToldCaution]) -> S
     lead: list[Block] = [*shown, *figures] if name == "performance" else [*figures, *shown]
     sentences = [text for text in _sentences(content, name) if text]
     if sentences:
-        told_from = {"record.json", f"{_TOLD_FROM[name]}.csv"}
-        altered = [file for file in content.altered if file in told_from]
+        source_files = {"record.json", f"{_SOURCE[name]}.csv"}
+        altered = [file for file in content.altered if file in source_files]
         sentences = [*_altered(altered), *sentences]
     warnings = tuple(one.text for one in found if one.section == name)
     notes = tuple(_notes(content, name))
@@ -197,7 +199,7 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
 
 
 # The table that the sentences of a section are told from.
-_TOLD_FROM = {
+_SOURCE = {
     "performance": "comparison", "comparison": "comparison", "coefficients": "coefficients",
     "reliability": "reliability", "factor-model": "loadings",
 }  # fmt: skip
@@ -212,18 +214,18 @@ _STAGES = {
 def _notes(content: StudyContent, name: str) -> list[str]:
     """Return notes of the analysis in a reader's words, but for what is told elsewhere."""
     record, stages = content.record, content.record["stages"]
-    told_already: tuple[Template | Message, ...] = _TOLD
+    already_stated: tuple[Template | Message, ...] = _STATED_ELSEWHERE
     if name == "comparison" and "other_methods" in content.displays:
-        told_already = (*_TOLD, EVIDENCE_OF_FEW)
+        already_stated = (*_STATED_ELSEWHERE, EVIDENCE_OF_FEW)
     if len(contexts_of(content.tables)) == 1:
         # Its own scores are the pooled ones.
-        told_already = (*told_already, coefficients.NOTE_POOLED)
+        already_stated = (*already_stated, coefficients.NOTE_POOLED)
     notes = [
         note
         for stage in _STAGES.get(name, ())
         for note in stages.get(stage, {}).get("notes", ())
         # That features are nearly collinear no caution says.
-        if not says(note, *told_already) or says(note, coefficients.COLLINEAR)
+        if not says(note, *already_stated) or says(note, coefficients.COLLINEAR)
     ]
     text = readers_notes(notes, unit_of(record))
     if name != "learning-curves":
@@ -247,7 +249,9 @@ def _figures(content: StudyContent) -> Iterator[tuple[str, Figure]]:
         for stem in _stems(content, one):
             number += 1
             model = stem.removeprefix(one.stem).removeprefix("_")
-            caption, note = (told(text, content.record, model) for text in (one.caption, one.note))
+            caption, note = (
+                filled(text, content.record, model) for text in (one.caption, one.note)
+            )
             altered = content.altered_figures.get(stem, ())
             if altered:
                 note = f"{altered_note(altered)} {note}".rstrip()
@@ -290,7 +294,7 @@ def _altered(files: Sequence[str]) -> list[str]:
 
     Within what is copied: sentences are copied without what is around them.
     """
-    return [f"{altered_note(files)} What follows may be told from there."] if files else []
+    return [f"{altered_note(files)} The following text may be based on it."] if files else []
 
 
 def _methods(content: StudyContent) -> Section:
@@ -339,9 +343,9 @@ def _record(content: StudyContent) -> Section:
             ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),
             (
                 "Files",
-                "record.json, beside this report, holds every option, the SHA-256 of each input "
-                "and of each result, and what was left out; analysis_notes.txt holds the notes of "
-                "all stages.",
+                "record.json, beside this report, contains every option, the SHA-256 hash of "
+                "each input and of each result, and what was excluded; analysis_notes.txt "
+                "contains the notes of all stages.",
             ),
         )
     )

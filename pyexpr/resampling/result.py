@@ -353,12 +353,12 @@ class ReplicatedResult(Result):
         keys, structure = self.keys(), self.structure()
         estimate = self.evidence.shown(self.evidence.estimate)
         pieces = []
-        for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
+        for clusters, jackknife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
-            shown = self.evidence.shown(knife.values, rows=knife.rows)
-            sizes = np.repeat(knife.strata, knife.strata)
+            shown = self.evidence.shown(jackknife.values, rows=jackknife.rows)
+            sizes = np.repeat(jackknife.strata, jackknife.strata)
             factor = len(labels) * (sizes - 1) / sizes
-            for position, values in zip(knife.rows, shown, strict=True):
+            for position, values in zip(jackknife.rows, shown, strict=True):
                 change = values - estimate[position]
                 columns = {
                     **{name: column[position] for name, column in keys.items()},

@@ -69,7 +69,7 @@ def _of_one_state(
     """
 
     @stoppable(
-        "the study was run", kept="the stages that were finished are stored; run it again to go on"
+        "the study was run", kept="the completed stages are stored; run the study again to continue"
     )
     @wraps(method)
     def begun(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -240,7 +240,7 @@ class Study:
         names = self.config.labels
         if len(names) > 1:
             raise StudyError(
-                f"the study has several labels: {listed(names)}; each is a study of its own: "
+                f"the study has several labels: {listed(names)}; each is a separate study: "
                 f"study.outcomes[{names[0]!r}]"
             )
         if self.config.label.method == "factor":
@@ -384,8 +384,8 @@ class Study:
         """Run all stages of a study of one label."""
         if self._file is not None and not self._file.is_as_it_was():
             raise StudyError(
-                f"the study file {str(self._file.path)!r} was changed since it was read; read it "
-                "again (Study.from_file)"
+                f"the study file {str(self._file.path)!r} has been changed since it was read; "
+                "read it again (Study.from_file)"
             )
         folder = self._results(overwrite=overwrite)
         folder.check(planned_files(self.config, self.inputs))

@@ -17,8 +17,8 @@ from pyexpr.words.labels import (
     MINUS,
     OF_THE_USER,
     display_name,
+    distinct_names,
     label_name,
-    told_apart,
 )
 from pyexpr.words.reader import readers_reason
 
@@ -43,7 +43,7 @@ def checked(
     frame = as_frame(data, what=what)
     require_columns(frame, [*keys, *structure, *numbers], what=what)
     if frame.empty:
-        raise DataError(f"{have(what)} no rows: there is nothing to show")
+        raise DataError(f"{have(what)} no rows, so there is nothing to show")
     columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
     for name in (*numbers, *optional):
         columns[name] = (
@@ -114,14 +114,14 @@ def shown_labels(
     labels = [str(label) for label in frame[column].unique()]
     parts = PARTS.get(column, ())
     if not (parts and set(parts) <= set(frame)):
-        return told_apart({label: name(label, names) for label in labels})
+        return distinct_names({label: name(label, names) for label in labels})
     rows = frame.drop_duplicates(column)
     kinds = rows[KIND] if KIND in rows else [DIFFERENCE] * len(rows)
     pairs = list(zip(*(rows[part].fillna("") for part in parts), strict=True))
     single = {one for pair in pairs for one in pair if one}
     return shown_pairs(
         zip(labels, kinds, pairs, strict=True),
-        told_apart({one: name(one, names) for one in sorted(single)}),
+        distinct_names({one: name(one, names) for one in sorted(single)}),
         names,
     )
 
@@ -142,7 +142,7 @@ def shown_pairs(
             single.get(first, label) if second == "" else f"{single[first]} {sign} {single[second]}"
         )
         shown[label] = (names or {}).get(label, pair)
-    return told_apart(shown)
+    return distinct_names(shown)
 
 
 def records(frame: pd.DataFrame) -> list[Any]:
@@ -166,8 +166,8 @@ _WORDS = {
     "statistic": "test",
     "df1": "test",
     "df2": "test",
-    "whole_sample": "number with scores from the whole sample",
-    "training_only": "number with scores from training subjects",
+    "whole_sample": "estimate with scores from the whole sample",
+    "training_only": "estimate with scores from training subjects",
     "difference": "difference",
     "std_loading": "loading",
     "std_residual_variance": "residual variance",
@@ -198,7 +198,7 @@ def gap_notes(
             continue
         word = _WORDS.get(missing, missing) if missing else ""
         label = ", ".join(shown[key][str(row[key])] for key in keys)
-        rows = found.setdefault((word, reason or "no value was given"), {})
+        rows = found.setdefault((word, reason or "no reason was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
         at[label] = {key: row[key] for key in keys}
     methods = frame[method].nunique() if method else 1

@@ -157,15 +157,15 @@ def display_names(
     labels: Iterable[object], names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Name several models, metrics or terms; those that would be equal keep their labels."""
-    return told_apart({str(label): display_name(label, names) for label in labels})
+    return distinct_names({str(label): display_name(label, names) for label in labels})
 
 
 def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name several contexts, questions or features; those that would be equal keep their labels."""
-    return told_apart({str(label): label_name(label, names) for label in labels})
+    return distinct_names({str(label): label_name(label, names) for label in labels})
 
 
-def told_apart(found: Mapping[str, str]) -> dict[str, str]:
+def distinct_names(found: Mapping[str, str]) -> dict[str, str]:
     """Return names by their labels; those that would be equal are the labels."""
     shown = list(found.values())
     return {label: name if shown.count(name) == 1 else label for label, name in found.items()}

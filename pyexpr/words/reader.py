@@ -62,9 +62,9 @@ def readers_note(note: str, unit: str = "clip") -> str:
     >>> readers_note(untested(n=3))
     'In all, 3 clips are not tested.'
     """
-    told = said(note, _Reader(unit))
+    text = said(note, _Reader(unit))
     # A sentence does not begin with a numeral.
-    return sentence(f"in all, {told}" if told[:1].isdigit() else told)
+    return sentence(f"in all, {text}" if text[:1].isdigit() else text)
 
 
 def readers_notes(notes: Iterable[str], unit: str = "clip") -> list[str]:

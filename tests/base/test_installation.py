@@ -77,9 +77,9 @@ def test_a_package_of_the_same_name_elsewhere_is_no_problem(site: Path, tmp_path
 
 
 def test_the_doctor_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "installation_problems", lambda: ["files are amiss; mend them"])
+    monkeypatch.setattr(diagnosis, "installation_problems", lambda: ["files differ; replace them"])
     found = diagnosis._pyexpr()
-    assert (found.status, found.mend) == ("problem", "Files are amiss; mend them.")
+    assert (found.status, found.remedy) == ("problem", "Files differ; replace them.")
 
 
 def test_the_import_says_it(tmp_path: Path) -> None:

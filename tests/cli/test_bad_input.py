@@ -231,7 +231,7 @@ def test_a_file_cut_off_is_used_and_the_loss_is_counted(
     assert dropped[["subject", "context", "clip"]].to_numpy().tolist() == [["S002", "startle", "5"]]
     assert result.record["stages"]["features"]["clips too short for the schedule"] == 1
     left_out = result.table("left_out").set_index(["subject", "context", "clip"])["reason"]
-    assert left_out["S002", "startle", "5"] == "rated, but the recording has no such clip"
+    assert left_out["S002", "startle", "5"] == "rated, but the recording does not contain the clip"
 
 
 def test_a_recording_shorter_than_its_schedule_can_be_refused(
@@ -434,7 +434,7 @@ def test_an_interrupted_run_leaves_no_part_and_can_be_repeated(
         heard=heard,
         once=lambda: "factor model: as stored" in heard.read_text(),
     )
-    assert "the stages that were finished are stored; run it again to go on" in said
+    assert "the completed stages are stored; run the study again to continue" in said
     assert sorted(hashes(folder)) == finished
     result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == {"reliability", "factor_model"}

@@ -170,7 +170,7 @@ def test_the_doctor_says_by_its_status_what_everything_needs(
         monkeypatch.setattr("pyexpr.diagnosis.doctor", lambda found=found: found)
         out, _, code = call(capsys, "doctor", "--json")
         assert code == expected
-        assert json.loads(out)["table"][0]["mend"] == "Run: x"
+        assert json.loads(out)["table"][0]["remedy"] == "Run: x"
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,7 @@ def test_other_files_are_refused(
     refused(b"", "cannot be read as a file of tensors")
     refused(b"text\n", "cannot be read as a file of tensors")
     # torch says "101" of it: the code of a letter.
-    refused(b"hello", "cannot be read as a file of tensors: it is damaged, or of another kind")
+    refused(b"hello", "cannot be read as a file of tensors: it is damaged, or has another format")
     refused(3, r"does not contain a state_dict\(\)")
     refused({k: v for k, v in kinetics.items() if k != "stem.0.weight"}, "lacks the weights")
     refused(

@@ -605,8 +605,8 @@ def test_what_varies_too_little_beside_its_size_is_not_called_constant():
             "from truth and predictions before they are rounded"
         )
     frame["good"] -= 1e13  # what is left of it
-    mended = compare(frame, metrics=["correlation"]).tidy()
-    np.testing.assert_allclose(mended.estimate, plain.estimate, atol=1e-3)
+    fixed = compare(frame, metrics=["correlation"]).tidy()
+    np.testing.assert_allclose(fixed.estimate, plain.estimate, atol=1e-3)
     frame["good"] = 1e7 + 0.1
     constant = compare(frame, metrics=metrics, pairwise=False).tidy().reason
     assert constant[0] == "prediction 'good' is constant"

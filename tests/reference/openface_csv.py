@@ -244,7 +244,7 @@ def _explained(header: Header, content: bytes, names: Sequence[str], said: str) 
                 number = file_row(row, (*cut, *overlong), header)
                 return OpenFaceError(
                     f"{path!r}: column {name!r} must hold numbers, but row {number} holds "
-                    f"{text[:60]!r}; mend or delete that row, or export the file again"
+                    f"{text[:60]!r}; correct or delete that row, or export the file again"
                 )
     return OpenFaceError(f"{path!r}: cannot be read as CSV: {said}; export the file again")
 

@@ -59,12 +59,14 @@ def test_families_may_be_judged_in_two_ways() -> None:
     frame = coefficients(p_adjusted=[0.0056, 0.02], adjustment=["max_t", "holm"])
     table = coefficients_table(frame)
     assert table.columns[-1] == "Tested slope: p, max-T or Holm"
-    assert any("by Holm where a slope rests on few subjects" in note for note in table.notes)
+    assert any(
+        "by Holm's method if a slope is determined by few subjects" in note for note in table.notes
+    )
 
 
 def test_slopes_on_few_subjects_are_named() -> None:
     table = coefficients_table(coefficients(n_effective=[17.2, 1.94]))
-    said = "Slopes that rest on the leverage of effectively fewer than 5 subjects: "
+    said = "Slopes determined by effectively fewer than 5 subjects, with the effective number: "
     assert f"{said}Pain, AU count (1.9)." in table.notes
     many = coefficients_table(coefficients(n_effective=[17.2, NAN]))
     assert not any("fewer than" in note for note in many.notes)
@@ -75,7 +77,10 @@ def test_adjusted_p_values_have_their_column_and_note() -> None:
     table = coefficients_table(frame)
     assert table.columns[-1] == "Tested slope: p, Holm"
     assert table.rows[1][-1] == ".006"
-    assert any("so are the CIs, by Bonferroni: they can hold 0" in note for note in table.notes)
+    assert any(
+        "CIs are adjusted by Bonferroni's method, so a CI can include 0" in note
+        for note in table.notes
+    )
 
 
 def test_contrasts_say_nothing_of_weights() -> None:
@@ -106,7 +111,7 @@ def test_omnibus() -> None:
     )  # fmt: skip
     table = omnibus_table(frame)
     assert table.rows == (("AU count", "10.27", "2", "22.0", "< .001", ".010"),)
-    assert "Test: approximate Hotelling's T² of the slopes, by the F distribution." in table.notes
+    assert "Test: approximate Hotelling's T² of the slopes, with an F distribution." in table.notes
     # An F keeps its zero, a p has none.
     small = omnibus_table(frame.assign(statistic=0.92, p_value=0.413)).rows[0]
     assert (small[1], small[4]) == ("0.92", ".413")

@@ -20,8 +20,8 @@ def test_units_and_baseline_are_said() -> None:
     text = further_features_text(
         {"extra": ["au_dynamics"], "action_units": ["AU06", "AU12"], "baseline": "rest"}
     )
-    assert text[1] == "The events of AU06 and AU12 were measured one by one as well."
-    assert "its mean over the clips of rest of the subject, was added" in text[2]
+    assert text[1] == "The events of AU06 and AU12 were also measured for each action unit."
+    assert "the mean over the clips of rest of the subject, was added" in text[2]
     assert "over all clips of the subject" in further_features_text({"baseline": "all"})[0]
 
 

@@ -45,7 +45,7 @@ def test_the_report_table_names_its_heads_for_a_screen_reader() -> None:
     assert box.get("aria-labelledby") == caption.get("id")
     assert box.get("tabindex") == "0"
     assert [text_of(one) for one in root.findall("p")[:2]] == [
-        "More columns: scroll the table sideways.", "Note. A & B.(a) why.",
+        "The table has more columns: scroll sideways.", "Note. A & B.(a) why.",
     ]  # fmt: skip
     bold = table.findall("tbody//strong")
     assert [text_of(one) for one in bold] == [".1 [.0, .2]"]

@@ -110,7 +110,7 @@ def test_a_table_too_wide_for_any_page_goes_in_parts(rows_of: int) -> None:
     display = DisplayTable(
         "Wide.", ("A", "B", *heads), lines, ("A note.",), frozenset({(1, 2), (1, 19)}), 2
     )
-    texts = re.split(r"(?=% Needs)", latex(display))[1:]
+    texts = re.split(r"(?=% Requires)", latex(display))[1:]
     assert len(texts) == 3
     found = [rows(text)[-rows_of:] for text in texts]
     for i, line in enumerate(lines):

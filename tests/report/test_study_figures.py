@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.report.outline import Picture
-from pyexpr.report.study_figures import STUDY_FIGURES, drawn, planned, told
+from pyexpr.report.study_figures import STUDY_FIGURES, drawn, filled, planned
 from pyexpr.report.study_outline import StudyContent, figure_blocks
 
 OPTIONS: dict[str, Any] = {
@@ -55,7 +55,7 @@ def test_what_is_said_of_it_can_be_said_of_every_study(one: Any) -> None:
         for adjust in ("none", "holm"):
             known = record(evaluation={"scheme": scheme}, coefficients={"adjust": adjust})
             for text in (one.title, one.caption, one.note):
-                assert "{" not in told(text, known, "lstm")
+                assert "{" not in filled(text, known, "lstm")
     fields = {field for _, field, *_ in Formatter().parse(one.title) if field}
     assert ("model" in fields) == one.each_model
 
@@ -65,13 +65,13 @@ def test_words_follow_the_kind_of_study() -> None:
     notes = {one.stem: one.note for one in STUDY_FIGURES}
     titles = {one.stem: one.title for one in STUDY_FIGURES}
     split, crossed = record(unit="scene"), record(evaluation={"scheme": "cross_validation"})
-    assert told(captions["performance"], split).startswith("Performance on the Test Part,")
-    assert told(captions["performance"], crossed).startswith("Performance by Cross-Valid")
-    assert told(captions["predictions"], split).endswith("Scores of the Test Scenes, by Context.")
-    assert told(captions["predictions"], crossed).endswith("Scores of the Clips, by Context.")
-    assert told(titles["predictions"], split).endswith("scores of the test scenes")
-    assert told(titles["predictions"], crossed).endswith("scores of the clips")
+    assert filled(captions["performance"], split).startswith("Performance on the Test Part,")
+    assert filled(captions["performance"], crossed).startswith("Performance by Cross-Valid")
+    assert filled(captions["predictions"], split).endswith("Scores of the Test Scenes, by Context.")
+    assert filled(captions["predictions"], crossed).endswith("Scores of the Clips, by Context.")
+    assert filled(titles["predictions"], split).endswith("scores of the test scenes")
+    assert filled(titles["predictions"], crossed).endswith("scores of the clips")
     note = notes["slopes"]
-    assert told(note, split).endswith("slopes 90% confidence intervals.")
-    adjusted = told(note, record(coefficients={"adjust": "holm"}))
-    assert adjusted.endswith("intervals, adjusted as the table says.")
+    assert filled(note, split).endswith("90% confidence intervals for the slopes.")
+    adjusted = filled(note, record(coefficients={"adjust": "holm"}))
+    assert adjusted.endswith("intervals, adjusted as stated in the table, for the slopes.")

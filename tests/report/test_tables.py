@@ -136,7 +136,7 @@ def test_the_papers_table_3_comes_back_with_elastic_net_in_bold() -> None:
     assert lines[-3:] == [
         "Note: NRMSE: lower is better; Correlation: higher is better.",
         "",
-        "Note: Bold: the best model of the column, baselines and human raters set aside.",
+        "Note: Bold: the best model in the column, baselines and human raters set aside.",
     ]
     assert table.columns[1:3] == ("NRMSE: Startle", "NRMSE: Pain")
 
@@ -159,8 +159,8 @@ def test_ties_are_both_bold_baselines_never_and_nan_does_not_win() -> None:
     assert table.bold == {(1, 1), (2, 1)}
     assert table.notes == (
         "NRMSE: lower is better.",
-        "Bold: the best model of the column, baselines set aside.",
-        "No estimate for C, All, NRMSE: no value was given.",
+        "Bold: the best model in the column, baselines set aside.",
+        "No estimate for C, All, NRMSE: no reason was given.",
         "Not computed: Uniform baseline, All, Bias; B, All, Bias; C, All, Bias.",
     )
 
@@ -174,7 +174,7 @@ def test_a_context_may_be_called_as_a_baseline_is() -> None:
     assert table.columns == ("Model", "NRMSE: Human", "NRMSE: Normal")
     assert [row[0] for row in table.rows] == ["Normal baseline", "Human baseline"]
     assert table.notes[1:] == (
-        "No estimate for Human baseline, Normal, NRMSE: no value was given.",
+        "No estimate for Human baseline, Normal, NRMSE: no reason was given.",
         "Not computed: Human baseline, Human, NRMSE.",
     )
     said = performance_alt(frame.assign(conf_low=NAN, conf_high=NAN, method="jackknife_t"))
@@ -223,7 +223,8 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
     )  # fmt: skip
     assert table.notes == (
         "NRMSE, All, En − Uniform baseline: different criteria.",
-        "No p value for NRMSE, All, En: the size of an error is not tested, only differences are.",
+        "No p value for NRMSE, All, En: only differences between errors are tested, not "
+        "the size of an error.",
         "No estimate for Correlation, All, En − Uniform baseline (percentile): constant.",
     )
 
@@ -328,7 +329,7 @@ def test_weights_tell_exact_zero_from_rounded() -> None:
     assert table.columns == ("Feature", "Pain", "All")
     assert table.rows == (("AU count", "0.00", "0"), ("Roll velocity", "−0.20", "—"))
     assert table.notes == (
-        "0: the penalty removed the feature.",
+        "0: the penalty excluded the feature.",
         "Not computed: Roll velocity, All.",
     )
 
@@ -338,10 +339,10 @@ def test_long_lists_in_notes_are_counted() -> None:
     frame = performance(*missing, ("m9", "all", "nrmse", 0.1))
     assert tables.performance_table(frame).notes[-1] == (
         "No estimate for M0, All, NRMSE; M1, All, NRMSE; M2, All, NRMSE; M3, All, NRMSE; "
-        "M4, All, NRMSE; M5, All, NRMSE and 3 more: no value was given."
+        "M4, All, NRMSE; M5, All, NRMSE and 3 more: no reason was given."
     )
     assert tables.performance_table(performance(*missing)).notes[-1] == (
-        "No estimate for any row: no value was given."
+        "No estimate for any row: no reason was given."
     )
 
 

@@ -19,7 +19,7 @@ from pyexpr.study.kept.seal import sealed
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results.report import study_report
 
-MARK = "Altered: the file {} is not as the run wrote it."
+MARK = "Altered: the file {} has been changed since the run."
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def sections(page: str) -> dict[str, str]:
 def test_an_edited_number_is_refused(results: Path) -> None:
     before = (results / "report.html").read_bytes()
     better_correlation(results)
-    words = r"1 file of .* is not as the run wrote it: 'comparison.csv'; pyexpr run --overwrite"
+    words = r"1 file of .* has been changed since the run: 'comparison.csv'; pyexpr run --overwrite"
     with pytest.raises(StudyError, match=words):
         study_report(results)
     assert (results / "report.html").read_bytes() == before

@@ -144,7 +144,7 @@ def test_the_study_file_itself(
     study = Study.from_file(study_file)
     text = study_file.read_text()
     study_file.write_text(text.replace("seed = 3", "seed = 4"))
-    with pytest.raises(StudyError, match=r"was changed since it was read; read it again"):
+    with pytest.raises(StudyError, match=r"has been changed since it was read; read it again"):
         study.run(progress=False)
     study_file.write_text(text)
     coefficients = study.coefficients

@@ -72,7 +72,7 @@ def test_the_page_says_what_the_run_then_does(
     found = px.check_study(file)
     assert sorted(tmp_path.rglob("*")) == before
     assert found.ok, found.problems
-    assert "nothing is wrong" in str(found)
+    assert "no problem was found" in str(found)
     stages = [point.item for point in found.points if point.section == "stages, in this order"]
     planned = px.Study.from_file(file)
     assert tuple(stages) == planned.stage_names
@@ -190,7 +190,7 @@ def test_all_that_is_wrong_at_once(
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 1
-    assert "6 things are wrong" in capsys.readouterr().out
+    assert "6 problems found" in capsys.readouterr().out
 
 
 def test_all_tables_are_looked_at(tmp_path: Path) -> None:

@@ -165,13 +165,13 @@ def test_what_is_written_and_told(result: StudyResult) -> None:
     for told in (
         "The label that the models predict (smiling) is a class: the column smiling of the table",
         "A logistic regression with the elastic net",
-        "of the lowest log loss in two folds",
+        "with the lowest log loss in two folds",
         "scikit-learn&#39;s RandomForestClassifier (n_estimators = 5)",
-        "The prior baseline predicts the share of clips of each class among those that models",
-        "AUC, F1, and Brier score are of the class yes.",
-        "The class of a clip is the one that the model itself predicts.",
-        "AUC is that within folds, averaged",
-        "the tests of slopes are of labels that are numbers. Folds were not balanced by class.",
+        "The prior baseline predicts, as the probability of a class, the share of clips of each",
+        "AUC, F1, and Brier score refer to the class yes.",
+        "The predicted class of a clip is the class that the model itself predicts.",
+        "AUC is computed within folds and averaged",
+        "the tests of slopes require a numeric label. Folds were not stratified by class.",
     ):
         assert told.replace("&#39;", "'") in page.replace("&#39;", "'").replace("&#x27;", "'"), told
     body = page.partition("<body>")[2].partition("<script>")[0]
@@ -324,7 +324,7 @@ def test_the_answer_of_most_raters_is_the_class(tmp_path: Path) -> None:
 MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     "a factor": ({"label": {"method": "factor"}}, 'needs method = "question" or "column": a fact'),
     "a metric of numbers": (
-        {"compare": {"metrics": ["rmse"]}}, "rmse under [compare] judges numbers, and the label is",
+        {"compare": {"metrics": ["rmse"]}}, "rmse under [compare] is a metric for numbers",
     ),
     "an unknown metric": ({"compare": {"metrics": ["acuracy"]}}, "did you mean 'accuracy'"),
     "a uniform baseline": ({"baselines": {"uniform": True}}, "uniform under [baselines] draws num"),
@@ -333,7 +333,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     "a deep model": (
         {"models": {"lstm": {}}, "data": {"recordings": "r.csv"},
          "clips": {"schedule": "bp4d_plus"},
-         "evaluation": {}}, "[models.lstm] learns numbers, and the label is a class",
+         "evaluation": {}}, "[models.lstm] predicts numbers, but the label is a class",
     ),
     "a model called prior": (
         {"models": {"prior": {"estimator": "sklearn.svm.SVC"}}}, "a model cannot be called 'prior'",
@@ -360,9 +360,17 @@ def test_sections_that_do_not_fit_a_class(name: str) -> None:
 @pytest.mark.parametrize(
     ("section", "given", "sentence"),
     [
-        ("compare", {"metrics": ["auc"]}, "auc under [compare] judges classes, and the label is a"),
-        ("compare", {"threshold": 0.3}, "threshold under [compare] is for a label of classes"),
-        ("baselines", {"prior": True}, "prior under [baselines] is for a label of classes"),
+        (
+            "compare",
+            {"metrics": ["auc"]},
+            "auc under [compare] is a metric for classes, but the label",
+        ),
+        (
+            "compare",
+            {"threshold": 0.3},
+            "threshold under [compare] requires a label that is a class",
+        ),
+        ("baselines", {"prior": True}, "prior under [baselines] requires a label that is a class"),
         ("label", {"positive": "yes"}, 'positive names a class: it needs kind = "classification"'),
     ],
 )
@@ -384,7 +392,7 @@ def rare(subjects: int) -> pd.DataFrame:
 WRONG: dict[str, tuple[Any, str, str, str]] = {
     "one class": (
         lambda: table().assign(smiling="yes"), "", "",
-        "label 'smiling' has one class, 'yes', in all 240 clips; a classification needs two",
+        "label 'smiling' has one class, 'yes', in all 240 clips; a classification requires",
     ),
     "a class of one subject": (
         lambda: rare(1), "", "",
@@ -394,7 +402,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         lambda: table().assign(
             smiling=lambda t: np.where(t["context"] == "suppress", "no", t["smiling"])
         ), "", "",
-        "all 80 clips of context 'suppress' are of class 'no', so that there is nothing to tell",
+        "all 80 clips of context 'suppress' are of class 'no', so there are no classes to",
     ),
     "no such class": (
         table, '"yes"', '"maybe"',

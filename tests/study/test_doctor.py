@@ -1,10 +1,12 @@
-"""The doctor names versions, what is missing and the mend, and never raises."""
+"""The doctor names versions, what is missing and the remedy, and never raises."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,9 +76,11 @@ def test_a_site_profile_that_ends_r_is_named_and_nothing_is_installed_anew(tmp_p
     profile.write_text("quit()\n")
     said = look(R_PROFILE=str(profile))
     assert "R,,problem" in said
-    assert "R has to run before it is looked for" in said
+    assert "It can only be looked for once R runs" in said
     assert said.count(f"it runs without the site's profile {str(profile)!r}") == 4
-    assert "install" not in said
+    of_r = [line for line in said.splitlines() if line.startswith(("R,", "lavaan,", "rpy2"))]
+    assert len(of_r) == 3
+    assert not any("install" in line for line in of_r)
 
 
 def test_the_profile_of_the_user_is_not_read_as_no_fit_reads_it(tmp_path: Path) -> None:
@@ -96,20 +100,40 @@ def test_an_r_that_does_not_run_is_a_problem_not_a_crash(tmp_path: Path) -> None
 
 def test_the_result_is_a_result() -> None:
     result = doctor()
-    assert list(result.tidy()) == ["component", "version", "status", "needed_for", "mend"]
+    assert list(result.tidy()) == ["component", "version", "status", "needed_for", "remedy"]
     assert set(result.tidy()["status"]) <= {"ok", "missing", "problem"}
     assert result.to_dict()["result"] == "DoctorResult"
     assert "components are ok" in str(result)
 
 
+def test_every_package_that_a_user_may_install_is_looked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    # Those of developers are installed from a checkout; [all] names other extras.
+    assert set(extras) - {"test-fast", "test", "lint", "docs", "all"} == {
+        "r", "deep", "numba", "track", "word",
+    }  # fmt: skip
+    named = {
+        re.match(r"[\w-]+", line)[0]  # type: ignore[index]
+        for lines in (project["dependencies"], *(extras[one] for one in ("deep", "numba", "track")),
+                      extras["word"], extras["r"])
+        for line in lines
+    }  # fmt: skip
+    assert named <= set(doctor().tidy()["component"])
+    for name, (_, command) in module._OPTIONAL.items():
+        extra = re.search(r"pyexpr-stats\[(\w+)\]", command)
+        wanted = extras[extra[1]] if extra else [command.removeprefix("pip install ")]
+        assert any(line.startswith(name) for line in wanted), name
+
+
 def test_a_torchvision_of_another_torch_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> str:
-        return str(module._package("torchvision", "the deep models", "").mend)
+        return str(module._package("torchvision", "the deep models", "").remedy)
 
     # Whether torch is installed here or not.
     monkeypatch.setattr(module, "package_version", lambda name: "2.0.0")
     monkeypatch.setattr(module, "requires", lambda name: ["numpy", "torch==2.0.0"])
     assert found() == ""
     monkeypatch.setattr(module, "requires", lambda name: ["numpy", "torch==1.0.0"])
-    assert found().startswith("It is made for torch 1.0.0, and ")
+    assert found().startswith("It requires torch 1.0.0, but ")
     assert found().endswith("Run: pip install --upgrade --force-reinstall torch torchvision")

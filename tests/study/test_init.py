@@ -216,7 +216,7 @@ def test_one_row_per_subject_and_context_needs_no_column_of_clips(tmp_path: Path
 @pytest.mark.parametrize(
     ("label", "why"),
     [
-        (lambda felt: (felt > felt.median()).astype(int), "'label' holds 0 and 1 alone, so they"),
+        (lambda felt: (felt > felt.median()).astype(int), "'label' holds only 0 and 1, so they"),
         (lambda felt: np.where(felt > felt.median(), "glad", "sad"), "'label' is of classes."),
     ],
 )
@@ -392,6 +392,6 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     assert command("init", str(tmp_path), "--label", "joy") == 0
     assert "study.toml" in capsys.readouterr().out
     assert command("check", str(tmp_path / "study.toml")) == 0
-    assert "nothing is wrong" in capsys.readouterr().out
+    assert "no problem was found" in capsys.readouterr().out
     assert command("init", str(tmp_path), "--yes") == 1
     assert "is there already" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_a_file_that_is_no_stage_is_not_replaced_by_one(study_folder: Path, tmp_
     path = tmp_path / "copy" / "results" / "stages" / "reliability.zip"
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    with pytest.raises(OutputError, match=r"is no result of a stage"):
+    with pytest.raises(OutputError, match=r"is not the result of a stage"):
         Study.from_file(study_file).reliability()
     with pytest.raises(OutputError, match=r"'stages/reliability.zip'"):
         Study.from_file(study_file).run(progress=False)

@@ -111,8 +111,8 @@ def test_the_sentences_hold_the_results(study_result: StudyResult, page: Page) -
         assert f"95% CI {limits}" in page.text
     for word in (
         "The data are simulated.", "15 subjects recorded in three contexts",
-        "On three questions", "240 clips were rated from 0 to 4", "4,320 ratings in all", "lavaan",
-        "seed 3", "9 subjects", "one-way random effects", "Bartlett factor scores",
+        "On three questions", "240 clips were rated from 0 to 4", "4,320 ratings in total",
+        "lavaan",        "seed 3", "9 subjects", "one-way random effects", "Bartlett factor scores",
     ):  # fmt: skip
         assert word in page.text, word
 
@@ -131,8 +131,8 @@ def test_what_was_left_out_is_said(study_result: StudyResult, page: Page) -> Non
     left_out = study_result.stages["models"].facts["left out"]
     n = sum(left_out.values())
     assert all("bins valid" in reason for reason in left_out)
-    assert f"rated and recorded, {n} were left out of all models alike" in page.text
-    assert f"fewer valid bins than needed ({n})" in page.text
+    assert f"rated and recorded, {n} were excluded from all models" in page.text
+    assert f"fewer valid bins than required ({n})" in page.text
 
 
 def blocks(text: str) -> list[str]:
@@ -203,12 +203,13 @@ def test_a_slope_counts_where_its_interval_excludes_0() -> None:
     tables = {"coefficients": slopes, "scores": pd.DataFrame({"context": ["pain", "startle"]})}
     text = [one.replace("\u00a0", " ") for one in slope_sentences(record, tables)]
     assert text == [
-        "In Pain, one slope had an adjusted 95% CI without 0: a (0.30 [0.10, 0.50], p = .003).",
-        "By the test alone there is also b (0.20 [−0.01, 0.41], p = .048): the simultaneous "
-        "interval holds 0, so it is not counted.",
+        "In Pain, one slope had an adjusted 95% CI that excludes 0: a (0.30 [0.10, 0.50], "
+        "p = .003).",
+        "According to the test alone, b (0.20 [−0.01, 0.41], p = .048) also differs from 0; the "
+        "simultaneous interval includes 0, so this slope is not counted.",
     ]
     none = {**tables, "coefficients": slopes.iloc[2:].drop(columns="p_adjusted")}
-    assert slope_sentences(record, none) == ["In Pain, every 95% CI of a slope holds 0."]
+    assert slope_sentences(record, none) == ["In Pain, every 95% CI of a slope includes 0."]
     none["coefficients"] = none["coefficients"].assign(conf_low=math.nan, conf_high=math.nan)
     assert slope_sentences(record, none) == ["In Pain, no interval of a slope could be computed."]
 
@@ -327,9 +328,9 @@ def test_what_is_cited_is_listed_and_nothing_else(html: str) -> None:
 
 
 def test_cautions_stand_where_they_belong(page: Page) -> None:
-    assert "Only 3 subjects are in the test part" in page.text
-    assert "compare unlike criteria" in page.text
-    assert "slopes are desparsified" in page.text
+    assert "There are only 3 subjects in the test part" in page.text
+    assert "compare different criteria" in page.text
+    assert "slopes are desparsified estimates" in page.text
 
 
 def test_the_same_results_give_the_same_bytes(study_result: StudyResult, tmp_path: Path) -> None:
@@ -392,15 +393,15 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
 def test_an_inadmissible_model_is_told(copy: Path) -> None:
     change(copy, stages__factor_model__admissible=False, simulated=False)
     page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
-    assert "A factor model is not admissible" in page.text
+    assert "A factor model is inadmissible" in page.text
     assert "These data are simulated" not in page.text
 
 
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("", "the table of both kinds of scores says what that is worth"),
-        ("no solution.", "what that is worth could not be told: no solution."),
+        ("", "the table of both kinds of scores shows the effect of this"),
+        ("no solution.", "the effect of this could not be estimated: no solution."),
     ],
 )
 def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: str) -> None:
@@ -410,15 +411,17 @@ def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: s
 
 def test_what_slopes_are_adjusted_by_is_told(page: Page, copy: Path) -> None:
     assert (
-        "by Holm's method (Holm, 1979), and confidence intervals by Bonferroni's, slopes within"
+        "by Holm's method (Holm, 1979), and confidence intervals by Bonferroni's; slopes within"
         in page.text
     )
     change(copy, options__coefficients__adjust="max_t")
     text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
-    assert "by the largest statistic (max- T ), slopes within each context, contrasts all" in text
+    assert (
+        "of the largest statistic (max- T ); slopes within each context and all contrasts" in text
+    )
     change(copy, options__coefficients__adjust="none")
     page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
-    assert "p values are not adjusted for their number" in page.text
+    assert "p values are not adjusted for multiple testing" in page.text
     assert "p values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
 
 
@@ -429,15 +432,15 @@ def test_rows_of_the_weights_are_told(copy: Path) -> None:
     change(copy, options__coefficients__rows="all")
     text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "elastic net in the whole sample" in text
-    assert "models fitted anew to the whole sample" in text
+    assert "models fitted again to the whole sample" in text
 
 
 def test_invariance_that_was_not_tested_is_not_said_to_be(copy: Path) -> None:
     table = pd.read_csv(copy / "invariance.csv")
     table.assign(p_value=math.nan).to_csv(copy / "invariance.csv", index=False)
     text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
-    assert "was tested by leaving out one subject" not in text
-    assert "(measurement invariance) was not tested" in text
+    assert "were tested by leaving out one subject" not in text
+    assert "Measurement invariance of the factor model over contexts was not tested" in text
 
 
 def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
@@ -447,9 +450,9 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
         **{"stages__models__left out": {"7 of 15 bins valid, 8 needed": 80}},
     )
     page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
-    assert "and not among these numbers: 12 ratings without a score." in page.text
+    assert "and are not included in these numbers: 12 ratings without a score." in page.text
     assert ", 80 (" in page.text
-    assert "were left out of the models. If they differ" in page.text
+    assert "were excluded from the models. If they differ" in page.text
 
 
 def test_names_of_ours_are_small_within_a_sentence(html: str) -> None:
@@ -550,7 +553,7 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
 
 
 def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
-    words = "(measurement invariance) was not tested"
+    words = "Measurement invariance of the factor model over contexts was not tested"
     assert (copy / "invariance.csv").is_file()
     page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "table-invariance" in page.ids

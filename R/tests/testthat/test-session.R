@@ -192,7 +192,7 @@ test_that("a Python that is too old, too new for reticulate or without the packa
   old <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 10")))
   expect_match(old, "needs Python 3.11 or newer, and '.*' is Python 3.10")
   # Installed into it, the package would not run.
-  expect_match(old, "To mend it, remove the environment variable RETICULATE_PYTHON")
+  expect_match(old, "To fix this, remove the environment variable RETICULATE_PYTHON")
   expect_no_match(old, "-m pip install")
   bare <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 11")))
   expect_match(bare, "does not have the package pyexpr-stats")

@@ -45,6 +45,7 @@ def normalised_landmarks(
     ----------
     Kabsch, W. (1976). A solution for the best rotation to relate two sets of
     vectors. Acta Crystallographica A32, 922-923.
+    https://doi.org/10.1107/S0567739476001873
 
     Examples
     --------

@@ -52,6 +52,7 @@ def sample_entropy(series: NDArray[np.float64]) -> float:
     ----------
     Richman, J. S., and Moorman, J. R. (2000). Physiological time-series analysis using
     approximate entropy and sample entropy. American Journal of Physiology 278, H2039-H2049.
+    https://doi.org/10.1152/ajpheart.2000.278.6.H2039
 
     Examples
     --------
@@ -98,6 +99,7 @@ def permutation_entropy(series: NDArray[np.float64]) -> float:
     ----------
     Bandt, C., and Pompe, B. (2002). Permutation entropy: a natural complexity measure for time
     series. Physical Review Letters 88, 174102.
+    https://doi.org/10.1103/PhysRevLett.88.174102
 
     Examples
     --------

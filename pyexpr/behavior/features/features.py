@@ -439,21 +439,25 @@ def extract_features(
     ----------
     .. [1] Hogan, N., and Sternad, D. (2009). Sensitivity of smoothness measures to movement
        duration, amplitude, and arrests. Journal of Motor Behavior 41, 529-534.
+       https://doi.org/10.3200/35-09-004-RC
     .. [2] Hammal, Z., Cohn, J. F., and George, D. T. (2014). Interpersonal coordination of head
        motion in distressed couples. IEEE Transactions on Affective Computing 5, 155-167.
+       https://doi.org/10.1109/TAFFC.2014.2326408
     .. [3] Schmidt, K. L., Liu, Y., and Cohn, J. F. (2006). The role of structural facial
        asymmetry in asymmetry of peak facial expressions. Laterality 11, 540-561.
+       https://doi.org/10.1080/13576500600832758
     .. [4] Cohn, J. F., and Schmidt, K. L. (2004). The timing of facial motion in posed and
        spontaneous smiles. International Journal of Wavelets, Multiresolution and Information
-       Processing 2, 121-132.
+       Processing 2, 121-132. https://doi.org/10.1142/S021969130400041X
     .. [5] Richman, J. S., and Moorman, J. R. (2000). Physiological time-series analysis using
        approximate entropy and sample entropy. American Journal of Physiology 278,
-       H2039-H2049.
+       H2039-H2049. https://doi.org/10.1152/ajpheart.2000.278.6.H2039
     .. [6] Bandt, C., and Pompe, B. (2002). Permutation entropy: a natural complexity measure
        for time series. Physical Review Letters 88, 174102.
+       https://doi.org/10.1103/PhysRevLett.88.174102
     .. [7] Enders, C. K., and Tofighi, D. (2007). Centering predictor variables in
        cross-sectional multilevel models: a new look at an old issue. Psychological Methods
-       12, 121-138.
+       12, 121-138. https://doi.org/10.1037/1082-989X.12.2.121
 
     Examples
     --------

@@ -65,6 +65,7 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     References
     ----------
     Baltrusaitis, T., et al. (2018). OpenFace 2.0: facial behavior analysis toolkit. FG 2018.
+    https://doi.org/10.1109/FG.2018.00019
     """
     unknown = (float("nan"), float("nan"))
     if recording.layout != OPENFACE:

@@ -62,6 +62,7 @@ def savgol_motion(
     ----------
     Savitzky, A., and Golay, M. J. E. (1964). Smoothing and differentiation of data
     by simplified least squares procedures. Analytical Chemistry 36, 1627-1639.
+    https://doi.org/10.1021/ac60214a047
 
     Examples
     --------

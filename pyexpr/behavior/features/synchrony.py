@@ -200,10 +200,12 @@ def synchrony(
     .. [1] Boker, S. M., Xu, M., Rotondo, J. L., and King, K. (2002). Windowed
        cross-correlation and peak picking for the analysis of variability in the association
        between behavioral time series. Psychological Methods 7, 338-355.
+       https://doi.org/10.1037/1082-989X.7.3.338
     .. [2] Bernieri, F. J., and Rosenthal, R. (1991). Interpersonal coordination: behavior
        matching and interactional synchrony. In Fundamentals of Nonverbal Behavior, 401-432.
     .. [3] Ramseyer, F., and Tschacher, W. (2011). Nonverbal synchrony in psychotherapy.
        Journal of Consulting and Clinical Psychology 79, 284-295.
+       https://doi.org/10.1037/a0023419
 
     Examples
     --------

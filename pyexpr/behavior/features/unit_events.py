@@ -174,7 +174,7 @@ def unit_dynamics(
     ----------
     Cohn, J. F., and Schmidt, K. L. (2004). The timing of facial motion in posed and spontaneous
     smiles. International Journal of Wavelets, Multiresolution and Information Processing 2,
-    121-132.
+    121-132. https://doi.org/10.1142/S021969130400041X
     """
     if units.missing:
         return {}, [OF_PART(part="au_dynamics", reason=units.missing)]

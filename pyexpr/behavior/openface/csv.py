@@ -435,7 +435,7 @@ def _no_number(header: Header, name: str, field: UnreadField) -> OpenFaceError:
     return OpenFaceError(
         say(
             "{path!r}: column {name!r} must hold numbers, but row {number} "
-            "holds {text!r}; mend or delete that row, or export the file "
+            "holds {text!r}; correct or delete that row, or export the file "
             "again",
             path=header.path,
             name=name,

@@ -137,7 +137,7 @@ def whole_numbers(
             f"{columns.header.path!r}: column {columns.header.own_name(name)!r} must hold whole "
             "numbers"
             + ("" if least is None else f" from {least}")
-            + f", but row {columns.file_row(row)} holds {held}; mend or delete that row"
+            + f", but row {columns.file_row(row)} holds {held}; correct or delete that row"
         )
     return values.astype(np.int64)
 
@@ -167,7 +167,7 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     if length > max(GRID_LEAST, per_row * len(numbers)):
         raise OpenFaceError(
             f"{header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} is out "
-            f"of proportion to the {len(numbers)} rows of the file; mend or delete that row"
+            f"of proportion to the {len(numbers)} rows of the file; correct or delete that row"
         )
     notes: tuple[str, ...] = ()
     if first > 1:

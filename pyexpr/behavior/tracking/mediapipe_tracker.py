@@ -48,6 +48,7 @@ class MediaPipeTracker(Tracker):
     ----------
     Kartynnik, Y., Ablavatski, A., Grishchenko, I., & Grundmann, M. (2019). Real-time facial
     surface geometry from monocular video on mobile GPUs. arXiv:1907.06724.
+    https://doi.org/10.48550/arXiv.1907.06724
     """
 
     name = "mediapipe"

@@ -115,8 +115,8 @@ def _numbers(index: VideoIndex, span: Span, options: VideoOptions) -> NDArray[np
     origin = index.seconds if start < 0 else 0.0
     if origin + end <= 0 or origin + start >= index.seconds:
         raise VideoError(
-            f"{what} lie outside of the recording, which lasts {index.seconds:.4g} s; mend start "
-            "and end, or leave the clip out"
+            f"{what} lie outside of the recording, which lasts {index.seconds:.4g} s; correct "
+            "start and end, or leave out the clip"
         )
     return sampled_frames(index, origin + start, origin + end, options.frames, options.rate)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.figures import plotting
-from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
+from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
 from pyexpr.resampling.multiplicity import told
 
 if TYPE_CHECKING:
@@ -32,6 +32,6 @@ def statistics_figure(
     return Forest(
         items=items_of(table, label=lambda row: shown(row["term"])),
         axes={"": Axis(line=line)},
-        level=interval_told(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
+        level=interval_kind(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
         axis_name="Estimate",
     ).figure(width_mm)

@@ -212,7 +212,7 @@ def _without_lavaan(r: str, started_here: bool) -> LavaanNotFoundError:
             "{brief}. To fix this, run: {command}. Without it, {engine='native'} fits "
             "one-factor models",
             brief=f"{r} does not have its package lavaan{library}",
-            r='{brief}. To mend it run: {call install.packages("lavaan")}. Without it, '
+            r='{brief}. To fix this, run: {call install.packages("lavaan")}. Without it, '
             "{engine='native'} fits one-factor models",
             command=lavaan_command(),
         )

@@ -229,10 +229,10 @@ def bootstrap_cfa(
 
 
 def _warn_of_few(result: CFABootstrapResult) -> None:
-    knife = result.method == "jackknife_t"
+    jackknife = result.method == "jackknife_t"
     for label, group in zip(result.labels, result.draws.groups, strict=True):
         G, where = len(group.clusters), result.where(label)
-        if knife and G < _FEWEST:
+        if jackknife and G < _FEWEST:
             warn_user(
                 say(
                     "there are only {n} subjects{where}: fewer than in the simulations of coverage",
@@ -241,7 +241,7 @@ def _warn_of_few(result: CFABootstrapResult) -> None:
                 ),
                 FewSubjectsWarning,
             )
-        elif not knife and G < _FEW:
+        elif not jackknife and G < _FEW:
             warn_user(
                 say(
                     "there are only {g} subjects{where}: bootstrap intervals are too short "

@@ -10,7 +10,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.pairs import PARTS
 from pyexpr.figures import plotting
-from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
+from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
 from pyexpr.resampling.multiplicity import told
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def loadings_figure(
             factor: Axis(heading=shown(factor), line=0.0, holds=(0.0, 1.0), flush=True)
             for factor in factors
         },
-        level=interval_told(confidence),
+        level=interval_kind(confidence),
         axis_name="Standardised loading",
     ).figure(width_mm)
 
@@ -96,7 +96,7 @@ def refits_figure(
             )
             for name, (heading, holds) in _QUANTITIES.items()
         },
-        level=interval_told(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
+        level=interval_kind(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
     ).figure(width_mm)  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def contrasts_figure(
             f"{level} {scale}": Axis(heading=heading, line=0.0, holds=(0.0,))
             for (level, scale), heading in _CONTRASTS.items()
         },
-        level=interval_told(confidence, told(contrasts.get("adjustment", ()))),
+        level=interval_kind(confidence, told(contrasts.get("adjustment", ()))),
         hollow="free in every context" if contrasts["freed"].any() else "no interval",
         axis_name="Difference between contexts",
     ).figure(width_mm)

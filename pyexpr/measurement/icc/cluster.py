@@ -19,7 +19,7 @@ References
 Tukey, J. W. (1958). Bias and confidence in not quite large samples. Annals of Mathematical
 Statistics, 29, 614.
 Weerahandi, S. (1993). Generalized confidence intervals. Journal of the American Statistical
-Association, 88, 899-905.
+Association, 88, 899-905. https://doi.org/10.1080/01621459.1993.10476355
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ References
 ----------
 Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015). Fitting linear mixed-effects models
 using lme4. Journal of Statistical Software, 67(1), 1-48.
+https://doi.org/10.18637/jss.v067.i01
 """
 
 from __future__ import annotations

@@ -203,6 +203,7 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
     References
     ----------
     McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46, figure 1.
+    https://doi.org/10.1037/1082-989X.1.1.30
 
     Examples
     --------

@@ -154,7 +154,9 @@ def icc(
     References
     ----------
     McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46 and 390.
+    https://doi.org/10.1037/1082-989X.1.1.30
     Shrout, P. E. and Fleiss, J. L. (1979). Psychological Bulletin, 86, 420-428.
+    https://doi.org/10.1037/0033-2909.86.2.420
     Wald, A. (1940). Annals of Mathematical Statistics, 11, 96-100.
 
     Examples

@@ -8,6 +8,7 @@ References
 ----------
 McGraw, K. O. and Wong, S. P. (1996). Forming inferences about some intraclass correlation
 coefficients. Psychological Methods, 1, 30-46, with the correction in 1, 390.
+https://doi.org/10.1037/1082-989X.1.1.30
 Wald, A. (1940). A note on the analysis of variance with unequal class frequencies. Annals of
 Mathematical Statistics, 11, 96-100.
 """

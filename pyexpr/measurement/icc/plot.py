@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.figures import drawing, plotting
-from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
+from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def icc_figure(
             table, label=label, panel=lambda row: shown(row["form"]) if by_panel else ""
         ),
         axes={"": Axis(line=0.0, holds=_WHOLE, flush=True, lowest=_LOWEST)},
-        level=interval_told(confidence, table["method"]),
+        level=interval_kind(confidence, table["method"]),
         axis_name=axis_name,
     ).figure(width_mm)
 
@@ -99,7 +99,7 @@ def d_study_figure(
         figure.supylabel("Reliability of their mean", size=plotting.SIZE_BODY)
         drawing.legend_outside(
             figure,
-            _projection_handles(interval_told(confidence, table["method"]), ribbon=_ribbon(table)),
+            _projection_handles(interval_kind(confidence, table["method"]), ribbon=_ribbon(table)),
             where="outside upper center",
         )
     return plotting.freeze(figure)

@@ -6,7 +6,7 @@ at 0. `icc_criterion` has the restricted likelihood, `icc_search` its least valu
 References
 ----------
 Patterson, H. D. and Thompson, R. (1971). Recovery of inter-block information when block sizes
-are unequal. Biometrika, 58, 545-554.
+are unequal. Biometrika, 58, 545-554. https://doi.org/10.1093/biomet/58.3.545
 """
 
 from __future__ import annotations

@@ -248,12 +248,12 @@ def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) 
             raise DataError(
                 say(
                     "the rows that {model} is fitted to {where}are all of class {label:label} "
-                    "of label {name:label}, but a classifier requires two; {mend}",
+                    "of label {name:label}, but a classifier requires two; {remedy}",
                     model=_fitted_for(part),
                     where=where,
                     label=str(min(there)),
                     name=table.names.label,
-                    mend=_mend(where),
+                    remedy=_remedy(where),
                 )
             )
 
@@ -264,14 +264,14 @@ def _of_unseen(table: Table, label: Any, where: str, rows: NDArray[np.bool_], wo
     return say(
         "class {label:label} of label {name:label} has {where}rows in {words}, but none to "
         "which a model could be fitted (it occurs {where}in {n_subjects:count subject}, "
-        "{n:count row}); {mend}",
+        "{n:count row}); {remedy}",
         label=str(label),
         name=table.names.label,
         where=where,
         words=words,
         n_subjects=n_subjects,
         n=int(mine.sum()),
-        mend=_mend(where),
+        remedy=_remedy(where),
     )
 
 
@@ -279,7 +279,7 @@ def _fitted_for(part: Part) -> str:
     return f"the model of {part.words}" if part.words.startswith("fold") else "a model"
 
 
-def _mend(where: str) -> str:
+def _remedy(where: str) -> str:
     if where:
         return say(
             "leave out the context, merge the class with another, or use {context_as='pooled'}"

@@ -12,7 +12,7 @@ from pyexpr.report.html.page import Section, page, paragraph
 from pyexpr.report.markup import element, joined
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.tables.tables import performance_table
-from pyexpr.report.text.facts import Record, Tables, judged_subjects, outcome_of
+from pyexpr.report.text.facts import Record, Tables, evaluated_subjects, outcome_of
 from pyexpr.report.text.verdict import findings
 from pyexpr.words.labels import percent
 from pyexpr.words.wording import counted, sentence
@@ -45,8 +45,8 @@ class Outcome:
 def outcomes_page(title: str, outcomes: Sequence[Outcome]) -> str:
     """Return the page as one HTML document."""
     lead = paragraph(
-        f"A study of {counted(len(outcomes), 'outcome')}, each with models, tables, figures and a "
-        "report of its own."
+        f"A study of {counted(len(outcomes), 'outcome')}. Each outcome has its own models, "
+        "tables, figures and report."
     )
     sections = [_section(one, number) for number, one in enumerate(outcomes, start=1)]
     return page(title, [lead], sections)
@@ -68,13 +68,13 @@ def _section(one: Outcome, number: int) -> Section:
         title=f"Table {number}. Performance Over All Contexts, With {level} Intervals.",
     )
     link = element("a", "Its report", href=quote(one.report), aria_label=f"The report of {shown}")
-    judged = counted(judged_subjects(one.record), "subject")
+    evaluated = counted(evaluated_subjects(one.record), "subject")
     return Section(
         f"outcome-{number}",
         sentence(shown).rstrip("."),
         (
             *(paragraph(text) for text in findings(one.record, one.tables, one.main)),
-            paragraph(joined(f"The models were judged on {judged}. ", link, ".")),
+            paragraph(joined(f"The models were evaluated on {evaluated}. ", link, ".")),
             report_table(table, f"table-outcome-{number}"),
         ),
     )

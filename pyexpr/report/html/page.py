@@ -47,7 +47,7 @@ def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str
     )
     body = element(
         "body",
-        element("a", "Skip to the text", href="#text", class_="skip"),
+        element("a", "Skip to the main text", href="#text", class_="skip"),
         element(
             "div",
             _contents(sections),
@@ -183,7 +183,7 @@ def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
         ),
         element("div", drawn, class_="drawn"),
         element("p", element("em", "Note."), " ", prose(note), class_="note") if note else None,
-        folded("The figure in words", words, class_="words") if description else None,
+        folded("Text description of the figure", words, class_="words") if description else None,
         element(
             "p",
             element("button", "Larger", type="button", class_="larger", aria_pressed="false"),

@@ -30,8 +30,8 @@ Names = Mapping[str, str] | None
 _FEW_SUBJECTS = 5
 _ADJUSTED = {"holm": "Holm", "max_t": "max-T"}
 _TESTS = {
-    "AHT": "approximate Hotelling's T² of the slopes, by the F distribution",
-    "Hotelling T2": "Hotelling's T² of the slopes, by the F distribution",
+    "AHT": "approximate Hotelling's T² of the slopes, with an F distribution",
+    "Hotelling T2": "Hotelling's T² of the slopes, with an F distribution",
 }
 _METHODS = {
     "desparsified": "desparsified lasso, clustered by subject",
@@ -109,9 +109,9 @@ def coefficients_table(
         ),
         rows=rows,
         notes=(
-            "Weight: of the elastic net, per standard deviation within the context; its percentile "
-            "interval describes how the weight varies over resamples of subjects, and tests "
-            "nothing. Selected: share of the resamples in which the weight is not 0.",
+            "Weight: weight of the elastic net per standard deviation within the context. Its "
+            "percentile interval describes how the weight varies over resamples of subjects "
+            "and is not a test. Selected: percentage of resamples in which the weight is not 0.",
             f"Slope: per standard deviation{pooled} ({_methods(frame)}).",
             *_adjustment_note(adjusted, "all features of one context"),
             *_few_subjects_note(records(data), contexts, features),
@@ -133,8 +133,8 @@ def _few_subjects_note(
     if not few:
         return ()
     return (
-        f"Slopes that rest on the leverage of effectively fewer than {_FEW_SUBJECTS} subjects: "
-        f"{'; '.join(few)}.",
+        f"Slopes determined by effectively fewer than {_FEW_SUBJECTS} subjects, with the "
+        f"effective number: {'; '.join(few)}.",
     )
 
 
@@ -275,8 +275,8 @@ def leakage_table(
                  f"{percent(confidence)} CI", "p"),
         rows=rows,
         notes=(
-            "Difference: whole sample minus training only; CI: jackknife-t, subjects left out one "
-            "at a time.",
+            "Difference: whole sample minus training only. CI: jackknife-t, leaving out one "
+            "subject at a time.",
             *gap_notes(data, keys=("context", "metric"), values=values, names=names),
         ),
         text_columns=2,
@@ -308,10 +308,14 @@ def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> t
         return (f"p, {adjusted}, is adjusted for {family}.",)
     if adjusted == _ADJUSTED["holm"]:
         return (
-            f"p, {adjusted}, is adjusted for {family}, and so are the CIs, by Bonferroni: they can "
-            "hold 0 where p is below the level.",
+            f"p, {adjusted}, is adjusted for {family}. The CIs are adjusted by Bonferroni's "
+            "method, so a CI can include 0 although p is significant.",
         )
-    few = "" if " or " not in adjusted else "; by Holm where a slope rests on few subjects"
+    few = (
+        ""
+        if " or " not in adjusted
+        else "; by Holm's method if a slope is determined by few subjects"
+    )
     return (f"p, {adjusted}, and the CIs are adjusted for {family}{few}.",)
 
 

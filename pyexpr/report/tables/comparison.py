@@ -91,7 +91,9 @@ def comparison_table(
         & (data["metric"].map(direction) == "lower")
         & (data[KIND] == LEVEL)
     )
-    data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
+    data.loc[untested, "reason"] = (
+        "only differences between errors are tested, not the size of an error"
+    )
     contexts = shown_labels(data, "context", names)
     metrics = display_names(data["metric"].unique(), names)
     terms = _terms(data, main, names)

@@ -12,7 +12,7 @@ from pyexpr.base.messages import Template
 from pyexpr.base.visible import LINES, visible
 
 #: The note that says what bold cells mean.
-BOLD = Template("bold_cells", "Bold: the best model of the column{aside}.")
+BOLD = Template("bold_cells", "Bold: the best model in the column{aside}.")
 #: A lettered remark, which the table names.
 REMARK = Template("lettered_remark", "({letter}) {remark}.")
 

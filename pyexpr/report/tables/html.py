@@ -51,7 +51,7 @@ def report_table(display: DisplayTable, name: str) -> Markup:
         element("div", table, class_="scroll", role="region", tabindex=0,
                 aria_labelledby=f"{name}-caption"),
         # Shown only where columns are hidden.
-        element("p", "More columns: scroll the table sideways.", class_="hint"),
+        element("p", "The table has more columns: scroll sideways.", class_="hint"),
         _notes(display),
         element(
             "p",

@@ -52,9 +52,10 @@ def invariance_table(
         ),
         rows=rows,
         notes=(
-            "Metric: equal ratios of loadings; scalar: intercepts that follow. Test by subjects: "
-            "from leaving out one subject at a time, for contexts share subjects; lavaan takes "
-            "contexts for independent.",
+            "Metric: equal ratios of loadings over contexts. Scalar: in addition, intercepts "
+            "that differ between contexts only by the mean of the factor. The test by subjects "
+            "is computed by leaving out one subject at a time, because contexts share "
+            "subjects; lavaan treats contexts as independent.",
             *gap_notes(data, keys=("level",), values=values),
         ),
     )  # fmt: skip

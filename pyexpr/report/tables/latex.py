@@ -173,11 +173,11 @@ def _long(
 def _needs(*packages: str, latin: bool) -> str:
     used = "".join(rf"\usepackage{{{name}}}" for name in packages)
     by = (
-        "which LaTeX of 2018 or later reads by itself"
+        "the default encoding of LaTeX since 2018"
         if latin
         else "with letters that need XeLaTeX or LuaLaTeX and a font that has them"
     )
-    return f"% Needs {used}; text is UTF-8, {by}."
+    return f"% Requires {used}; the text is UTF-8, {by}."
 
 
 def _notes(display: DisplayTable) -> str:

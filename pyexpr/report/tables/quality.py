@@ -57,8 +57,8 @@ def recordings_table(
         ),
         rows=tuple(rows),
         notes=(
-            "Missing: no row in the file. Failed: a row that the tracker did not mark as "
-            "successful, or below the least confidence.",
+            "Missing: frames without a row in the file. Failed: frames that the tracker did "
+            "not mark as successful, or whose confidence is too low.",
         ),
     )  # fmt: skip
 
@@ -125,7 +125,7 @@ def _left_out_notes(counts: pd.DataFrame, divided: bool, unit: str) -> tuple[str
     bare = bool((counts["clips"] == 0).any())
     return (
         "Before any analysis: not in all tables of the study, or from a subject with too few "
-        "observations; these are not among those counted elsewhere. Of the models: among them, "
-        "and in all that needs no features.",
-        *([f"{DASH}: a whole recording, whose {unit}s were not looked at."] if bare else []),
+        "observations; the numbers elsewhere do not include them. Of the models: excluded only "
+        "from the models; the numbers elsewhere include them.",
+        *([f"{DASH}: a whole recording, whose {unit}s were not examined."] if bare else []),
     )

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Names = Mapping[str, str] | None
 
 _NOTES = {
-    "seed": "Estimate and interval are of the mean of the seeds' predictions; mean, SD and range "
-    "are of single trainings on the same data.",
-    "repeat": "The estimate is the mean of the repeats' own; SD and range are those of "
-    "cross-validations that differ in their folds alone.",
+    "seed": "The estimate and its interval refer to the mean prediction over seeds. Mean, SD and "
+    "range refer to single training runs on the same data.",
+    "repeat": "The estimate is the mean over repeats. SD and range refer to repeats of the "
+    "cross-validation that differ only in their folds.",
 }
 
 
@@ -125,4 +125,4 @@ def _undefined(
     ]
     if not where:
         return ()
-    return (f"{of.title()}s whose metric is undefined are left out: {some_of(where)}.",)
+    return (f"{of.title()}s with an undefined metric are excluded: {some_of(where)}.",)

@@ -46,8 +46,9 @@ __all__ = [
 Names = Mapping[str, str] | None
 
 _BY_SUBJECT = (
-    "CI: exact, {unit}s taken for independent. CI, subjects: from leaving out one subject at a "
-    "time, for {unit}s of one subject are alike."
+    "CI: exact interval, which treats {unit}s as independent. CI, subjects: interval from "
+    "leaving out one subject at a time, which accounts for the dependence of {unit}s of the "
+    "same subject."
 )
 
 
@@ -326,7 +327,7 @@ def weights_table(
         (shown, *(text(cells.get((feature, context), math.nan)) for context in contexts))
         for feature, shown in label_names(data["feature"].unique(), names).items()
     )
-    zero = ("0: the penalty removed the feature.",) if (data["estimate"] == 0).any() else ()
+    zero = ("0: the penalty excluded the feature.",) if (data["estimate"] == 0).any() else ()
     return DisplayTable(
         title=title,
         columns=("Feature", *contexts.values()),

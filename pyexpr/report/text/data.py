@@ -36,18 +36,19 @@ _FURTHER = {
     "acceleration": "acceleration and jerk, the mean lengths of the second and third derivative of "
     "position",
     "variability": "variability and range, the standard deviation of position and the diagonal of "
-    "the box around it, and those of the action units' intensities",
-    "asymmetry": "asymmetry, the way made by the landmarks of the left side of the face less that "
-    "of the right, over their sum",
+    "its bounding box, and the same statistics of the action units' intensities",
+    "asymmetry": "asymmetry, the difference between the distances moved by the landmarks of the "
+    "left and of the right side of the face, divided by their sum",
     "au_dynamics": "events of action units (presence for at least 0.2 s): their number per minute, "
-    "and the mean duration, amplitude, and speed of onset and offset of those seen whole",
+    "and the mean duration, amplitude, and speed of onset and offset of the events observed "
+    "from onset to offset",
     "expression_means": "means of the signals of expression (blendshapes, emotions, or scores and "
     "intensities of action units)",
     "expression_variability": "standard deviations of the signals of expression",
     "expression_dynamics": "speeds of the signals of expression, the mean absolute change from bin "
     "to bin per second",
-    "entropy": "sample entropy (of stretches of two and three steps, tolerance 0.2 standard "
-    "deviations) and permutation entropy (order 3) of the way made from bin to bin",
+    "entropy": "sample entropy (of sequences of two and three steps, tolerance 0.2 standard "
+    "deviations) and permutation entropy (order 3) of the distance moved from bin to bin",
 }
 _VELOCITY = {
     "abs_derivative": "the mean absolute change of displacement from step to step, per second",
@@ -59,7 +60,10 @@ _LANDMARKS = {
     "3d": "in space (mm)",
     "normalised": "normalised for head pose and face size (interocular distances)",
 }
-_HEAD = {"pose": "in space (mm)", "params": "that of the shape model in the image (px) and scale"}
+_HEAD = {
+    "pose": "in space (mm)",
+    "params": "the position (px) and scale of the shape model in the image",
+}
 
 
 def sample_sentences(record: Record, tables: Tables) -> list[str]:
@@ -94,9 +98,12 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
             + (of if name == RATINGS_UNRECORDED else "")
             for name, n in lost.items()
         )
-        text.append(f"Left out before any analysis, and not among these numbers: {listed}.")
+        text.append(
+            "The following were excluded before any analysis and are not included in these "
+            f"numbers: {listed}."
+        )
     elif "recordings" in tables:
-        text.append("No rating and no recording was left out before the analysis.")
+        text.append("No rating and no recording was excluded before the analysis.")
     return text
 
 
@@ -109,10 +116,9 @@ def _ratings_sentence(record: Record, tables: Tables) -> str:
         f"On {spelled(len(questions), 'question')} "
         f"({listed_words(map(label_in_sentence, questions))}), "
         f"{counted(first['n_targets'], unit)} {were(first['n_targets'])} rated from "
-        f"{scale['low']:g} to {scale['high']:g}: "
-        f"{counted(first['k'], 'rating')} per {unit} and question"
-        f"{' on average' if first['k'] != round(first['k']) else ''}, "
-        f"{count(overall['n_ratings'].sum())} ratings in all."
+        f"{scale['low']:g} to {scale['high']:g}: {counted(first['k'], 'rating')} per {unit} and "
+        f"question{' on average' if first['k'] != round(first['k']) else ''}, "
+        f"{count(overall['n_ratings'].sum())} ratings in total."
     )
 
 
@@ -141,8 +147,8 @@ def reliability_sentences(record: Record, tables: Tables) -> list[str]:
     ]
     if "conf_low_subjects" in table and table["conf_low_subjects"].notna().any():
         text.append(
-            f"A second interval respects that {unit_of(record)}s of one subject are alike: it "
-            "rests on leaving out one subject at a time."
+            f"A second interval accounts for the dependence of {unit_of(record)}s of the same "
+            "subject; it is computed by leaving out one subject at a time."
         )
     return text
 
@@ -220,32 +226,29 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
         f"to {counted(made['n'], unit)} with {by}.",
     ]
     if made["n_dropped"]:
-        text.append(
-            f"Left out of it {were(made['n_dropped'])} "
-            f"{counted(made['n_dropped'], unit)} with a missing mean."
-        )
+        text.append(f"The model excludes {counted(made['n_dropped'], unit)} with a missing mean.")
     kind = (
-        "a context's model learns that context's scores, the model over all contexts the pooled "
-        "ones"
+        "the model of a context is trained on the scores of that context, and the model over "
+        "all contexts on the pooled scores"
         if options["labels"] == "context"
-        else "all models learn the scores of the pooled factor model"
+        else "all models are trained on the scores of the pooled factor model"
     )
     text.append(
         f"The labels are Bartlett factor scores (Bartlett, 1937){f'; {kind}' if several else ''}."
     )
     text.append(
-        f"{models} behind the scores {verb} fitted to the training subjects alone."
+        f"{models} that define the scores {verb} fitted to the training subjects only."
         if options["fit_on"] == "train"
-        else f"{models} {verb} fitted to all subjects, those of the test part included."
+        else f"{models} {verb} fitted to all subjects, including those of the test part."
     )
     if invariance_tested(tables):
         text.append(
-            "Whether contexts share loadings and intercepts (metric and scalar invariance) was "
-            "tested by leaving out one subject at a time."
+            "Metric and scalar invariance over contexts (equal loadings, and equal loadings "
+            "and intercepts) were tested by leaving out one subject at a time."
         )
     if stage["clips without a score"]:
         n_bare = stage["clips without a score"]
-        text.append(f"There is no score for {counted(n_bare, unit)}.")
+        text.append(f"No score is available for {counted(n_bare, unit)}.")
     return text
 
 
@@ -254,13 +257,13 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
     given = record["stages"]["features"]["from the table"]
     text = _computed_sentences(record, tables) if "recordings" in tables else []
     if given:
-        beside = "Beside them, " if text else ""
+        beside = "In addition, " if text else ""
         of = f"{counted(len(given), 'feature')} of each {unit_of(record)} {were(len(given))}"
-        text.append(f"{beside}{of} given with the data.")
+        text.append(f"{beside}{of} supplied with the data.")
     absent = record["stages"]["features"]["absent features"]
     if absent:
         names = listed_words(map(label_in_sentence, absent))
-        text.append(f"No recording has {names}, which {were(len(absent))} left out.")
+        text.append(f"No recording contains {names}, which {were(len(absent))} therefore excluded.")
     covariates = record["stages"]["features"]["covariates"]
     if covariates:
         names = listed_words(map(label_in_sentence, covariates))
@@ -281,7 +284,7 @@ def _processed(tables: Tables) -> str:
     parts = ["with OpenFace (Baltrušaitis et al., 2018)"] if OPENFACE in layouts else []
     if others:
         noun = "layout" if len(others) == 1 else "layouts"
-        parts.append(f"by trackers whose tables are of the {noun} {listed_words(others)}")
+        parts.append(f"by trackers whose tables have the {noun} {listed_words(others)}")
     return f"processed {' and '.join(parts)}"
 
 
@@ -319,28 +322,29 @@ def _computed_sentences(record: Record, tables: Tables) -> list[str]:
         f"For each {unit}, {counted(n_features, 'feature')} {were(n_features)} computed. Frames "
         f"that {_tracker(tables)} did not mark as successful"
         + (
-            f", or of a confidence below {number(options['min_confidence'], of='share')},"
+            f", or whose confidence was below {number(options['min_confidence'], of='share')},"
             if options["min_confidence"]
             else ""
         )
-        + f" were left out; frames were {averaged} in bins at {rate} Hz, and gaps were never "
-        "bridged.",
-        "Displacement is the mean distance moved from bin to bin, velocity "
+        + f" were excluded; frames were {averaged} in bins at {rate} Hz, and gaps were never "
+        "interpolated.",
+        "Displacement is the mean distance moved from bin to bin; velocity is "
         f"{_VELOCITY.get(options['velocity'], options['velocity'])}"
         + (
-            "; both from smoothed derivatives (Savitzky-Golay)."
+            "; both are computed from smoothed derivatives (Savitzky-Golay)."
             if options["derivatives"] == "savgol"
             else "."
         ),
         f"Landmarks are {_landmarks(options['landmarks'], tables)}; the head's "
         f"position is {_HEAD.get(options['head'], options['head'])}.",
         *further_features_text(options),
-        f"A {unit} has features if at least {percent(options['min_valid'])} of its bins are valid: "
-        f"{counted(record['stages']['features']['clips without features'], unit)} had none.",
+        f"A {unit} has features if at least {percent(options['min_valid'])} of its bins are "
+        f"valid; {counted(record['stages']['features']['clips without features'], unit)} had no "
+        "features.",
     ]
     short = record["stages"]["features"]["clips too short for the schedule"]
     if short:
-        text.append(f"Of the schedule, {counted(short, unit)} did not fit into the recordings.")
+        text.append(f"The recordings were too short for {counted(short, unit)} of the schedule.")
     return text
 
 
@@ -350,12 +354,12 @@ def further_features_text(options: Mapping[str, Any]) -> list[str]:
     text = [f"Further features are {'; '.join(families)}."] if families else []
     units = list(options.get("action_units") or ())
     if units:
-        text.append(f"The events of {listed_words(units)} were measured one by one as well.")
+        text.append(f"The events of {listed_words(units)} were also measured for each action unit.")
     baseline = options.get("baseline")
     if baseline is not None:
         clips = "all clips" if baseline == ALL else f"the clips of {baseline}"
         text.append(
-            "For each feature its deviation from the subject's own baseline, its mean over "
-            f"{clips} of the subject, was added."
+            "For each feature, the deviation from the subject's own baseline, which is the "
+            f"mean over {clips} of the subject, was added."
         )
     return text

@@ -50,7 +50,7 @@ def classified(record: Record) -> bool:
     return bool(record["options"]["label"]["kind"] == "classification")
 
 
-def judged_subjects(record: Record) -> int:
+def evaluated_subjects(record: Record) -> int:
     """Return the number of subjects that the models were judged on."""
     counts = record["stages"]["models"]["subjects"]
     return int(counts["all" if crossed(record) else "test"])

@@ -25,8 +25,8 @@ from pyexpr.report.text.facts import (
     context_names,
     contexts_of,
     crossed,
+    evaluated_subjects,
     fitted_models,
-    judged_subjects,
     unit_of,
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
@@ -42,17 +42,17 @@ _METRICS = {
     "mae": "mean absolute error (MAE)",
     "correlation": "Pearson correlation",
     "concordance": "concordance correlation",
-    "r2": "R² about the mean of the evaluated {unit}s",
+    "r2": "R² relative to the mean of the evaluated {unit}s",
     "bias": "bias (mean of predicted minus true)",
     "spearman": "Spearman's rank correlation",
     "auc": "area under the receiver operating characteristic curve (AUC)",
-    "accuracy": "accuracy (share of {unit}s whose class is predicted)",
-    "balanced_accuracy": "balanced accuracy (mean over classes of the share of their {unit}s that "
-    "is found)",
+    "accuracy": "accuracy (proportion of {unit}s whose class is predicted correctly)",
+    "balanced_accuracy": "balanced accuracy (mean over classes of the proportion of their {unit}s "
+    "that is predicted correctly)",
     "f1": "F1 (harmonic mean of precision and recall)",
     "f1_macro": "macro F1 (mean over classes of the harmonic mean of precision and recall)",
     "kappa": "Cohen's kappa",
-    "brier": "Brier score (mean squared difference of probability and class)",
+    "brier": "Brier score (mean squared difference between probability and class)",
 }
 
 
@@ -91,7 +91,7 @@ def _split(record: Record, tables: Tables) -> list[str]:
     text = [
         f"Subjects were divided at random (seed {record['seed']}; "
         f"{listed_words(f'{share:g}%' for share in shares)}) into three parts that share no "
-        f"subject{', one division for all contexts' if several else ''}: {parts}."
+        f"subject{', with one division for all contexts' if several else ''}: {parts}."
     ]
     return [*text, _left_out(record, tables)]
 
@@ -100,13 +100,13 @@ def _left_out(record: Record, tables: Tables) -> str:
     """Return how many clips were left out of the models, and why."""
     lost, unit = record["stages"]["models"]["left out"], unit_of(record)
     if not lost:
-        return f"No {unit} was left out of the models."
+        return f"No {unit} was excluded from the models."
     reasons = listed_words(f"{reason} ({count(n)})" for reason, n in _alike(lost).items())
     n_lost = sum(lost.values())
     which = "rated and recorded" if "recordings" in tables else "in the tables"
     return (
-        f"Of the {unit}s that were {which}, {count(n_lost)} {were(n_lost)} left out of all models "
-        f"alike: {reasons}."
+        f"Of the {unit}s that were {which}, {count(n_lost)} {were(n_lost)} excluded from all "
+        f"models: {reasons}."
     )
 
 
@@ -114,17 +114,18 @@ def _folds(record: Record, tables: Tables) -> list[str]:
     """Return how subjects were divided into folds."""
     stage, options, unit = record["stages"]["models"], record["options"], unit_of(record)
     given = options["evaluation"]
-    again = f", {spelled(given['repeats'], 'time')} anew" if given["repeats"] > 1 else ""
+    again = f", repeated {spelled(given['repeats'], 'time')}" if given["repeats"] > 1 else ""
     several = len(contexts_of(tables)) > 1
     return [
-        f"The models were judged by cross-validation: "
+        "The models were evaluated by cross-validation: "
         f"{counted(stage['subjects']['all'], 'subject')} "
-        f"({counted(stage['clips']['all'], unit)}) were divided at random "
-        f"(seed {record['seed']}) into {spelled(given['folds'], 'fold')}{again}"
+        f"({counted(stage['clips']['all'], unit)}) were divided at random (seed "
+        f"{record['seed']}) into "
+        f"{spelled(given['folds'], 'fold')}{again}"
         f"{', the same for all contexts and models' if several else ', the same for all models'}, "
-        "and the subjects of each fold were predicted by models of the others. What is chosen "
-        f"of a model was chosen by {spelled(given['inner_folds'], 'fold')} of the subjects that it "
-        "was fitted to.",
+        "and the subjects of each fold were predicted by models fitted to the other folds. "
+        "Tuning parameters of a model were chosen by cross-validation in "
+        f"{spelled(given['inner_folds'], 'fold')} of the subjects to which it was fitted.",
         _left_out(record, tables),
     ]
 
@@ -134,14 +135,14 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for reason, n in lost.items():
         alike = says(reason, FEW_BINS)
-        shown = "fewer valid bins than needed" if alike else readers_reason(reason)
+        shown = "fewer valid bins than required" if alike else readers_reason(reason)
         found[shown] = found.get(shown, 0) + n
     return found
 
 
 def _comparison(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
-    n_test = judged_subjects(record)
+    n_test = evaluated_subjects(record)
     metrics = listed_words(
         _METRICS.get(one, display_name(one)).format(
             width=options["score_range"] or 0, unit=unit_of(record)
@@ -157,29 +158,30 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
     text = [
         f"{performance} was measured by {metrics}{where}, with {level} {_intervals(first)}.",
         *_of_classes(record),
-        f"The {who}, not their {unit_of(record)}s, are what is resampled or left "
-        "out, and a difference of two models is taken on the same subjects.",
+        f"The {who}, not their {unit_of(record)}s, are resampled or left out, and a difference "
+        "between two models is computed on the same subjects.",
     ]
     if crossed(record) and not classified(record):
         text.append(
-            "Correlations, concordance and R² are those within folds, averaged, since over folds "
-            "models that know nothing are correlated with the truth."
+            "Correlations, concordance and R² are computed within folds and averaged, because "
+            "over folds the predictions of an uninformative model are correlated with the true "
+            "scores."
         )
     elif crossed(record) and "auc" in options["metrics"]:
         text.append(
-            "AUC is that within folds, averaged, since over folds models that know nothing rank "
-            "against the truth."
+            "AUC is computed within folds and averaged, because over folds the predictions of "
+            "an uninformative model are ordered against the true classes."
         )
     if others:
         beside = listed_words(_intervals(one) for one in others)
         text.append(
-            f"Sentences and tables rest on these; an appendix has {level} {beside} (Davison & "
-            "Hinkley, 1997)."
+            f"These intervals are used in the text and the tables; an appendix contains {level} "
+            f"{beside} (Davison & Hinkley, 1997)."
         )
     if any(_draws(one) for one in options["methods"]):
         text.append(
-            f"The cluster bootstrap (Field & Welsh, 2007) drew {count(options['n_boot'])} times "
-            f"(seed {record['seed']})."
+            f"The cluster bootstrap (Field & Welsh, 2007) used {count(options['n_boot'])} "
+            f"resamples (seed {record['seed']})."
         )
     return text
 
@@ -205,15 +207,17 @@ def _of_classes(record: Record) -> list[str]:
     if of_one and positive is not None:
         names = listed_words(name_in_sentence(one) for one in of_one)
         rest = " against all others" if len(classes) > 2 else ""
-        text.append(f"{names[0].upper()}{names[1:]} {'is' if len(of_one) == 1 else 'are'} of the "
-                    f"class {positive}{rest}.")  # fmt: skip
+        text.append(
+            f"{names[0].upper()}{names[1:]} {'refers' if len(of_one) == 1 else 'refer'} to the "
+            f"class {positive}{rest}.")  # fmt: skip
     if any(not KINDS[one].scores for one in options["metrics"]):
         threshold = options["threshold"]
         text.append(
-            f"The class of a {unit_of(record)} is the one that the model itself predicts."
+            f"The predicted class of a {unit_of(record)} is the class that the model itself "
+            "predicts."
             if threshold is None
-            else f"The class {positive} was predicted from a probability of "
-            f"{number(threshold, of='share')} on."
+            else f"The class {positive} was predicted if its probability was at least "
+            f"{number(threshold, of='share')}."
         )
     return text
 
@@ -230,35 +234,38 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
         rows = "whole sample"
     pooled = " pooled within contexts" if len(contexts_of(tables)) > 1 else ""
     text = [
-        f"The weights of the elastic net in the {rows} are described by refits on "
-        f"{count(options['n_boot'])} resamples of subjects (seed {record['seed']}), with the "
-        f"penalty held fixed, and their {level} percentile intervals; they are not tested.",
+        f"The weights of the elastic net in the {rows} are described by {level} percentile "
+        f"intervals over refits on {count(options['n_boot'])} resamples of subjects (seed "
+        f"{record['seed']}), with a fixed penalty; the weights are not tested.",
     ]
     if crossed(record) or "weights" not in tables:
-        text.append("The penalty is the one of the lowest error in folds of subjects.")
+        text.append(
+            "The penalty is the one with the lowest error in cross-validation over subjects."
+        )
     elif options["rows"] == "all":
         text.append(
-            "They are those of models fitted anew to the whole sample, beside those that predict, "
-            "which never saw the test part and stand in the table of standardised weights."
+            "They belong to models fitted again to the whole sample. The weights of the models "
+            "that predict, which were fitted without the test part, are in the table of "
+            "standardised weights."
         )
     if "desparsified" in methods:
         text.append(
-            "Tests are of desparsified coefficients (van de Geer et al., 2014), with standard "
-            "errors from leaving out each subject in turn."
+            "The tests refer to desparsified coefficients (van de Geer et al., 2014), with "
+            "standard errors from leaving out each subject in turn."
         )
     if methods - {"desparsified"}:
         text.append(
-            "Tests are of least-squares slopes with cluster-robust standard errors "
-            f"({options['cr']}; Pustejovsky & Tipton, 2018) and Satterthwaite degrees of freedom, "
-            "subjects as clusters."
+            "The tests refer to least-squares slopes with cluster-robust standard errors "
+            f"({options['cr']}; Pustejovsky & Tipton, 2018) and Satterthwaite degrees of "
+            "freedom, with subjects as clusters."
         )
     if pooled:
         text.append(
-            "Slopes over all contexts are those within contexts, each of which has an intercept of "
-            "its own."
+            "Slopes over all contexts are slopes within contexts: each context has its own "
+            "intercept."
             if options["intercepts"] == "context"
-            else "Slopes over all contexts have one intercept, so that differences between the "
-            "means of contexts are part of them."
+            else "Slopes over all contexts have one common intercept, so they include "
+            "differences between the means of contexts."
         )
     text.append(
         f"Tested slopes are per standard deviation{pooled}; "
@@ -269,21 +276,24 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
 
 def _adjusted(how: str, *, several: bool) -> str:
     if how == "none":
-        return "p values are not adjusted for their number"
+        return "p values are not adjusted for multiple testing"
     if how == "holm":
-        families = ", slopes within each context, contrasts and omnibus tests each together"
+        families = (
+            "; slopes within each context, all contrasts, and all omnibus tests are separate "
+            "families"
+        )
         return (
             "p values are adjusted by Holm's method (Holm, 1979), and confidence intervals by "
             "Bonferroni's"
             f"{families if several else ''}"
         )
     families = (
-        ", slopes within each context, contrasts all together; p values of omnibus tests are "
-        "adjusted by Holm's method"
+        "; slopes within each context and all contrasts are separate families, and p values of "
+        "omnibus tests are adjusted by Holm's method"
     )
     return (
-        "p values and confidence intervals are adjusted by the largest statistic (max-T)"
-        f"{families if several else ''}"
+        "p values and confidence intervals are adjusted by the distribution of the largest "
+        f"statistic (max-T){families if several else ''}"
     )
 
 
@@ -299,8 +309,8 @@ def _software(record: Record) -> list[str]:
     own = used.pop("pyexpr-stats")
     others = listed_words(f"{name} {version}" for name, version in used.items())
     return [
-        "Analyses followed Lin et al. (2020) and were made with pyexpr "
-        f"{own} (The pyexpr authors, {YEAR}; {others}), seed {record['seed']}. The record beside "
-        f"this report holds every option and the SHA-256 of "
+        f"The analyses followed Lin et al. (2020) and were computed with pyexpr {own} (The "
+        f"pyexpr authors, {YEAR}; {others}), seed {record['seed']}. The record beside this "
+        "report contains every option and the SHA-256 hash of "
         f"{counted(len(record['inputs']), 'input file')}."
     ]

@@ -14,8 +14,8 @@ from pyexpr.words.labels import (
 from pyexpr.words.wording import counted, listed_words, spelled
 
 _HUMAN = {
-    "slot": "raters are the places 1, 2, ... among a {unit}'s raters, whose persons may differ "
-    "from {unit} to {unit}",
+    "slot": "raters are identified by their position 1, 2, ... among the raters of a {unit}, so a "
+    "position may stand for different persons",
     "person": "raters are persons",
 }
 # What an LSTM reads of a frame.
@@ -40,7 +40,7 @@ _COLUMNS = {
     "landmarks_3d": "the facial landmarks in three dimensions",
     "eye_landmarks_2d": "the landmarks of the eyes in two dimensions",
     "eye_landmarks_3d": "the landmarks of the eyes in three dimensions",
-    "all": "all that OpenFace writes of it",
+    "all": "all columns of OpenFace",
 }
 _TUNED = {"lr": "learning rate", "num_layers": "layers", "hidden_size": "hidden units"}
 _STAGES = {
@@ -75,9 +75,9 @@ def models_sentences(
         given = options.get(model)
         if model not in ("lstm", "video3d") or not isinstance(given, Mapping):
             continue
-        tell = {"lstm": _lstm, "video3d": _video3d}[model]
+        describe = {"lstm": _lstm, "video3d": _video3d}[model]
         shown = display_name(model)
-        text += tell(shown, given)
+        text += describe(shown, given)
         text += _training(shown, given, record["seed"], several=several)
         text += _chosen(record["stages"].get(model, {}), contexts, names)
     return text
@@ -105,7 +105,7 @@ def _estimator(name: str, given: Mapping[str, Any]) -> str:
         for key, values in given["grid"].items()
     ]
     if given["scale"]:
-        parts.append("features standardised on the rows that it was fitted to")
+        parts.append("features standardised on the rows to which it was fitted")
     package = {"sklearn": "scikit-learn"}.get(package, package)
     source = "; see Pedregosa et al. (2011)" if package == "scikit-learn" else ""
     shown = f" ({listed_words(parts)})" if parts else ""
@@ -118,7 +118,7 @@ def _elastic_net(
     net, several = record["options"]["models"]["elastic_net"], len(contexts) > 1
     tuned_on = (
         f"in {spelled(record['options']['evaluation']['inner_folds'], 'fold')} of the subjects "
-        "that it was fitted to"
+        "to which it was fitted"
         if crossed(record)
         else "on the validation part"
     )
@@ -137,8 +137,8 @@ def _elastic_net(
         kind, scale, error = "logistic regression with the elastic net's penalty", "", "log loss"
     text = [
         f"{'A' if classified(record) else 'An'} {kind} (Zou & Hastie, 2005) was fitted{where}, "
-        f"with features standardised on the rows it was fitted to{scale}.",
-        f"Its penalty (α: {grid}) and its L1 ratio ({ratio}) were those of the lowest "
+        f"with features standardised on the rows to which it was fitted{scale}.",
+        f"Its penalty (α: {grid}) and its L1 ratio ({ratio}) were the values with the lowest "
         f"{error} {tuned_on}"
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
     ]
@@ -149,7 +149,7 @@ def _elastic_net(
             + f"α = {row.alpha:g}, L1 ratio = {row.l1_ratio:g}"
             for row in rows
         )
-        text.append(f"The values chosen were{':' if several else ''} {chosen}.")
+        text.append(f"The chosen values were{':' if several else ''} {chosen}.")
     return text
 
 
@@ -159,16 +159,17 @@ def _lstm(shown: str, given: Mapping[str, Any]) -> list[str]:
         f"dropout of {given['dropout']:g} between layers" if given["dropout"] else "no dropout"
     )
     size = (
-        "The numbers of layers and of hidden units, and the learning rate, were those of the "
-        "lowest error on the validation part"
+        "The numbers of layers and of hidden units, and the learning rate, were the values "
+        "with the lowest error on the validation part"
         if given["tune"] == "paper"
         else f"It had {spelled(given['num_layers'], 'layer')} of {count(given['hidden_size'])} "
         "hidden units"
     )
     return [
-        f"The {shown}, a long short-term memory network (Hochreiter & Schmidhuber, 1997), read "
-        f"{read} at {given['rate']:g} frames per second, each standardised over the clip.",
-        f"{size}, and {dropped}." if given["tune"] != "paper" else f"{size}; there was {dropped}.",
+        f"The {shown}, a long short-term memory network (Hochreiter & Schmidhuber, 1997), "
+        f"received {read} at {given['rate']:g} frames per second, each standardised over the "
+        "clip.",
+        f"{size}, and {dropped}." if given["tune"] != "paper" else f"{size}; it had {dropped}.",
     ]
 
 
@@ -176,19 +177,23 @@ def _video3d(shown: str, given: Mapping[str, Any]) -> list[str]:
     cut = (
         f"the face, with a margin of {given['margin']:g} of its size,"
         if given["crop"] == "face"
-        else "the middle of the picture"
+        else "the centre of the image"
     )
-    pace = f"at {given['rate']:g} frames per second" if given["rate"] else "spread over the clip"
+    pace = (
+        f"at {given['rate']:g} frames per second"
+        if given["rate"]
+        else "evenly spaced over the clip"
+    )
     start = {
-        None: "Its weights were drawn at random",
+        None: "Its initial weights were random",
         "kinetics400": "It started from weights trained on Kinetics-400",
-    }.get(given["pretrained"], "It started from weights of a file of the study")
+    }.get(given["pretrained"], "It started from weights in a file of the study")
     kept = _STAGES.get(given["trainable"])
     return [
         f"The {shown}, a residual network of 18 layers over space and time (Tran et al., 2018), "
-        f"saw {count(given['frames'])} frames of each clip, {pace}: {cut} at {given['size']} × "
-        f"{given['size']} pixels.",
-        f"{start}{f'; layers before the {kept} stayed as they were' if kept else ''}.",
+        f"received {count(given['frames'])} frames of each clip, {pace}: {cut} at "
+        f"{given['size']} × {given['size']} pixels.",
+        f"{start}{f'; layers before the {kept} were not trained' if kept else ''}.",
     ]
 
 
@@ -205,13 +210,13 @@ def _training(shown: str, given: Mapping[str, Any], seed: int, *, several: bool)
     joint = "," if limit else " and"
     precision = _PRECISION.get(given["precision"], "")
     text = [
-        f"The {shown} was trained{where if several else ''} by Adam on the mean squared error of "
-        f"the standardised label, with batches of {count(given['batch_size'])} clips{rate}{joint} "
-        f"{decay}{limit}{f', {precision}' if precision else ''}.",
+        f"The {shown} was trained{where if several else ''} by Adam to minimise the mean "
+        f"squared error of the standardised label, with batches of {count(given['batch_size'])} "
+        f"clips{rate}{joint} {decay}{limit}{f', {precision}' if precision else ''}.",
         f"Training ran for at most {counted(given['max_epochs'], 'epoch')}"
         + (
-            f" and stopped once {spelled(given['patience'], 'epoch')} had brought no lower error "
-            "on the validation part"
+            f" and stopped when {spelled(given['patience'], 'epoch')} had not decreased the "
+            "error on the validation part"
             if given["patience"] and given["patience"] < given["max_epochs"]
             else ""
         )
@@ -219,11 +224,11 @@ def _training(shown: str, given: Mapping[str, Any], seed: int, *, several: bool)
     ]
     seeds = given["n_seeds"]
     text.append(
-        f"Predictions are the means of {spelled(seeds, 'training')} that differ in "
-        f"their seed alone ({seed} to {seed + seeds - 1})."
+        f"Predictions are the means of {spelled(seeds, 'training run')} that differ only in "
+        f"their seed ({seed} to {seed + seeds - 1})."
         if seeds > 1
-        else f"{'Each of these trainings' if several and per_context else 'Training'} ran once "
-        f"(seed {seed})."
+        else f"{'Each of these models was' if several and per_context else 'It was'} trained "
+        f"once (seed {seed})."
     )
     return text
 
@@ -232,13 +237,15 @@ def _chosen(
     stage: Mapping[str, Any], contexts: Sequence[str], names: Mapping[str, str]
 ) -> list[str]:
     several = len(contexts) > 1
-    told = [
+    chosen = [
         (f"{label_name(context, names)}: " if several else "")
         + ", ".join(f"{_TUNED.get(key, display_name(key))} {value}" for key, value in best.items())
         for context, best in stage.get("chosen", {}).items()
         if best and (several or context in contexts)
     ]
-    return [f"The values chosen were{':' if several else ''} {'; '.join(told)}."] if told else []
+    return (
+        [f"The chosen values were{':' if several else ''} {'; '.join(chosen)}."] if chosen else []
+    )
 
 
 def _human(record: Record, kind: str) -> str:
@@ -252,7 +259,8 @@ def baselines_sentences(record: Record) -> list[str]:
     if options["uniform"]:
         low, high = (f"{limit:g}".replace("-", "−") for limit in options["uniform_limits"])
         text.append(
-            f"The uniform baseline draws from the uniform distribution between {low} and {high}."
+            "The uniform baseline draws its predictions from the uniform distribution between "
+            f"{low} and {high}."
         )
     if options["normal"]:
         kind = (
@@ -260,19 +268,19 @@ def baselines_sentences(record: Record) -> list[str]:
             if "factor_model" in record["stages"]
             else "normal distribution with the label's mean and standard deviation"
         )
-        text.append(f"The normal baseline draws from the {kind}.")
+        text.append(f"The normal baseline draws its predictions from the {kind}.")
     if options["prior"]:
         shares = f"the share of {unit_of(record)}s of each class among those that models are fitted"
         text.append(
-            f"The prior baseline predicts {shares} to as its probability, and the most frequent "
-            "class."
+            f"The prior baseline predicts, as the probability of a class, {shares} to, and "
+            "predicts the most frequent class."
         )
     human = record["stages"]["models"]["human baseline"]
     ratings = "weighted, standardised ratings" if "factor_model" in record["stages"] else "ratings"
     if human != "none":
         text.append(
-            f"The human baseline compares each rater's {ratings} with the mean "
-            f"of the other raters', and averages over raters ({_human(record, human)}). Its "
-            "criterion is therefore not that of the models."
+            f"The human baseline compares each rater's {ratings} with the mean of the other "
+            f"raters, and averages over raters ({_human(record, human)}). Its criterion "
+            "therefore differs from that of the models."
         )
     return text

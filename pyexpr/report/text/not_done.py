@@ -28,7 +28,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     text = [
         *_of_factor_model(record, tables),
         *(
-            ["The p values of the models' comparison are not adjusted for their number."]
+            ["The p values of the comparison of models are not adjusted for multiple testing."]
             if compared
             else []
         ),
@@ -41,11 +41,11 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             else []
         ),
         f"Missing features and {'scores' if 'loadings' in tables else 'labels'} were not imputed.",
-        f"Neither {', '.join(fixed[:-1])} nor {fixed[-1]} were repeated inside the intervals of "
-        "performance: these hold for the fitted models, on new subjects."
+        f"The intervals of performance do not include the uncertainty of {listed_words(fixed)}: "
+        "they apply to the fitted models, on new subjects."
         if not crossed(record)
-        else "Models were not fitted anew inside the intervals of performance: these leave the "
-        "variance of the training out.",
+        else "Models were not fitted again in the computation of the intervals of performance, "
+        "so the intervals do not include the variance due to training.",
         *_divisions(record),
     ]
     once = [
@@ -55,24 +55,22 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     ]
     if once:
         text.append(
-            f"{listed_words(once)} {were(len(once))} trained with one seed; other seeds would give "
-            "other numbers."
+            f"{listed_words(once)} {were(len(once))} trained with one seed; other seeds would "
+            "give different results."
         )
     if classified(record):
         text.append(
-            "No slope was tested, neither in a context nor between contexts: the tests of slopes "
-            "are of labels that are numbers. Folds were not balanced by class."
+            "No slope was tested, neither within a context nor between contexts, because the "
+            "tests of slopes require a numeric label. Folds were not stratified by class."
             if crossed(record)
-            else "No slope was tested, neither in a context nor between contexts: the tests of "
-            "slopes are of labels that are numbers. Parts were not balanced by class."
+            else "No slope was tested, neither within a context nor between contexts, because "
+            "the tests of slopes require a numeric label. Parts were not stratified by "
+            "class."
         )
     if models == ["elastic_net"]:
-        text.append("No other model than the elastic net was fitted; no neural network was.")
+        text.append("No model other than the elastic net was fitted, and no neural network.")
     if "loadings" in tables and len(contexts_of(tables)) > 1 and not invariance_tested(tables):
-        text.append(
-            "Whether the factor model holds alike in all contexts (measurement invariance) was not "
-            "tested."
-        )
+        text.append("Measurement invariance of the factor model over contexts was not tested.")
     absent = [
         name_in_sentence(name)
         for name, there in (
@@ -91,9 +89,14 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     if absent:
         text.append(f"Not computed: {listed_words(absent)}.")
     if "recordings" in tables and options["features"]["landmarks"] == "2d":
-        text.append("Landmarks were not corrected for head pose, size of the face, or distance.")
+        text.append(
+            "Landmarks were not corrected for head pose, face size, or distance from the camera."
+        )
     if "reliability" in tables:
-        text.append(f"No interval respects that raters rate many {unit_of(record)}s each.")
+        text.append(
+            "No interval accounts for the dependence of ratings by the same rater, who rated "
+            f"many {unit_of(record)}s."
+        )
     return text
 
 
@@ -102,24 +105,25 @@ def _of_factor_model(record: Record, tables: Tables) -> list[str]:
     if "loadings" not in tables:
         return []
     n_questions = tables["loadings"]["indicator"].nunique()
-    few = {2: "two indicators of equal loading leave", 3: "three indicators leave"}
+    few = {2: "two indicators with equal loadings leave", 3: "three indicators leave"}
     text = [
-        f"The fit of the factor models was not tested: {few[n_questions]} no degrees of freedom."
+        f"The fit of the factor models was not tested, because {few[n_questions]} no degrees of "
+        "freedom."
         if n_questions in few
-        else "The fit of the factor models is not judged here.",
+        else "The fit of the factor models is not evaluated here.",
     ]
     if record["options"]["factor_model"]["fit_on"] == "all":
         unknown = record["stages"]["models"].get("no training-only scores because", "")
         text.append(
-            "The factor models behind the scores were not kept apart from the "
+            "The factor models that define the scores were not fitted separately from the "
             + ("test subjects" if not crossed(record) else "subjects to be predicted")
             + (
                 "."
                 if "scores_leakage" not in tables
-                else ", and what that is worth could not be told: "
+                else ", and the effect of this could not be estimated: "
                 f"{readers_reason(unknown).rstrip('.')}."
                 if unknown
-                else "; the table of both kinds of scores says what that is worth."
+                else "; the table of both kinds of scores shows the effect of this."
             )
         )
     return text
@@ -129,9 +133,11 @@ def _divisions(record: Record) -> list[str]:
     """Return that other divisions of the subjects would give other numbers."""
     if not crossed(record):
         return [
-            "One division into training, validation, and test part was made; other divisions "
-            "would give other numbers."
+            "The subjects were divided once into training, validation, and test part; other "
+            "divisions would give different results."
         ]
     if record["options"]["evaluation"]["repeats"] == 1:
-        return ["One division into folds was made; other folds would give other numbers."]
+        return [
+            "The subjects were divided into folds once; other folds would give different results."
+        ]
     return []

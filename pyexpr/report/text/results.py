@@ -18,8 +18,8 @@ from pyexpr.report.text.facts import (
     context_names,
     contexts_of,
     crossed,
+    evaluated_subjects,
     fitted_models,
-    judged_subjects,
     unit_of,
 )
 from pyexpr.words.frames import in_order, records, shown_labels
@@ -45,7 +45,7 @@ _MANY_LOST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class ToldCaution:
+class SectionCaution:
     """Something to beware of: where in the report it belongs (a section's id), and what."""
 
     section: str
@@ -68,13 +68,13 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
         known = known.assign(
             conf_low=known["conf_low_subjects"], conf_high=known["conf_high_subjects"]
         )
-        told = f" ({level} CI from leaving out one subject at a time)"
+        statement = f" ({level} CI from leaving out one subject at a time)"
     else:
-        told = f" ({level} CI)" if known["conf_low"].notna().any() else ""
+        statement = f" ({level} CI)" if known["conf_low"].notna().any() else ""
     order = known.sort_values("estimate", kind="stable")
     low, high = order.iloc[0], order.iloc[-1]
     return (
-        f"ICC(1,k){told} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
+        f"ICC(1,k){statement} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
         f"({label_name(low['context'], names)}, {label_in_sentence(low['question'])}) to "
         f"{number(high['estimate'], of='icc')}{_bracket(high)} "
         f"({label_name(high['context'], names)}, {label_in_sentence(high['question'])})."
@@ -122,7 +122,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
                 if math.isnan(row["estimate"]):
                     parts.append(f"undefined{where}")
                     continue
-                limits = told_limits(row["conf_low"], row["conf_high"], level, of=metric)
+                limits = interval_text(row["conf_low"], row["conf_high"], level, of=metric)
                 parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(
                 f"The {name_in_sentence(metric)} of {display_name(model)} was {'; '.join(parts)}."
@@ -146,7 +146,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
     for metric in options["metrics"]:
         parts = [
             f"{name_in_sentence(row.second_model)}: {number(row.estimate, 3)}, "
-            f"{told_limits(row.conf_low, row.conf_high, level)}, {p_told(row.p_value)}"
+            f"{interval_text(row.conf_low, row.conf_high, level)}, {p_text(row.p_value)}"
             for row in records(rows[rows["metric"] == metric])
         ]
         if parts:
@@ -175,23 +175,28 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
             continue
         own = table[table["context"] == context]
         where = "Over all contexts" if context == ALL else f"In {label_name(context, names)}"
-        found = [slope_told(row, slope_p(tables)) for row in records(own[excludes_zero(own)])]
+        found = [slope_text(row, slope_p(tables)) for row in records(own[excludes_zero(own)])]
         kind = slope_interval(record, tables)
         if found:
-            told = f"{spelled(len(found), 'slope')} had {kind} without 0: {listed_words(found)}"
+            statement = (
+                f"{spelled(len(found), 'slope')} had {kind} that excludes 0: {listed_words(found)}"
+            )
         elif own["conf_low"].notna().any():
-            told = f"every {kind.partition(' ')[2]} of a slope holds 0"
+            statement = f"every {kind.partition(' ')[2]} of a slope includes 0"
         else:
-            told = "no interval of a slope could be computed"
-        text.append(f"{where}, {told}.")
+            statement = "no interval of a slope could be computed"
+        text.append(f"{where}, {statement}.")
         by_test_alone = own[(own[slope_p(tables)] < _alpha(record)) & ~excludes_zero(own)]
         if len(by_test_alone):
             listed = listed_words(
-                slope_told(row, slope_p(tables)) for row in records(by_test_alone)
+                slope_text(row, slope_p(tables)) for row in records(by_test_alone)
             )
             text.append(
-                f"By the test alone there {'is' if len(by_test_alone) == 1 else 'are'} also "
-                f"{listed}: the simultaneous interval holds 0, so it is not counted."
+                f"According to the test alone, {listed} also "
+                f"{'differs' if len(by_test_alone) == 1 else 'differ'} from 0; the simultaneous "
+                "interval includes 0, so "
+                f"{'this slope is' if len(by_test_alone) == 1 else 'these slopes are'} not "
+                "counted."
             )
     return text
 
@@ -215,12 +220,12 @@ def excludes_zero(table: pd.DataFrame) -> pd.Series[bool]:
     return (table["conf_low"] > 0) | (table["conf_high"] < 0)
 
 
-def slope_told(row: Any, column: str) -> str:
+def slope_text(row: Any, column: str) -> str:
     """Return a slope with its interval and its p value, which is in `column`."""
     limits = together(interval(row.conf_low, row.conf_high, 2))
     return (
         f"{label_in_sentence(row.feature)} ({number(row.tested_estimate)} {limits}, "
-        f"{p_told(getattr(row, column))})"
+        f"{p_text(getattr(row, column))})"
     )
 
 
@@ -229,7 +234,7 @@ def _alpha(record: Record) -> float:
     return round(1 - float(record["options"]["compare"]["confidence"]), 10)
 
 
-def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
+def cautions(record: Record, tables: Tables) -> list[SectionCaution]:
     """Return what a reader must beware of, in the order of the sections."""
     stages, unit = record["stages"], unit_of(record)
     found = []
@@ -237,64 +242,67 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
     n_clips = lost + sum(stages["models"]["clips"].values())
     if n_clips and lost / n_clips > _MANY_LOST:
         found.append(
-            ToldCaution(
+            SectionCaution(
                 "quality",
                 f"Of {counted(n_clips, unit)} that were "
                 f"{'rated and recorded' if 'recordings' in tables else 'in the tables'}, "
-                f"{count(lost)} "
-                f"({100 * lost / n_clips:.0f}%) {were(lost)} left out of the models. If they "
-                "differ from the others, so may the results.",
+                f"{count(lost)} ({100 * lost / n_clips:.0f}%) {were(lost)} excluded from the "
+                "models. If they differ systematically from the others, the results may be "
+                "biased.",
             )
         )
     factor = stages.get("factor_model")
     if factor is not None and not factor["admissible"]:
         found.append(
-            ToldCaution(
+            SectionCaution(
                 "factor-model",
-                "A factor model is not admissible (a negative residual variance): its scores are "
+                "A factor model is inadmissible (it has a negative residual variance); its "
+                "scores are "
                 + (
-                    "used all the same, as the study file asks."
+                    "used because the study file allows it."
                     if record["options"]["factor_model"]["allow_inadmissible"]
-                    else "missing, and so are its rows in the models."
+                    else "missing, and its rows are excluded from the models."
                 ),
             )
         )
     if factor is not None and "native" in {factor["engine"], factor["engine over all contexts"]}:
         found.append(
-            ToldCaution(
-                "factor-model", "A factor model was fitted without lavaan, by the C++ engine."
+            SectionCaution(
+                "factor-model",
+                "A factor model was fitted by pyexpr's own C++ engine and not by lavaan.",
             )
         )
-    n_test = judged_subjects(record)
+    n_test = evaluated_subjects(record)
     are = "is" if n_test == 1 else "are"
     where = "the study" if crossed(record) else "the test part"
     if n_test < FEW_SUBJECTS:
         found.append(
-            ToldCaution(
+            SectionCaution(
                 "performance",
-                f"Only {counted(n_test, 'subject')} {are} in {where}: read the intervals of "
-                "performance and of its differences as approximate.",
+                f"There {are} only {counted(n_test, 'subject')} in {where}, so the intervals of "
+                "performance and of differences in performance are approximate.",
             )
         )
     undefined = _undefined(tables)
     if undefined:
-        found.append(ToldCaution("performance", undefined))
+        found.append(SectionCaution("performance", undefined))
     if _different_criteria(tables):
         found.append(
-            ToldCaution(
+            SectionCaution(
                 "comparison",
-                "The human baseline is judged by other raters, the models by "
-                f"{'factor scores' if factor is not None else 'the mean of all raters'}: their "
-                "differences compare unlike criteria.",
+                "The human baseline is evaluated against the other raters, and the models are "
+                "evaluated against "
+                f"{'factor scores' if factor is not None else 'the mean of all raters'}, so "
+                "their differences compare different criteria.",
             )
         )
     if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
         n_used = int(tables["coefficients"]["n_clusters"].max())
         found.append(
-            ToldCaution(
+            SectionCaution(
                 "coefficients",
-                f"There are few subjects ({n_used}) for the features: slopes are "
-                "desparsified, not least squares.",
+                f"The number of subjects ({n_used}) is small for the number of features, so the "
+                "slopes are desparsified estimates and not least-squares estimates.",
             )
         )
     return found
@@ -312,7 +320,7 @@ def _bracket(row: Any) -> str:
     return "" if shown == DASH else f" {together(shown)}"
 
 
-def told_limits(low: float, high: float, level: str, *, of: str = "") -> str:
+def interval_text(low: float, high: float, level: str, *, of: str = "") -> str:
     """Return an interval in a sentence, or that there is none; its table says why."""
     shown = interval(low, high, 3, of=of)
     if shown == DASH:
@@ -325,7 +333,7 @@ def together(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-def p_told(value: float) -> str:
+def p_text(value: float) -> str:
     """Return a p value within a sentence."""
     if math.isnan(value):
         return "p not computed"
@@ -345,7 +353,10 @@ def _undefined(tables: Tables) -> str:
         for row in records(bare)
     )
     listed = listed_words(list(labels)[:6])
-    return f"Undefined: {listed}{' and more' if len(labels) > 6 else ''}; the tables say why."
+    return (
+        f"The following are undefined: {listed}{' and more' if len(labels) > 6 else ''}; the "
+        "tables give the reasons."
+    )
 
 
 def _different_criteria(tables: Tables) -> bool:

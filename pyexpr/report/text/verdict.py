@@ -16,20 +16,20 @@ from pyexpr.report.text.facts import (
     context_names,
     contexts_of,
     crossed,
+    evaluated_subjects,
     fitted_models,
-    judged_subjects,
     outcome_of,
     unit_of,
 )
 from pyexpr.report.text.results import (
     excludes_zero,
+    interval_text,
     levels_by,
-    p_told,
+    p_text,
     slope_interval,
     slope_p,
-    slope_told,
+    slope_text,
     together,
-    told_limits,
 )
 from pyexpr.words.frames import in_order, records
 from pyexpr.words.labels import (
@@ -47,7 +47,7 @@ from pyexpr.words.labels import (
 from pyexpr.words.wording import counted, listed_words, sentence, spelled, were
 
 # So many metrics, models and features are told in a sentence; the tables have all.
-_TOLD = 3
+_MOST_LISTED = 3
 
 
 def studied(record: Record, tables: Tables) -> str:
@@ -89,7 +89,7 @@ def _predicted(record: Record) -> str:
         return f"Models predicted the {what} by cross-validation in {folds} of subjects."
     return (
         f"Models of {counted(stage['train'], 'subject')} predicted the {what} of "
-        f"{counted(judged_subjects(record), 'test subject')}."
+        f"{counted(evaluated_subjects(record), 'test subject')}."
     )
 
 
@@ -108,7 +108,7 @@ def _performance(record: Record, tables: Tables, main: str) -> str:
     levels = _levels(record, tables, main)
     level, contexts = percent(record["options"]["compare"]["confidence"]), contexts_of(tables)
     parts = []
-    for metric in record["options"]["compare"]["metrics"][:_TOLD]:
+    for metric in record["options"]["compare"]["metrics"][:_MOST_LISTED]:
         rows = levels[levels["metric"] == metric]
         overall = rows[rows["context"] == ALL] if (rows["context"] == ALL).any() else rows
         if overall.empty:
@@ -118,11 +118,11 @@ def _performance(record: Record, tables: Tables, main: str) -> str:
             parts.append(f"an undefined {name}")
             continue
         shown = number(row["estimate"], 3, of=metric)
-        limits = told_limits(row["conf_low"], row["conf_high"], level, of=metric)
+        limits = interval_text(row["conf_low"], row["conf_high"], level, of=metric)
         parts.append(f"{name} {shown}, {limits}")
     where = "over all contexts, " if len(contexts) > 1 else ""
     others = len(fitted_models(tables)) - 1
-    beside = f", the first of {spelled(others + 1, 'model')} fitted," if others > 0 else ""
+    beside = f", the first of {spelled(others + 1, 'fitted model')}," if others > 0 else ""
     verb = "classified" if classified(record) else "predicted"
     text = f"{where}{display_name(main)}{beside} {verb} with {listed_words(parts)}"
     return f"{text[0].upper()}{text[1:]}."
@@ -154,17 +154,17 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
         ),
         ("did not differ detectably from that of", rows[~apart & known]),
     )
-    parts = [f"{told} {_others(group)}" for told, group in groups if len(group)]
+    parts = [f"{finding} {_others(group)}" for finding, group in groups if len(group)]
     if not known.all():
         unknown = _some(_the(model) for model in rows.loc[~known, "second_model"])
-        parts.append(f"has no interval beside that of {unknown}")
+        parts.append(f"has no interval for the difference from that of {unknown}")
     return f"Its {name} {'; it '.join(parts)} (differences with {level} CI)."
 
 
 def _others(rows: pd.DataFrame) -> str:
     shown = [
         f"{_the(row.second_model)} ({number(row.estimate, 3)} "
-        f"{together(interval(row.conf_low, row.conf_high, 3))}, {p_told(row.p_value)})"
+        f"{together(interval(row.conf_low, row.conf_high, 3))}, {p_text(row.p_value)})"
         for row in records(rows)
     ]
     return _some(shown)
@@ -185,12 +185,13 @@ def _slopes(record: Record, tables: Tables) -> str:
     where = "Over all contexts, " if several else ""
     kind = slope_interval(record, tables)
     if own.empty:
-        return sentence(f"{where}no feature had a slope with {kind} without 0")
+        return sentence(f"{where}no feature had a slope with {kind} that excludes 0")
     # The strongest first.
     ordered = own.reindex(own["tested_estimate"].abs().sort_values(ascending=False).index)
-    shown = [slope_told(row, slope_p(tables)) for row in records(ordered)]
+    shown = [slope_text(row, slope_p(tables)) for row in records(ordered)]
     return sentence(
-        f"{where}{spelled(len(shown), 'feature')} had a slope with {kind} without 0: {_some(shown)}"
+        f"{where}{spelled(len(shown), 'feature')} had a slope with {kind} that excludes 0: "
+        f"{_some(shown)}"
     )
 
 
@@ -210,7 +211,7 @@ def _contexts(record: Record, tables: Tables, main: str) -> str:
         f"{number(row['estimate'], 3, of=metric)} ({label_name(row['context'], names)})"
         for row in (ordered.iloc[0], ordered.iloc[-1])
     )
-    return f"Within contexts its {name_in_sentence(metric)} ran from {low} to {high}."
+    return f"Within contexts, its {name_in_sentence(metric)} ranged from {low} to {high}."
 
 
 def _levels(record: Record, tables: Tables, main: str) -> pd.DataFrame:
@@ -220,6 +221,6 @@ def _levels(record: Record, tables: Tables, main: str) -> pd.DataFrame:
 
 def _some(shown: Iterable[str]) -> str:
     found = list(shown)
-    if len(found) <= _TOLD + 1:
+    if len(found) <= _MOST_LISTED + 1:
         return listed_words(found)
-    return f"{', '.join(found[:_TOLD])}, and {len(found) - _TOLD} more"
+    return f"{', '.join(found[:_MOST_LISTED])}, and {len(found) - _MOST_LISTED} more"

@@ -163,8 +163,8 @@ def _constant(plan: Planned) -> list[Point]:
     found = []
     if never:
         said = (
-            f"{listed(never)} never varies, so it tells a model nothing (leave_out under "
-            "[features] takes it out)"
+            f"{listed(never)} never varies, so it is of no use to a model (leave_out under "
+            "[features] excludes it)"
         )
         found.append(Point(LEFT_OUT, "constant features", len(never), said, "note"))
     parts: Counter[str] = Counter()

@@ -207,8 +207,8 @@ def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
     if thin:
         what = "AUC" if config.label.classified else "correlation"
         said = (
-            f"{listed(thin, most=3)}: within such a fold there is no {what}, and metrics "
-            "that need it are missing; take fewer folds"
+            f"{listed(thin, most=3)}: within such a fold there is no {what}, and metrics that "
+            "require it are missing; use fewer folds"
         )
         found.append(Point(EVALUATION, "thin folds", len(thin), said, "note"))
     return found

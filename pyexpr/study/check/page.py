@@ -74,8 +74,8 @@ class CheckResult(Result):
         """Return whether anything is wrong, in one sentence."""
         many = len(self.problems)
         if not many:
-            return f"{self.title}: nothing is wrong; this is what would be done"
-        return f"{self.title}: {counted(many, 'thing', 'is', 'are')} wrong"
+            return f"{self.title}: no problem was found; the study would do the following"
+        return f"{self.title}: {counted(many, 'problem')} found"
 
     def notes(self) -> tuple[str, ...]:
         """Return notes for the reader, and all problems."""

@@ -17,7 +17,7 @@ def software_points(study: CheckedStudy) -> list[Point]:
     if config.models.deep():
         try:
             check_deep(config.models, lambda name: study.output / "stages" / f"{name}.zip")
-            found.append(Point(SOFTWARE, "torch", None, "for the deep models: it is there"))
+            found.append(Point(SOFTWARE, "torch", None, "for the deep models: installed"))
         except PyexprError as error:
             found.append(Point(PROBLEMS, "torch", None, str(error), WRONG))
     return found
@@ -34,8 +34,8 @@ def _lavaan(engine: str) -> Point:
     if not versions:
         return Point(
             SOFTWARE, "R and lavaan", None,
-            "they cannot be reached, so the native engine fits the factor model, and invariance "
-            "is not tested; `pyexpr doctor` says what is missing", "note",
+            "they cannot be used, so the native engine fits the factor model, and invariance "
+            "is not tested; `pyexpr doctor` shows what is missing", "note",
         )  # fmt: skip
     each = ", ".join(f"{name} {number}" for name, number in versions.items())
     return Point(SOFTWARE, "R and lavaan", None, f"for the factor model: {each}")

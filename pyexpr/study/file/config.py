@@ -161,8 +161,9 @@ class StudyConfig(Section):
         for name in self.models.deep():
             if self.features.split_by is not None:
                 yield (
-                    f"[models.{name}] reads whole files, but split_by under [features] says that "
-                    "they hold several recordings; give every recording a file of its own"
+                    f"[models.{name}] reads whole files, but according to split_by under "
+                    "[features] they contain several recordings; write every recording to its "
+                    "own file"
                 )
             if not recorded:
                 yield f"[models.{name}] requires recordings, but the study has only features"
@@ -201,8 +202,8 @@ class StudyConfig(Section):
         for name in self.labels if len(self.labels) > 1 else ():
             if not re.fullmatch(r"\w[\w .-]*", name):
                 yield (
-                    f"the results of label {name!r} go into a folder of its name, which may hold "
-                    "letters, digits, blanks and . - _; rename it"
+                    f"the results of label {name!r} are written to a folder with its name, which "
+                    "may contain only letters, digits, blanks and . - _; rename it"
                 )
         if isinstance(self.outcome, str) and len(self.labels) > 1:
             yield "there are several labels, so outcome must be a table from label to description"
@@ -213,31 +214,31 @@ class StudyConfig(Section):
         if not self.label.classified:
             if of_classes:
                 yield (
-                    f"{of_classes[0]} under [compare] judges classes, and the label is a number; "
-                    'if it is a class, say kind = "classification" under [label]'
+                    f"{of_classes[0]} under [compare] is a metric for classes, but the label is "
+                    'a number; if it is a class, set kind = "classification" under [label]'
                 )
             if self.compare.threshold is not None:
-                yield "threshold under [compare] is for a label of classes; leave it out"
+                yield "threshold under [compare] requires a label that is a class; leave it out"
             if self.baselines.prior:
-                yield "prior under [baselines] is for a label of classes; leave it out"
+                yield "prior under [baselines] requires a label that is a class; leave it out"
             return
         others = [name for name in self.compare.metrics if name not in of_classes]
         if others:
             yield (
-                f"{others[0]} under [compare] judges numbers, and the label is a class; metrics of "
-                f"classes are {listed(CLASS_METRICS)}"
+                f"{others[0]} under [compare] is a metric for numbers, but the label is a "
+                f"class; the metrics for classes are {listed(CLASS_METRICS)}"
             )
         for name in self.models.deep():
-            yield f"[models.{name}] learns numbers, and the label is a class; leave it out"
+            yield f"[models.{name}] predicts numbers, but the label is a class; leave it out"
         for name in ("uniform", "normal"):
             if getattr(self.baselines, name):
                 yield (
-                    f"{name} under [baselines] draws numbers, and the label is a class; prior is "
-                    "the baseline of classes"
+                    f"{name} under [baselines] draws numbers, but the label is a class; the "
+                    "baseline for classes is prior"
                 )
         if self.baselines.human != "none":
             yield (
-                'human = "none" is needed under [baselines]: a rater gives a class without a '
+                'human = "none" is required under [baselines]: a rater gives a class without a '
                 "probability, and there is no criterion if the other raters are tied"
             )
         if self.coefficients != CoefficientsSection(rows=self.coefficients.rows):
@@ -268,7 +269,7 @@ class StudyConfig(Section):
         known = [name for name in given if name in ModelsSection.model_fields]
         if known:
             raise StudyError(
-                f"models= cannot have {known[0]!r}, which the study file has a section for"
+                f"models= cannot contain {known[0]!r}, which has a section in the study file"
             )
         own = {name: getattr(self.models, name) for name in ModelsSection.model_fields}
         try:

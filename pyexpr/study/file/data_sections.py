@@ -89,8 +89,8 @@ class RatingsSection(Section):
         found = re.findall(r"{(\w*)}", pattern)
         if not found or len(set(found)) < len(found) or not set(found) <= {"question", "rater"}:
             raise ValueError(
-                "the pattern of the columns of ratings holds {question}, {rater}, or both, each "
-                "once"
+                "the pattern of the columns of ratings must contain {question}, {rater}, or "
+                "both, each once"
             )
         return pattern
 

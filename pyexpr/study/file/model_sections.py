@@ -185,7 +185,7 @@ class ModelsSection(Section):
     @classmethod
     def _each_once(cls, ways: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if ways is not None and (not ways or len(set(ways)) < len(ways)):
-            raise ValueError('name "separate", "pooled" or "feature", each once')
+            raise ValueError('give one or more of "separate", "pooled" and "feature", each once')
         return ways
 
     @model_validator(mode="after")
@@ -193,7 +193,7 @@ class ModelsSection(Section):
         for name in self.estimators():
             if name in _TAKEN_MODELS or not name.isidentifier():
                 raise ValueError(
-                    f"a model cannot be called {name!r}: take letters, digits and _, and none of "
+                    f"a model cannot be called {name!r}: use letters, digits and _, and none of "
                     f"{', '.join(_TAKEN_MODELS)}"
                 )
         if self.elastic_net is None and not self.estimators():

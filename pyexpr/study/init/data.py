@@ -82,7 +82,7 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
     if not contexts:
         draft.set(
             "data", "contexts", False,
-            "Not every table has a column of contexts (--context names it), so all clips "
+            "Not every table has a column of contexts (--context names one), so all clips "
             "belong to one context.",
         )  # fmt: skip
     for kind, table in (

@@ -93,8 +93,8 @@ def _set_kind(draft: Draft, texts: list[str], yes_or_no: list[str], names: list[
     why = f"{listed(names)} {'is' if len(names) == 1 else 'are'} of classes."
     if yes_or_no:
         why = (
-            f"{listed(yes_or_no)} {'holds' if len(yes_or_no) == 1 else 'hold'} 0 and 1 alone, "
-            'so they are treated as classes; "regression" treats them as numbers.'
+            f"{listed(yes_or_no)} {'holds' if len(yes_or_no) == 1 else 'hold'} only 0 and 1, so "
+            'they are treated as classes; "regression" treats them as numbers.'
         )
     draft.set("label", "kind", "classification", why)
 
@@ -193,7 +193,7 @@ def _set_features(draft: Draft, data: Data, labels: list[str], asked: list[str])
     for name in measures:
         column = data.features[name]
         if name in asked:
-            left[name] = "is called as a question"
+            left[name] = "has the name of a question"
         elif column.isna().all():
             left[name] = "is empty"
         elif column.nunique() == 1:

@@ -65,9 +65,10 @@ def assigned(files: Iterable[str], pairs: list[tuple[str, str]], one: bool) -> p
             rows.append((*best[0], name))
     if lost:
         raise StudyError(
-            f"of {counted(len(lost), 'recording')} the path does not say one subject and context "
-            f"of the ratings: {listed(lost, most=3)}; write a table recordings.csv with the "
-            "columns subject, context and openface, or leave recordings out by --recordings none"
+            f"the path of {counted(len(lost), 'recording')} does not identify one subject and "
+            f"context of the ratings: {listed(lost, most=3)}; write a table recordings.csv with "
+            "the columns subject, context and openface, or leave recordings out by "
+            "--recordings none"
         )
     table = pd.DataFrame(rows, columns=["subject", "context", "openface"])
     doubled = table[table.duplicated(["subject", "context"], keep=False)]

@@ -101,8 +101,8 @@ def save(path: Path, key: str, output: StageOutput) -> None:
     """Store a stage's result, whole or not at all; `OutputError` if the file is another's."""
     if path.exists() and not is_stage_file(path):
         raise OutputError(
-            f"{str(path)!r} is no result of a stage, and would be replaced by one; move it away, "
-            "or choose another folder for the results"
+            f"{str(path)!r} is not the result of a stage, and would be replaced by one; move "
+            "it, or choose another folder for the results"
         )
     head = {
         "key": key,

@@ -158,8 +158,8 @@ def _comparison(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str,
     if others and not leads.all():
         table = made(differences[~leads], title="Differences of the Models by Other Methods.")
         note = (
-            f"The report's sentences and other tables rest on {method_name(first)}. Where another "
-            "method leads to another conclusion, that is no second finding."
+            f"The text and the other tables of the report use the {method_name(first)} "
+            "intervals. A different conclusion from another method is not a separate finding."
         )
         shown["other_methods"] = replace(table, notes=(note, *table.notes))
     return shown

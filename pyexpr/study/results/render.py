@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyexpr.base.csv_text import csv_text
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.figures.plotting import save
-from pyexpr.report.study_figures import STUDY_FIGURES, drawn, planned, told
+from pyexpr.report.study_figures import STUDY_FIGURES, drawn, filled, planned
 from pyexpr.report.study_tables import WITH_FILES
 from pyexpr.report.tables.files import TABLE_FORMATS, write_table
 from pyexpr.study.file.config import StudyConfig
@@ -121,6 +121,6 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         yield from save(
             figure.draw(shown),
             folder / stem,
-            title=told(figure.title, record, shown.model),
+            title=filled(figure.title, record, shown.model),
             description=f"{figure.words(shown)}{simulated}",
         )

@@ -217,8 +217,8 @@ def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
         return StudyConfig.model_validate(record["options"])
     except ValidationError:
         raise StudyError(
-            f"the options in {str(folder / RECORD)!r} are not those of this version of "
-            "pyexpr; pyexpr run makes the results anew"
+            f"the options in {str(folder / RECORD)!r} are not those of this version of pyexpr; "
+            "pyexpr run creates the results again"
         ) from None
 
 
@@ -229,7 +229,7 @@ def _table_files(record: dict[str, Any]) -> dict[str, str]:
         if stage in record["stages"] and files[name] not in record["files"]:
             raise StudyError(
                 f"the record does not list {files[name]}: the results were written by another "
-                "version of pyexpr; pyexpr run makes them anew"
+                "version of pyexpr; pyexpr run creates them again"
             )
     # One that is there but not the run's own is an earlier run's, or the user's.
     return {
@@ -252,15 +252,16 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
     try:
         table = csv_table(content, path=path, labels=LABELS, what=what)
     except DataError as error:
-        raise StudyError(f"{error}; pyexpr run makes the results anew") from None
+        raise StudyError(f"{error}; pyexpr run creates the results again") from None
     lacking = [column for column in _STRUCTURED.get(name, ()) if column not in table]
     if lacking:
         raise StudyError(
-            f"{what} does not say what its rows compare: it has no column {listed(lacking)}, as "
-            "those of earlier versions of pyexpr have none; run the study again (pyexpr run)"
+            f"{what} does not identify what its rows compare: it has no column "
+            f"{listed(lacking)} and may be from an earlier version of pyexpr; run the study "
+            "again (pyexpr run)"
         )
     if len(table):
         return table
     if name in _NEEDED:
-        raise StudyError(f"{what} has no rows; pyexpr run makes the results anew")
+        raise StudyError(f"{what} has no rows; pyexpr run creates the results again")
     return None

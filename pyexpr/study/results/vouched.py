@@ -46,12 +46,12 @@ class VouchedFiles:
             one = len(self.altered) == 1
             raise StudyError(
                 say(
-                    "{many} of {folder!r} {verb} not as the run wrote {it}: {names}; "
-                    "pyexpr run --overwrite makes {it} anew, and pyexpr report --altered "
+                    "{many} of {folder!r} {verb} been changed since the run: {names}; pyexpr "
+                    "run --overwrite creates {it} again, and pyexpr report --altered "
                     "({altered=True}) shows {it}, marked as altered",
                     many=counted(len(self.altered), "file"),
                     folder=str(self.folder),
-                    verb="is" if one else "are",
+                    verb="has" if one else "have",
                     it="it" if one else "them",
                     names=listed(self.altered),
                 )
@@ -72,8 +72,8 @@ def read_vouched(folder: Path, record: dict[str, Any], names: Iterable[str]) -> 
         path = folder / name
         if not os.path.isfile(path) or not path.resolve().is_relative_to(folder.resolve()):
             raise StudyError(
-                f"{str(folder)!r} lacks {name}: the results are not complete; pyexpr run makes "
-                "them anew"
+                f"{str(folder)!r} does not contain {name}: the results are incomplete; pyexpr "
+                "run creates them again"
             )
         try:
             contents[name] = path.read_bytes()

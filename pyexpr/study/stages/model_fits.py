@@ -131,10 +131,10 @@ def fit_and_predict(
                 if config.baselines.human != "auto":
                     raise StudyError(
                         say(
-                            "context {context:label}: {error}; {mend}",
+                            "context {context:label}: {error}; {remedy}",
                             context=evaluated,
                             error=message_of(error),
-                            mend=NO_HUMANS,
+                            remedy=NO_HUMANS,
                         )
                     ) from None
                 absent.setdefault(message_of(error), []).append(evaluated)

@@ -28,7 +28,9 @@ _INADMISSIBLE = Template(
     "[factor_model] to use it nevertheless)",
     report="its factor model has a negative residual variance",
 )()
-_NO_SUCH_CLIP = Template("clip_not_recorded", "rated, but the recording has no such clip")()
+_NO_SUCH_CLIP = Template(
+    "clip_not_recorded", "rated, but the recording does not contain the clip"
+)()
 _NOT_RATED = Template("clip_not_rated", "in the recording, but not rated")()
 _NO_SCORE = Template("no_factor_score", "no factor score: {reason}")
 _BARE = Template("feature_missing", "a feature is missing")()

@@ -43,7 +43,7 @@ def most_answered(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> 
     if len(odd):
         raise StudyError(
             f"question {question!r} is treated as classes, which are integers, but has the "
-            f'answer {odd["score"].iloc[0]:g}; kind = "regression" under [label] is for numbers'
+            f'answer {odd["score"].iloc[0]:g}; set kind = "regression" under [label] for numbers'
         )
     if own["score"].nunique() > _MOST:
         raise StudyError(
@@ -79,7 +79,7 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
         only = f"one class, {classes[0]!r}," if classes else "no class"
         raise StudyError(
             f"label {name!r} has {only} in all {counted(len(values), config.unit)}; a "
-            "classification needs two classes at least"
+            "classification requires at least two classes"
         )
     positive = config.label.positive
     if positive is not None and positive not in classes:
@@ -94,13 +94,13 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
     if needed and positive_of(config, classes) is None:
         others = (
             'metrics = ["accuracy", "balanced_accuracy", "f1_macro", "kappa"] under [compare] '
-            "are of all classes"
+            "refer to all classes"
             if len(classes) > 2
-            else "balanced_accuracy and kappa are of both"
+            else "balanced_accuracy and kappa refer to both classes"
         )
         raise StudyError(
-            f"{needed[0]} under [compare] is of one class, and label {name!r} has "
-            f"{listed(classes)}: say positive = under [label] which it is; {others}"
+            f"{needed[0]} under [compare] refers to one class, but label {name!r} has "
+            f"{listed(classes)}: name the class by positive = under [label]; {others}"
         )
 
 
@@ -120,12 +120,12 @@ def check_judged(config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str
         if len(own) and (len(classes) < 2 or lacking):
             there = f"of class {classes[0]!r}" if len(classes) == 1 else f"not {positive!r}"
             raise StudyError(
-                f"all {counted(len(own), config.unit)} of context {context!r} that models are "
-                f"judged on are {there}, so that there is nothing to tell apart; leave the context "
-                'out, or judge by scheme = "cross_validation" under [evaluation]'
+                f"all {counted(len(own), config.unit)} of context {context!r} on which models "
+                f"are evaluated are {there}, so there are no classes to distinguish; leave out "
+                'the context, or set scheme = "cross_validation" under [evaluation]'
                 if not config.evaluation.crossed
-                else f"all {counted(len(own), config.unit)} of context {context!r} are {there}, so "
-                "that there is nothing to tell apart; leave the context out"
+                else f"all {counted(len(own), config.unit)} of context {context!r} are {there}, "
+                "so there are no classes to distinguish; leave out the context"
             )
 
 

@@ -24,7 +24,7 @@ from pyexpr.study.tables.feature_choice import check_choice
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
 
-NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
+NO_HUMANS = 'set human = "none" under [baselines] to omit the human baseline'
 
 
 def check_early(config: StudyConfig, inputs: Inputs) -> None:
@@ -66,9 +66,9 @@ def _read_model(config: StudyConfig, name: str, model: Any, options: dict[str, A
     needed += ["threshold"] if config.compare.threshold is not None else []
     if needed and config.label.classified and not found[0].probable:
         raise StudyError(
-            f"{needed[0]} under [compare] needs probabilities, and [models.{name}] gives none (no "
-            "predict_proba); leave one of them out, or calibrate the model: estimator = "
-            '"sklearn.calibration.CalibratedClassifierCV"'
+            f"{needed[0]} under [compare] requires probabilities, but [models.{name}] does not "
+            "provide them (no predict_proba); leave one of them out, or calibrate the model: "
+            'estimator = "sklearn.calibration.CalibratedClassifierCV"'
         )
     return found
 
@@ -136,8 +136,8 @@ def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
         raise StudyError(
             "the factor model needs at least two questions (with two, the loadings are "
             "constrained to be equal), but the ratings have "
-            f"{counted(len(questions), 'question')}: {listed(questions)}; [label] method = "
-            '"question" takes its mean rating'
+            f'{counted(len(questions), "question")}: {listed(questions)}; method = "question" '
+            "under [label] uses its mean rating"
         )
     positive = config.factor_model.positive
     if positive is not None and positive not in questions:

@@ -20,7 +20,9 @@ _UNMEASURED = Template(
     "recorded_not_in_features",
     "{n:count clip} of the recordings {verb} not in the table of features",
 )
-_ABSENT = Template("absent_features", "no clip has {names}; left out of the models")
+_ABSENT = Template(
+    "absent_features", "no clip has {names}, which therefore cannot enter the models"
+)
 
 
 def with_table(found: StageOutput, measured: FeaturesTable) -> StageOutput:

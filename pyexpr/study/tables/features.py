@@ -179,12 +179,12 @@ def _label(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> An
         require_columns(table, [name], what=what)
         if holds_classes(table[name]) and config.label.kind is None:
             raise StudyError(
-                f"{what}: column {name!r} holds text or truth values, which are classes: say "
-                'kind = "classification" under [label], or name a column of numbers'
+                f"{what}: column {name!r} contains text or truth values, which are classes: set "
+                'kind = "classification" under [label], or name a numeric column'
             )
         return numeric_column(table, name, what=what)
     classes, codes = class_column(
-        table, name, what=what, otherwise='kind = "regression" under [label] is for numbers'
+        table, name, what=what, otherwise='set kind = "regression" under [label] for numbers'
     )
     found = as_classes(None if code < 0 else classes[code] for code in codes.tolist())
     return found.set_axis(table.index)

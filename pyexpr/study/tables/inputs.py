@@ -185,7 +185,7 @@ def _of_many_clips(
     gone = set(clips.loc[few, "subject"])
     if few.all():
         raise StudyError(
-            f"no subject has min_clips = {config.data.min_clips} clips, as [data] asks for"
+            f"no subject has min_clips = {config.data.min_clips} clips, which [data] requires"
         )
     if measured is not None:
         table = measured.table[~measured.table["subject"].isin(gone)].reset_index(drop=True)

@@ -69,7 +69,7 @@ def read_ratings(
         table = table[~outside]
         if table["score"].isna().all():
             raise StudyError(
-                f"{what}: no rating lies between {low:g} and {high:g}, the "
+                f"{what}: no rating is between {low:g} and {high:g}, the "
                 "ends of the scale (low and high under [ratings])"
             )
     table = table[table["score"].notna()].reset_index(drop=True)
