@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
+from pyexpr.base.csv_file import Spelling, checked_spellings
 from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.inference.comparison.classes import class_column, holds_classes
@@ -39,6 +40,8 @@ class FeaturesTable:
     ignored : tuple of str
         Columns of text, which are no features.
     file : KnownFile
+    notes : tuple of str
+        What was read as missing among classes.
     """
 
     table: pd.DataFrame
@@ -47,6 +50,7 @@ class FeaturesTable:
     labels: tuple[str, ...]
     ignored: tuple[str, ...]
     file: KnownFile
+    notes: tuple[str, ...] = ()
 
 
 def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
@@ -55,7 +59,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     names = {name: config.data.clip_columns.get(name, name) for name in CLIP_COLUMNS}
     if not config.data.contexts:
         del names["context"]
-    table, file = read_table(folder / str(config.data.features), list(names.values()), what)
+    spelled: dict[str, tuple[Spelling, ...]] = {}
+    path = folder / str(config.data.features)
+    table, file = read_table(path, list(names.values()), what, spelled)
     require_columns(table, names.values(), what=what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
@@ -70,6 +76,8 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     labels, covariates = config.label.column, config.features.adjust_for
     features, ignored = _chosen(config, table, {*names.values()}, what)
     columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
+    categories = (*(labels if config.label.classified else ()), *covariates)
+    notes = checked_spellings(categories, spelled, what=what)
     columns |= {name: _label(config, table, name, what) for name in labels}
     columns |= {name: _covariate(table, name, what) for name in covariates}
     computed = config.features.computed()
@@ -85,7 +93,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
                 f"{what}: what enters the models cannot be called {name!r}, as a column of the "
                 "study is; rename it"
             )
-    return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
+    return FeaturesTable(
+        key.assign(**columns), features, covariates, labels, ignored, file, tuple(notes)
+    )
 
 
 def _enters(config: StudyConfig, name: str) -> bool:
