@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
 from pyexpr.base.csv_file import Spelling, checked_spellings
-from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = list(CLIP_COLUMNS)
+_MEND = "correct it, or leave out the column (leave_out under [features])"
 # What stands beside the features of a clip, where models are fitted.
 _OF_THE_STUDY = ("score", "score_pooled", "score_reason", "reason", "part")
 
@@ -75,7 +76,7 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     _refuse_doubled(key, what)
     labels, covariates = config.label.column, config.features.adjust_for
     features, ignored = _chosen(config, table, {*names.values()}, what)
-    columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
+    columns: dict[str, Any] = {name: _feature(config, table, name, what) for name in features}
     categories = (*(labels if config.label.classified else ()), *covariates)
     notes = checked_spellings(categories, spelled, what=what)
     columns |= {name: _label(config, table, name, what) for name in labels}
@@ -162,6 +163,18 @@ def _chosen(
     return tuple(numbers), ignored
 
 
+def _feature(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> Any:
+    """Return a feature; one that enters no model as it stands, if it is of numbers."""
+    import pandas as pd
+
+    if not _enters(config, name) and pd.api.types.is_numeric_dtype(table[name]):
+        return table[name].astype("float64")
+    try:
+        return numeric_column(table, name, what=what)
+    except ColumnError as error:
+        raise ColumnError(f"{error}; {_MEND}") from None
+
+
 def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
     """Raise `StudyError` for a column of numbers with text among them: it would go unnoticed."""
     import pandas as pd
@@ -171,9 +184,7 @@ def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
     try:
         numeric_column(table, name, what=what)
     except DataError as error:
-        raise StudyError(
-            f"{error}; correct it, or leave out the column (leave_out under [features])"
-        ) from None
+        raise StudyError(f"{error}; {_MEND}") from None
 
 
 def _questions_meant(config: StudyConfig) -> set[str]:
