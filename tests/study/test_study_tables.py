@@ -180,7 +180,7 @@ def test_a_wide_rating_off_the_scale_is_named_where_it_stands(tmp_path: Path) ->
     wide.loc[3, "positive_r2"] = 9
     sections = {"ratings": 'wide = "{question}_{rater}"'}
     path = write_study(tmp_path, toml(**sections), ratings=wide, features=features, quick=False)
-    with pytest.raises(ColumnError, match=r"column 'positive_r2' of .* and 7, but row 4 holds 9; "):
+    with pytest.raises(ColumnError, match=r"column 'positive_r2' of .* and 7, but row 4 holds 9"):
         check(path)
 
 
