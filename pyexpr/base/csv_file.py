@@ -11,7 +11,7 @@ import io
 import lzma
 import zlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, counted, have
-from pyexpr.base.messages import say
+from pyexpr.base.messages import Template, say
 from pyexpr.base.tables import check_column_names
 from pyexpr.base.unpacking import decompressed, is_compressed
 
@@ -28,11 +28,41 @@ if TYPE_CHECKING:
 
 # What a CSV may call a missing number; in a column of labels only "" is missing.
 _MISSING_NUMBERS: Final = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
+# Of these R and pandas differ beside text: a missing value, or a class that is called so.
+_AMBIGUOUS: Final = ("None",)
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _ZIP: Final = b"PK\x03\x04"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 # Bytes that a row may have.
 _LONGEST: Final = 1 << 24
+
+
+_READ_AS_MISSING = Template(
+    "text_read_as_missing",
+    "column {column:label} of {what}: {n:count row, was, were} read as missing because "
+    "{spelling:label} stands there, first in row {row}; if it is a class of its own, rename it in "
+    "the file",
+    report="{n:count row, was, were} missing in column {column:label}, which is written "
+    "{spelling:label} there",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """What a column of text calls a missing value.
+
+    Attributes
+    ----------
+    text : str
+    n : int
+        Rows that have it.
+    row : int
+        The first of them; that after the header is 1.
+    """
+
+    text: str
+    n: int
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +84,19 @@ class _Header:
     alone: bool
 
 
-def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.DataFrame:
+def read_csv(
+    path: Path | str,
+    *,
+    labels: Iterable[str] = (),
+    what: str,
+    spelled: dict[str, tuple[Spelling, ...]] | None = None,
+) -> pd.DataFrame:
     """Read a CSV file: columns `labels` as text, others as numbers where all are numbers.
 
-    Text is kept as it stands: a subject called "NA" or "007" stays so. Blanks around names
-    and values do not count, nor do empty lines. The first column may lack a name, as that
+    The text of `labels` is kept as it stands: a subject called "NA" or "007" stays so. In other
+    columns "NA" and the like are missing values; where such a column is of text they are put into
+    `spelled`, if it is given, by the name of the column, for `checked_spellings`. Blanks around
+    names and values do not count, nor do empty lines. The first column may lack a name, as that
     of the row names does which R and pandas write. A file with a header alone is a table
     without rows.
 
@@ -71,11 +109,15 @@ def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.D
         If two columns have the same name, or names that differ only by blanks around them,
         or a column with values has no name.
     """
-    return read_known_csv(path, labels=labels, what=what)[0]
+    return read_known_csv(path, labels=labels, what=what, spelled=spelled)[0]
 
 
 def read_known_csv(
-    path: Path | str, *, labels: Iterable[str] = (), what: str
+    path: Path | str,
+    *,
+    labels: Iterable[str] = (),
+    what: str,
+    spelled: dict[str, tuple[Spelling, ...]] | None = None,
 ) -> tuple[pd.DataFrame, KnownFile]:
     """Return what `read_csv` does, and the hash of the very bytes that it was read from."""
     try:
@@ -84,11 +126,16 @@ def read_known_csv(
         raise DataError(f"{what}: there is no file {str(path)!r}") from None
     except OSError as error:
         raise DataError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
-    return csv_table(content, path=path, labels=labels, what=what), known
+    return csv_table(content, path=path, labels=labels, what=what, spelled=spelled), known
 
 
 def csv_table(
-    content: bytes, *, path: Path | str, labels: Iterable[str] = (), what: str
+    content: bytes,
+    *,
+    path: Path | str,
+    labels: Iterable[str] = (),
+    what: str,
+    spelled: dict[str, tuple[Spelling, ...]] | None = None,
 ) -> pd.DataFrame:
     """Return the table that the bytes of a CSV file hold, as `read_csv` does; `path` names it."""
     import pandas as pd
@@ -105,7 +152,50 @@ def csv_table(
             _refuse_values(column, position, place)
         else:
             table[name] = _as_label(column) if name in kept else _number_if_all_are(column)
+            if spelled is not None and name not in kept and table[name].dtype.kind not in "iuf":
+                spelled[name] = _spellings(column)
     return pd.DataFrame(table)
+
+
+def checked_spellings(
+    names: Iterable[str], spelled: Mapping[str, tuple[Spelling, ...]], *, what: str
+) -> list[str]:
+    """Return a note on what was read as missing in columns of text whose values are classes.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns whose text is of classes: a label, predictions, a covariate.
+    spelled : mapping of str to tuple of Spelling
+        As `read_csv` fills it.
+    what : str
+        The table in words.
+
+    Raises
+    ------
+    ColumnError
+        For "None", which pandas reads as missing and readr as text: a class may well be called so.
+    """
+    notes: list[str] = []
+    for name in dict.fromkeys(names):
+        for one in spelled.get(name, ()):
+            if one.text in _AMBIGUOUS:
+                raise ColumnError(
+                    say(
+                        "column {name!r} of {what} holds {text!r} in {rows} (first row {row}), "
+                        "which may be a class or a missing value; rename the class, or leave the "
+                        "field empty where the value is missing",
+                        name=name,
+                        what=what,
+                        text=one.text,
+                        rows=counted(one.n, "row"),
+                        row=one.row,
+                    )
+                )
+            notes.append(
+                _READ_AS_MISSING(column=name, what=what, spelling=one.text, n=one.n, row=one.row)
+            )
+    return notes
 
 
 def _plain(content: bytes, place: str) -> bytes:
@@ -313,6 +403,19 @@ def _as_label(text: Any) -> pd.Series[Any]:
         text, missing, pa.scalar(None, pa.large_string())
     ).to_pandas()
     return found
+
+
+def _spellings(text: Any) -> tuple[Spelling, ...]:
+    """Return what a column of text calls missing; an empty field needs no word."""
+    import pyarrow.compute as pc
+
+    found = []
+    for word in _MISSING_NUMBERS[1:]:
+        here = pc.equal(text, word)
+        n = pc.sum(here).as_py() or 0
+        if n:
+            found.append(Spelling(word, n, pc.index(here, True).as_py() + 1))
+    return tuple(found)
 
 
 def _number_if_all_are(text: Any) -> pd.Series[Any]:

@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from pyexpr.study.pipeline import Study
 
 
-def read_table(path: Path, *, labels: list[str], what: str) -> pd.DataFrame:
-    """Read a table whose file errors name, those of the functions that get it, too."""
-    from pyexpr.base.csv_file import read_csv
+def read_table(
+    path: Path, *, labels: list[str], what: str, classes: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read a table whose file errors name, those of the functions that get it, too.
+
+    `classes` are columns that may be of classes: what is read as missing among their text is said.
+    """
+    from pyexpr.base.csv_file import Spelling, checked_spellings, read_csv
+    from pyexpr.base.errors import PyexprWarning, warn_user
     from pyexpr.base.tables import from_file
 
-    return from_file(read_csv(path, labels=labels, what=f"{what} ({path})"), path)
+    what, spelled = f"{what} ({path})", dict[str, tuple[Spelling, ...]]()
+    table = read_csv(path, labels=labels, what=what, spelled=spelled)
+    for note in checked_spellings(classes, spelled, what=what):
+        warn_user(note, PyexprWarning)
+    return from_file(table, path)
 
 
 def class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:

@@ -153,7 +153,12 @@ def compare(
     if not names_in(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *names_in(context), *names_in(fold), *names_in(per)]
-    table = read_table(data, labels=labels, what="the table of predictions")
+    table = read_table(
+        data,
+        labels=labels,
+        what="the table of predictions",
+        classes=[truth, *names_in(predictions)],
+    )
     try:
         result = compare_models(
             whole_numbers(table, labels),

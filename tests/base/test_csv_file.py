@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.csv_file import read_csv
+from pyexpr.base.csv_file import Spelling, checked_spellings, read_csv
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.tables import numeric_column
 
@@ -49,6 +49,28 @@ def test_a_column_with_text_stays_text(tmp_path: Path) -> None:
         found = table(tmp_path, f'x\n1\n"{odd}"\n')
         with pytest.raises(ColumnError, match=f"must be a number, but row 2 holds '{odd}'"):
             numeric_column(found, "x", what="the table")
+
+
+def test_what_is_missing_among_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("subject,mood,drug,n\nNA,NA,None,1\nb,PA,x,NA\nc,NA,x,None\nd,,null,2\n")
+    spelled: dict[str, tuple[Spelling, ...]] = {}
+    found = read_csv(path, labels=["subject"], what="the table", spelled=spelled)
+    # As pandas reads text; labels stay, and what is no number cannot be a class of a number.
+    assert found["subject"].tolist() == ["NA", "b", "c", "d"]
+    assert found["mood"].isna().tolist() == [True, False, True, True]
+    assert found["n"].isna().tolist() == [False, True, True, False]
+    assert spelled == {
+        "mood": (Spelling("NA", 2, 1),),
+        "drug": (Spelling("null", 1, 4), Spelling("None", 1, 1)),
+    }
+    (note,) = checked_spellings(["mood", "mood", "n", "subject"], spelled, what="the table")
+    assert note == (
+        "column 'mood' of the table: 2 rows were read as missing because 'NA' stands there, first "
+        "in row 1; if it is a class of its own, rename it in the file"
+    )
+    with pytest.raises(ColumnError, match="column 'drug' of the table holds 'None' in 1 row "):
+        checked_spellings(["drug"], spelled, what="the table")
 
 
 WANTED: list[list[object]] = [["a", "b"], [1, 2], [3, 4]]

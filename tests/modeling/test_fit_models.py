@@ -442,6 +442,22 @@ def test_any_number_of_processes_gives_the_same_bytes(monkeypatch):
     assert isinstance(kept.value, OfANotebook)
 
 
+def test_with_several_processes_the_largest_fits_begin_first(monkeypatch):
+    begun = []
+
+    def in_turn(function, tasks, *, n_jobs, what):
+        for number, (sent, work) in enumerate(tasks):
+            begun.append(work.n_fitted(sent.value))
+            yield number, function(sent, work)
+
+    options = {"models": {"net": net()}, "context_as": ["separate", "pooled"], "folds": 2}
+    one = fit(clips(12), **options)
+    monkeypatch.setattr("pyexpr.modeling.fitting.units.in_processes", in_turn)
+    assert pack(fit(clips(12), **options, n_jobs=2)) == pack(one)
+    assert begun == sorted(begun, reverse=True)
+    assert begun[0] > begun[-1]
+
+
 class OfANotebook(LinearRegression):
     pass
 

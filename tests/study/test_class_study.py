@@ -432,6 +432,10 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         table, 'leave_out = ["quality"]', 'use = ["AU12", "present"]',
         "feature 'present' is the label 'smiling' in other words, with one value for each",
     ),
+    "a class called None": (
+        lambda: table().assign(smiling=lambda t: t["smiling"].replace("no", "None")), "", "",
+        "column 'smiling' of the features (features.csv) holds 'None' in ",
+    ),
     "text with a slip": (
         lambda: table().assign(smiling=["1", "o", *["0"] * 238]), "", "",
         "positive names a class: it needs kind",
@@ -451,6 +455,17 @@ def test_what_is_wrong_is_said_before_the_run(tmp_path: Path, name: str) -> None
     assert any(sentence in one for one in checked.problems), checked.problems
     with pytest.raises((PyexprError, StudyError)):
         Study.from_file(path).run(progress=False)
+
+
+def test_missing_classes_are_counted_by_their_spelling(tmp_path: Path) -> None:
+    rows = table()
+    rows.loc[[3, 7], "smiling"] = "NA"
+    path = write_study(tmp_path, COLUMN, features=rows, quick=False)
+    notes = Study.from_file(path).inputs.notes()
+    assert notes[0] == (
+        "column 'smiling' of the features (features.csv): 2 rows were read as missing because 'NA' "
+        "stands there, first in row 4; if it is a class of its own, rename it in the file"
+    )
 
 
 def test_a_class_where_a_number_is_meant_by_the_study_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from tables_of_a_study import KEY, simulated_tables, write_study
 
-from pyexpr.base.errors import DataError, StudyError
+from pyexpr.base.errors import ColumnError, DataError, StudyError
+from pyexpr.study.check_study import check_study
 from pyexpr.study.file.config import StudyConfig, read_config
 from pyexpr.study.pipeline import Study
 from pyexpr.study.tables import early_checks
@@ -85,7 +86,7 @@ def bare(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, p
 
 
 def off_scale(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    ratings.loc[5, "score"] = 8
+    ratings.loc[[5, 8], "score"] = [8, 0]
     return ratings, features
 
 
@@ -108,12 +109,22 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
     [
         (text, {"data": 'feature_columns = ["AU4"]'}, r"column 'AU4' .* row 5 holds 'high'"),
         (text, {}, r"column 'AU4' .* row 5 holds 'high'.*leave out the column"),
-        (infinite, {}, r"column 'AU4' of the features \(features.csv\) must be finite, .* row 5"),
+        (
+            infinite,
+            {},
+            r"column 'AU4' of the features \(features.csv\) must be finite, .* row 5 holds inf; "
+            r"correct it, or leave out the column \(leave_out",
+        ),
         (doubled, {}, "2 clips have more than one row, first subject / context / clip"),
         (elsewhere, {}, "no clip is in both the ratings and the features; are subject, context"),
         (unrated, {}, "12 clips are in the features but not in the ratings: .*unmatched"),
         (bare, {}, "1 clip is in the ratings but not in the features: .S00 / express / 1"),
-        (off_scale, {}, r"column 'score' .* between 1 and 7, but row 6 holds 8"),
+        (
+            off_scale,
+            {},
+            r"column 'score' .* between 1 and 7, but row 6 holds 8 \(2 such rows\); correct it, "
+            "or leave ratings off the scale out with out_of_range",
+        ),
         (leak, {}, "column 'positive' has the name of the question that is the label"),
         (taken, {}, "what enters the models cannot be called 'score', as a column of the study is"),
         (few, {}, "folds = 4 under .* need as many subjects, but the study has 3 subjects"),
@@ -158,6 +169,23 @@ def test_what_does_not_fit_is_said(
         check(path)
 
 
+def test_what_enters_no_model_may_hold_anything(tmp_path: Path) -> None:
+    ratings, features = infinite(*simulated_tables(8, 4))
+    sections = {"features": 'leave_out = ["AU4"]'}
+    check(write_study(tmp_path, toml(**sections), ratings=ratings, features=features, quick=False))
+
+
+def test_a_wide_rating_off_the_scale_is_named_where_it_stands(tmp_path: Path) -> None:
+    ratings, features = simulated_tables(8, 4)
+    wide = ratings.pivot_table(index=KEY, columns=["question", "rater"], values="score")
+    wide = wide.set_axis([f"{question}_{rater}" for question, rater in wide], axis=1).reset_index()
+    wide.loc[3, "positive_r2"] = 9
+    sections = {"ratings": 'wide = "{question}_{rater}"'}
+    path = write_study(tmp_path, toml(**sections), ratings=wide, features=features, quick=False)
+    with pytest.raises(ColumnError, match=r"column 'positive_r2' of .* and 7, but row 4 holds 9"):
+        check(path)
+
+
 def test_the_label_is_no_feature(tmp_path: Path) -> None:
     _, features = simulated_tables(8, 4)
     text = """
@@ -178,6 +206,13 @@ column = "AU12"
     path = write_study(tmp_path, both, features=features)
     own = Study.from_file(path).outcomes["AU12"]
     assert own.features().facts["features"] == ["AU4", "AU20", "quality"]
+    # Nor is a copy of it, and the error calls the label as the study does.
+    copied = text.replace('"AU6", "AU12"]', '"AU6", "copy"]')
+    path = write_study(tmp_path, copied, features=features.assign(copy=features["AU12"]))
+    sentence = "feature 'copy' equals the label 'AU12' in every row"
+    assert any(sentence in one for one in check_study(path).problems)
+    with pytest.raises(DataError, match=sentence):
+        Study.from_file(path).models()
 
 
 @pytest.mark.parametrize(

@@ -312,8 +312,8 @@ def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
         )
     kind = "regressor" if regression else "classifier"
     raise DataError(
-        f"{where}: {shown} is no {kind} of scikit-learn's kind (fit, predict, get_params); give "
-        "one, or a ModelSpec of one"
+        f"{where}: {shown} is no {kind} of scikit-learn's kind, with fit, predict and get_params; "
+        f"use a {kind} instead"
     )
 
 

@@ -125,10 +125,15 @@ def done(
     """
     with_context = table.indicators() if any(u.context_as == FEATURE for u in units) else None
     work = _Work(table, with_context, inner_folds, keep)
-    tasks = [(Sent(unit), work) for unit in units]
+    order = list(range(len(units)))
+    if n_jobs > 1:
+        # Else one process might fit the last large one alone, while the others have no more to do.
+        order.sort(key=lambda number: -work.n_fitted(units[number]))
+    tasks = [(Sent(units[number]), work) for number in order]
     results = in_processes(_do, tasks, n_jobs=n_jobs, what="fits models")
+    numbered = ((order[at], found) for at, found in results)
     try:
-        bar = shown(results, total=len(units), label="fitting models", show=progress)
+        bar = shown(numbered, total=len(units), label="fitting models", show=progress)
         yield from _without_errors(bar, len(units))
     finally:
         # Ends the processes, whatever ended the work.
@@ -177,6 +182,10 @@ class _Work:
             return rows
         mine: NDArray[np.bool_] = self.table.contexts[rows] == unit.context
         return rows[mine]
+
+    def n_fitted(self, unit: Unit) -> int:
+        """Return how many rows the unit's model is fitted to."""
+        return len(self.of_context(unit, unit.part.train))
 
 
 def _do(sent: Sent, work: _Work) -> Done | DataError:

@@ -22,7 +22,7 @@ from pyexpr.study.file.model_specs import kind_of
 from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages import computations
-from pyexpr.study.stages.model_fits import PAPERS
+from pyexpr.study.stages.model_fits import PAPERS, with_label_called
 from pyexpr.study.stages.models import PARTS, check_parts, complete_rows
 from pyexpr.study.tables.classes import check_judged
 from pyexpr.study.tables.early_checks import model_checks, table_checks
@@ -89,10 +89,10 @@ def planned(config: StudyConfig, inputs: Inputs) -> Planned:
     judged = rows if "part" not in rows else rows[rows["part"] == "test"]
     check_judged(config, judged, inputs.contexts)
     covariates = config.features.adjust_for
-    # A sentence about classes names the label as the study does.
-    called = config.labels[0] if config.label.classified else "score"
+    given = rows[[*CLIP_KEY, "score", *names, *covariates]]
+    given, called = with_label_called(config, given, "score")
     table = read_table(
-        rows[[*CLIP_KEY, "score", *names, *covariates]].rename(columns={"score": called}),
+        given,
         read_names(
             label=called, label_pooled=None, features=names, cluster="subject",
             context="context", clip="clip", adjust_for=covariates,

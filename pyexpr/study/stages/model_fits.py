@@ -89,6 +89,17 @@ def same_label(config: StudyConfig) -> bool:
     return config.label.method != "factor" or config.factor_model.labels == "pooled"
 
 
+def with_label_called(
+    config: StudyConfig, table: pd.DataFrame, label: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the table with the label under its name in the study, which errors give, and it."""
+    name = config.labels[0]
+    # Scores of a factor have a column for the models over all contexts, too.
+    if config.label.method == "factor" or name in table:
+        return table, label
+    return table.rename(columns={label: name}), name
+
+
 def design_of(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """Return columns of numbers: a category as one column of 0 and 1 for each level but one."""
     import pandas as pd
@@ -152,9 +163,7 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
     both = several and not same_label(config)
     columns = dict.fromkeys([*CLIP_KEY, label, *(["score_pooled"] if both else [])])
     given = rows[[*columns, *choice.features, *choice.covariates]]
-    if config.label.classified:
-        # A sentence about classes names the label as the study does.
-        given, label = given.rename(columns={label: config.labels[0]}), config.labels[0]
+    given, label = with_label_called(config, given, label)
     found = fit_models(
         given,
         label=label,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contents import KnownFile, read_content
-from pyexpr.base.csv_file import read_known_csv
+from pyexpr.base.csv_file import Spelling, read_known_csv
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.tables import check_flat_columns
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 PARQUET = (".parquet", ".pq")
 
 
-def read_table(path: Path, labels: Iterable[str], what: str) -> tuple[pd.DataFrame, KnownFile]:
+def read_table(
+    path: Path,
+    labels: Iterable[str],
+    what: str,
+    spelled: dict[str, tuple[Spelling, ...]] | None = None,
+) -> tuple[pd.DataFrame, KnownFile]:
     """Return the table of a file, and the hash of the very bytes that it was read from.
 
     Parameters
@@ -30,6 +35,8 @@ def read_table(path: Path, labels: Iterable[str], what: str) -> tuple[pd.DataFra
         are written as in a CSV: "1".
     what : str
         The table in words, for a sentence.
+    spelled : dict, optional
+        Is filled as by `read_known_csv`. Parquet has missing values of its own, and no spellings.
 
     Raises
     ------
@@ -39,7 +46,7 @@ def read_table(path: Path, labels: Iterable[str], what: str) -> tuple[pd.DataFra
         If a column of labels holds fractions.
     """
     if path.suffix.lower() not in PARQUET:
-        return read_known_csv(path, labels=labels, what=what)
+        return read_known_csv(path, labels=labels, what=what, spelled=spelled)
     import pandas as pd
     from pyarrow import ArrowException
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
+from pyexpr.base.csv_file import Spelling, checked_spellings
+from pyexpr.base.errors import ColumnError, DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = list(CLIP_COLUMNS)
+_MEND = "correct it, or leave out the column (leave_out under [features])"
 # What stands beside the features of a clip, where models are fitted.
 _OF_THE_STUDY = ("score", "score_pooled", "score_reason", "reason", "part")
 
@@ -39,6 +41,8 @@ class FeaturesTable:
     ignored : tuple of str
         Columns of text, which are no features.
     file : KnownFile
+    notes : tuple of str
+        What was read as missing among classes.
     """
 
     table: pd.DataFrame
@@ -47,6 +51,7 @@ class FeaturesTable:
     labels: tuple[str, ...]
     ignored: tuple[str, ...]
     file: KnownFile
+    notes: tuple[str, ...] = ()
 
 
 def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
@@ -55,7 +60,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     names = {name: config.data.clip_columns.get(name, name) for name in CLIP_COLUMNS}
     if not config.data.contexts:
         del names["context"]
-    table, file = read_table(folder / str(config.data.features), list(names.values()), what)
+    spelled: dict[str, tuple[Spelling, ...]] = {}
+    path = folder / str(config.data.features)
+    table, file = read_table(path, list(names.values()), what, spelled)
     require_columns(table, names.values(), what=what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
@@ -69,7 +76,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     _refuse_doubled(key, what)
     labels, covariates = config.label.column, config.features.adjust_for
     features, ignored = _chosen(config, table, {*names.values()}, what)
-    columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
+    columns: dict[str, Any] = {name: _feature(config, table, name, what) for name in features}
+    categories = (*(labels if config.label.classified else ()), *covariates)
+    notes = checked_spellings(categories, spelled, what=what)
     columns |= {name: _label(config, table, name, what) for name in labels}
     columns |= {name: _covariate(table, name, what) for name in covariates}
     computed = config.features.computed()
@@ -85,7 +94,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
                 f"{what}: what enters the models cannot be called {name!r}, as a column of the "
                 "study is; rename it"
             )
-    return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
+    return FeaturesTable(
+        key.assign(**columns), features, covariates, labels, ignored, file, tuple(notes)
+    )
 
 
 def _enters(config: StudyConfig, name: str) -> bool:
@@ -152,6 +163,18 @@ def _chosen(
     return tuple(numbers), ignored
 
 
+def _feature(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> Any:
+    """Return a feature; one that enters no model as it stands, if it is of numbers."""
+    import pandas as pd
+
+    if not _enters(config, name) and pd.api.types.is_numeric_dtype(table[name]):
+        return table[name].astype("float64")
+    try:
+        return numeric_column(table, name, what=what)
+    except ColumnError as error:
+        raise ColumnError(f"{error}; {_MEND}") from None
+
+
 def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
     """Raise `StudyError` for a column of numbers with text among them: it would go unnoticed."""
     import pandas as pd
@@ -161,9 +184,7 @@ def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
     try:
         numeric_column(table, name, what=what)
     except DataError as error:
-        raise StudyError(
-            f"{error}; correct it, or leave out the column (leave_out under [features])"
-        ) from None
+        raise StudyError(f"{error}; {_MEND}") from None
 
 
 def _questions_meant(config: StudyConfig) -> set[str]:

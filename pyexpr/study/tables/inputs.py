@@ -115,8 +115,10 @@ class Inputs:
         outside = self.dropped.get(RATINGS_OFF_SCALE, 0)
         if outside:
             found.append(_OFF_SCALE(n=outside))
-        if self.measured is not None and self.measured.ignored:
-            found.append(_IGNORED(names=listed(self.measured.ignored)))
+        if self.measured is not None:
+            found += self.measured.notes
+            if self.measured.ignored:
+                found.append(_IGNORED(names=listed(self.measured.ignored)))
         return tuple(found)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import StudyError, counted, have, listed
+from pyexpr.base.errors import ColumnError, StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import RATING_COLUMNS, TAKEN
@@ -19,6 +19,7 @@ from pyexpr.words.wording import RATINGS_ALONE, RATINGS_OFF_SCALE, RATINGS_UNSCO
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 #: The context of all clips, where a study has none.
 ONE_CONTEXT = "all_clips"
@@ -47,9 +48,7 @@ def read_ratings(
     require_columns(table, names.values(), what=what)
     low, high = config.ratings.low, config.ratings.high
     dropped = config.ratings.out_of_range == "drop"
-    # Out of the scale is an error, or looked for afterwards.
-    ends = (None, None) if dropped else (low, high)
-    scores = numeric_column(table, names["score"], what=what, low=ends[0], high=ends[1])
+    scores = _scores(config, table, names["score"], what)
     table = table[list(names.values())].set_axis(list(names), axis=1)
     if not config.data.contexts:
         table.insert(1, "context", ONE_CONTEXT)
@@ -80,6 +79,22 @@ def read_ratings(
         if not len(table):
             raise StudyError(f"{what}: no clip has ratings of all raters")
     return table, lost, file
+
+
+def _scores(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
+    """Return a column of ratings; `ColumnError` if one is off the scale and none may be."""
+    scores = numeric_column(table, name, what=what)
+    if config.ratings.out_of_range == "drop":
+        return scores
+    try:
+        return numeric_column(
+            table, name, what=what, low=config.ratings.low, high=config.ratings.high
+        )
+    except ColumnError as error:
+        raise ColumnError(
+            f"{error}; correct it, or leave ratings off the scale out with "
+            'out_of_range = "drop" under [ratings]'
+        ) from None
 
 
 def _is_complete(table: pd.DataFrame) -> pd.Series[bool]:
@@ -134,7 +149,7 @@ def _long(
         )
     blocks = []
     for name, match in matched.items():
-        scores = numeric_column(table, name, what=what)
+        scores = _scores(config, table, name, what)
         own = {names[part]: np.full(len(table), match[part], dtype=object) for part in inside}
         blocks.append(table[keys].assign(**own, **{names["score"]: scores}))
     long = pd.concat(blocks, ignore_index=True)
