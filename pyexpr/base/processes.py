@@ -56,11 +56,13 @@ def in_processes(
         Importable by its name; called with the elements of a task.
     tasks : sequence of tuple
     n_jobs : int
-        Processes; with 1, or a single task, the work is done in this one.
+        Processes; with 1, or a single task, the work is done in this one, and so it is where
+        this one may have no children.
     what : str
         What a process does, for the error if one is ended from outside: "reads videos".
     """
-    if n_jobs == 1 or len(tasks) < 2:
+    # A daemonic process (a worker of multiprocessing's Pool, or of Dask) may have no children.
+    if n_jobs == 1 or len(tasks) < 2 or multiprocessing.current_process().daemon:
         for number, task in enumerate(tasks):
             yield number, function(*task)
         return
