@@ -118,7 +118,8 @@ tsan: $(STAMP)-fast
 # stays in tests/fuzz/corpus as found-...; what is new to the fuzzer is kept in build/fuzz/corpus.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= csv_reader kernels
-FUZZ_PYTHON_TARGETS ?= bindings model_syntax table openface layout study_file saved_result
+FUZZ_PYTHON_TARGETS ?= bindings model_syntax table openface layout study_file saved_result \
+  stage
 fuzz: $(STAMP)-fast
 	@command -v clang++ >/dev/null || { echo "no Clang: apt-get install clang" >&2; exit 1; }
 	PATH="$$PATH:$(abspath $(BIN))" cmake --preset fuzz

@@ -150,7 +150,12 @@ def _chosen(n_calls: int, most: int | None) -> Sequence[int]:
 
 
 def _judge(
-    row: Row, k: int, end: str, found: dict[str, bytes], old: dict[str, bytes], new: dict[str, bytes]
+    row: Row,
+    k: int,
+    end: str,
+    found: dict[str, bytes],
+    old: dict[str, bytes],
+    new: dict[str, bytes],
 ) -> None:
     for name in sorted(set(found) | set(new)):
         content = found.get(name)

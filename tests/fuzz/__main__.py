@@ -17,10 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
-TARGETS = ("bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result")
+TARGETS = (
+    "bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result", "stage",
+)  # fmt: skip
 PIECES = (
-    b",", b"\n", b"\r", b'"', b"=", b"~", b"=~", b"[", b"]", b"{", b"}", b"#", b"\0", b"\xff", b"nan",
-    b"1e999", b"-", b"0" * 40, b"\xef\xbb\xbf", b"\xc3", b"'" * 3, b"[[" * 50, b"\\u0000", b" ",
+    b",", b"\n", b"\r", b'"', b"=", b"~", b"=~", b"[", b"]", b"{", b"}", b"#", b"\0", b"\xff",
+    b"nan", b"1e999", b"-", b"0" * 40, b"\xef\xbb\xbf", b"\xc3", b"'" * 3, b"[[" * 50,
+    b"\\u0000", b" ",
 )  # fmt: skip
 
 

@@ -267,7 +267,11 @@ def _logistic_net(choose: Choices) -> Any:
 def _landmark_motion(choose: Choices) -> Any:
     shape = [choose.below(6), choose.below(6), choose.one_of((1, 2, 3, 0, 4))]
     dtype = choose.one_of((np.float64, np.float32))
-    readings = (kernels.Velocity.abs_derivative, kernels.Velocity.derivative, kernels.Velocity.speed)
+    readings = (
+        kernels.Velocity.abs_derivative,
+        kernels.Velocity.derivative,
+        kernels.Velocity.speed,
+    )
     rate = 30.0 if choose.below(4) else choose.real()
     period = 0.0 if choose.below(4) else choose.real()
     return kernels.landmark_motion(
@@ -293,10 +297,7 @@ def _csv_reader(choose: Choices) -> Any:
     )
     if choose.seldom():
         reader = kernels.CsvReader.__new__(kernels.CsvReader)
-    found: list[Any] = []
-    for _ in range(choose.below(12)):
-        found.append(_step(choose, reader, tables))
-    return found
+    return [_step(choose, reader, tables) for _ in range(choose.below(12))]
 
 
 def _step(choose: Choices, reader: Any, tables: list[list[int]]) -> Any:

@@ -49,5 +49,7 @@ class Choices:
         if kind == 7:
             return float(struct.unpack("<d", self.taken(8))[0])
         if kind == 6:
-            return self.one_of((float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e308, 5e-324))
+            return self.one_of(
+                (float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e308, 5e-324)
+            )
         return (self.below(256) - 100) / 16

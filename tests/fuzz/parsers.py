@@ -1,4 +1,4 @@
-"""What reads text or bytes of others, each as one function of bytes that may raise our errors only."""
+"""What reads text or bytes of others: functions of bytes that may raise our errors only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pyexpr.behavior.openface.csv import open_source, read_columns
 from pyexpr.behavior.tracks.layout import load_layout
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.study.file.config import read_config
+from pyexpr.study.kept import store
 
 ALLOWED = (PyexprError,)
 _FOLDER = tempfile.TemporaryDirectory(prefix="pyexpr-fuzz-")
@@ -55,6 +56,12 @@ def _saved_result(data: bytes) -> None:
     unpack(data)
 
 
+def _stage(data: bytes) -> None:
+    # Whatever it is, it is computed again.
+    with _file(data, "stage.zip") as path:
+        store.load(path, "the key")
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "model_syntax": _model_syntax,
     "table": _table,
@@ -62,6 +69,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "layout": _layout,
     "study_file": _study_file,
     "saved_result": _saved_result,
+    "stage": _stage,
 }
 
 

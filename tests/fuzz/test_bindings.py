@@ -61,9 +61,9 @@ def test_sizes_beyond_any_memory_are_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="does not fit into any memory"):
         kernels.fit_factor_sums(np.zeros((0, 10)), 2**63, 1)
     # What can be counted, but not had.
-    with pytest.raises(MemoryError, match="^the memory is not sufficient for this computation; "):
+    with pytest.raises(MemoryError, match="the memory is not sufficient for this computation"):
         kernels.icc_long_squares(one, code, HUGE)
-    with pytest.raises(MemoryError, match="^the memory is not sufficient for this computation; "):
+    with pytest.raises(MemoryError, match="the memory is not sufficient for this computation"):
         kernels.icc_long_squares(one, code, 2**43)
 
 
@@ -127,9 +127,7 @@ def test_unaligned_arrays_are_refused_by_the_binding_and_copied_before_it() -> N
     with pytest.raises(ValueError, match="x must be aligned in memory"):
         kernels.factor_moments(across)
 
-    assert np.array_equal(
-        factor_model.moments(across)[1], factor_model.moments(values)[1]
-    )
+    assert np.array_equal(factor_model.moments(across)[1], factor_model.moments(values)[1])
     assert repr(icc.matrix_squares(across)) == repr(icc.matrix_squares(values))
     frames, apart = values.reshape(4, 3, 3), across.reshape(4, 3, 3)
     assert repr(kinematics.landmark_motion(apart, rate=2)) == repr(
