@@ -1,5 +1,5 @@
 # make demo | demo-deep | test-fast | test | test-lowest | test-newest | coverage-of-tests | lint | kernels |
-# sanitized | tidy | r-check | bench | parity | coverage | docs | clean.
+# sanitized-extension | tsan | fuzz | faults | tidy | r-check | bench | parity | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -25,7 +25,7 @@ TORCH_INDEX ?=
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest coverage-of-tests lint kernels sanitized tidy r-check bench parity coverage docs golden clean install
+.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest coverage-of-tests lint kernels sanitized-extension tsan fuzz faults tidy r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -88,8 +88,8 @@ kernels:
 # Python itself never frees all, so leaks are not looked for. A fault ends the process: it is printed
 # after the name of its test, so pytest may not keep it. Processes that tests start have the usual
 # extension.
-SANITIZED_TESTS ?= tests/core
-sanitized: $(STAMP)-fast
+SANITIZED_TESTS ?= tests/core tests/fuzz/test_bindings.py
+sanitized-extension: $(STAMP)-fast
 	PATH="$(abspath $(BIN)):$$PATH" cmake --preset extension \
 	  -DPython_EXECUTABLE="$(abspath $(BIN))/python" \
 	  -Dpybind11_DIR="$$($(BIN)/python -m pybind11 --cmakedir)"
@@ -98,6 +98,47 @@ sanitized: $(STAMP)-fast
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(BIN)/python tools/with_extension.py build/extension pytest -v --capture=sys \
 	  -p no:cacheprovider $(SANITIZED_TESTS)
+
+# The kernels' own tests, and the Python tests of those that have threads, under the thread sanitizer:
+# its library is loaded first. Python is not instrumented, so what happens in it alone is not seen.
+TSAN_TESTS ?= tests/core/test_cluster_bootstrap.py tests/core/test_elastic_net_kernel.py \
+  tests/core/test_logistic_net_kernel.py tests/core/test_interrupts.py
+tsan: $(STAMP)-fast
+	PATH="$(abspath $(BIN)):$$PATH" cmake --preset threads \
+	  -DPython_EXECUTABLE="$(abspath $(BIN))/python" \
+	  -Dpybind11_DIR="$$($(BIN)/python -m pybind11 --cmakedir)"
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build --preset threads
+	build/threads/kernel_tests --no-intro
+	LD_PRELOAD="$$(c++ -print-file-name=libtsan.so) $$(c++ -print-file-name=libstdc++.so)" \
+	  TSAN_OPTIONS=halt_on_error=1 $(BIN)/python tools/with_extension.py build/threads \
+	  pytest -v --capture=sys -p no:cacheprovider $(TSAN_TESTS)
+
+# Coverage-guided fuzzing, so many seconds of each target: libFuzzer (Clang) for what is C++, atheris
+# for what is Python where PyPI has it for this Python, else changes by chance. A finding ends it and
+# stays in tests/fuzz/corpus as found-...; what is new to the fuzzer is kept in build/fuzz/corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= csv_reader kernels
+FUZZ_PYTHON_TARGETS ?= bindings model_syntax table openface layout study_file saved_result \
+  stage
+fuzz: $(STAMP)-fast
+	@command -v clang++ >/dev/null || { echo "no Clang: apt-get install clang" >&2; exit 1; }
+	PATH="$$PATH:$(abspath $(BIN))" cmake --preset fuzz
+	PATH="$$PATH:$(abspath $(BIN))" cmake --build --preset fuzz
+	set -e; for name in $(FUZZ_TARGETS); do \
+	  mkdir -p build/fuzz/corpus/$$name; \
+	  build/fuzz/fuzz_$$name build/fuzz/corpus/$$name tests/fuzz/corpus/$$name \
+	    -artifact_prefix=tests/fuzz/corpus/$$name/found- -max_total_time=$(FUZZ_SECONDS) \
+	    -max_len=4096 -timeout=30 -print_final_stats=1; \
+	done
+	$(BIN)/python -m pip install -q atheris || echo "no atheris for this Python: by chance" >&2
+	set -e; for name in $(FUZZ_PYTHON_TARGETS); do \
+	  PYTHONPATH=tests $(BIN)/python -m fuzz $$name --seconds $(FUZZ_SECONDS); \
+	done
+
+# Every write, rename, fsync and creation of a file fails once, and the process is killed before each;
+# see tests/faults. `make test` has a few of them.
+faults: $(STAMP)-fast
+	cd tests && ../$(BIN)/python -m faults ../build/faults
 
 # What the warnings of compilers do not see; .clang-tidy has the checks with their reasons.
 tidy: $(STAMP)-tidy

@@ -120,3 +120,42 @@ def test_scripts_are_valid_shell() -> None:
     for path in sorted((ROOT / "tools").glob("*.sh")):
         done = subprocess.run(["bash", "-n", path], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_what_the_security_page_names_is_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:tests|cpp|tools)/[^`]+)`", page)
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"`make ([a-z-]+)`", page))
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+
+
+def test_the_locked_versions_are_all_that_the_fast_tests_need() -> None:
+    text = (ROOT / "tools" / "ci-requirements.txt").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\\n    --hash=sha256:", text, re.M))
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    wanted = [
+        *PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"],
+        *extras["test-fast"], *extras["lint"], "cmake", "ninja",
+    ]  # fmt: skip
+    names = {re.split(r"[\[<>=~]", one)[0].lower() for one in wanted} - {"pyexpr-stats"}
+    assert names <= set(locked)
+    # What lint finds changes with its version.
+    assert all(f"{name}=={version}" in extras["lint"] for name, version in locked.items()
+               if name in ("mypy", "ruff", "clang-format"))  # fmt: skip
+
+
+def test_the_extension_is_hardened() -> None:
+    from pyexpr.core.extension import kernels
+
+    if kernels.__file__.endswith("-linux-gnu.so"):
+        said = subprocess.run(
+            ["readelf", "--wide", "--dynamic", "--program-headers", "--dyn-syms", kernels.__file__],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        assert "GNU_RELRO" in said
+        assert re.search(r"BIND_NOW|FLAGS.* NOW", said)
+        assert re.search(r"GNU_STACK .* RW ", said)
+        assert "__stack_chk_fail" in said

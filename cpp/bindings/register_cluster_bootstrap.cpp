@@ -9,8 +9,11 @@ namespace {
 
 namespace py = pybind11;
 using pyexpr::bindings::Array;
+using pyexpr::bindings::constructed;
 using pyexpr::bindings::mutable_view;
+using pyexpr::bindings::new_array;
 using pyexpr::bindings::view;
+using pyexpr::bindings::view_of_new;
 
 // Every kernel below works on memory that the arguments keep alive and touches no
 // Python object: other Python threads run meanwhile.
@@ -83,11 +86,11 @@ std::pair<Array<double>, std::array<double, 2>> cluster_sums(const Array<double>
                                                              const Array<std::int64_t>& cluster,
                                                              std::size_t n_clusters, int part) {
     if (part < 0 || part > 2) throw std::invalid_argument("part must be 0, 1 or 2");
-    Array<double> sums({static_cast<std::size_t>(pyexpr::kSums), n_clusters});
     const auto p = view<double, 1>(prediction, "prediction");
     const auto t = view<double, 1>(truth, "truth");
     const auto g = view<std::int64_t, 1>(cluster, "cluster");
-    auto out = mutable_view<double, 2>(sums);
+    Array<double> sums = new_array<double>(pyexpr::kSums, n_clusters);
+    auto out = view_of_new<2>(sums);
     std::array<double, 2> centres{};
     {
         const WithoutGil release;
@@ -98,10 +101,9 @@ std::pair<Array<double>, std::array<double, 2>> cluster_sums(const Array<double>
 
 Array<std::int32_t> draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed,
                                 std::uint64_t stream, std::uint64_t first, std::size_t n) {
-    std::size_t n_clusters = 0;
-    for (const std::size_t size : strata) n_clusters += size;
-    Array<std::int32_t> counts({n, n_clusters});
-    auto out = mutable_view<std::int32_t, 2>(counts);
+    pyexpr::check_replicates(first, n);
+    Array<std::int32_t> counts = new_array<std::int32_t>(n, pyexpr::checked_total(strata));
+    auto out = view_of_new<2>(counts);
     {
         const WithoutGil release;
         pyexpr::draw_counts(strata, seed, stream, first, out);
@@ -111,11 +113,11 @@ Array<std::int32_t> draw_counts(const std::vector<std::size_t>& strata, std::uin
 
 // Fills rows of an array the caller made, so that several designs share one.
 template <auto Method>
-void fill(const pyexpr::MetricDesign& design, std::uint64_t seed, std::uint64_t stream,
-          std::uint64_t first, std::size_t n, const std::vector<std::size_t>& rows,
-          std::size_t offset, Array<double> out, std::size_t n_threads) {
-    if (out.ndim() != 2) throw std::invalid_argument("out must have 2 dimensions");
-    auto to = mutable_view<double, 2>(out);
+void fill(const py::object& self, std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+          std::size_t n, const std::vector<std::size_t>& rows, std::size_t offset,
+          Array<double> out, std::size_t n_threads) {
+    const auto& design = constructed<pyexpr::MetricDesign>(self);
+    auto to = mutable_view<double, 2>(out, "out");
     const WithoutGil release;
     (design.*Method)(seed, stream, first, n, rows, offset, to, n_threads);
 }
@@ -132,10 +134,10 @@ std::pair<Array<std::int64_t>, Array<double>> summarise(const Array<double>& val
         const WithoutGil release;
         rows = pyexpr::summarise(x, at, against, n_threads);
     }
-    Array<std::int64_t> counts({std::size_t{4}, rows.size()});
-    Array<double> moments({std::size_t{2}, rows.size()});
-    auto count = mutable_view<std::int64_t, 2>(counts);
-    auto moment = mutable_view<double, 2>(moments);
+    Array<std::int64_t> counts = new_array<std::int64_t>(4, rows.size());
+    Array<double> moments = new_array<double>(2, rows.size());
+    auto count = view_of_new<2>(counts);
+    auto moment = view_of_new<2>(moments);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         count(0U, i) = static_cast<std::int64_t>(rows[i].n_defined);
         count(1U, i) = static_cast<std::int64_t>(rows[i].n_below_estimate);
@@ -151,8 +153,8 @@ Array<double> order_statistics(const Array<double>& values, const Array<std::int
                                std::size_t n_threads) {
     const auto x = view<double, 2>(values, "values");
     const auto wanted = view<std::int64_t, 2>(ranks, "ranks");
-    Array<double> chosen({wanted.shape[0], wanted.shape[1]});
-    auto out = mutable_view<double, 2>(chosen);
+    Array<double> chosen = new_array<double>(wanted.shape[0], wanted.shape[1]);
+    auto out = view_of_new<2>(chosen);
     {
         const WithoutGil release;
         pyexpr::order_statistics(x, wanted, out, n_threads);
@@ -179,9 +181,10 @@ void register_cluster_bootstrap(py::module_& m) {
              py::arg("least").noconvert(), py::arg("levels"), py::arg("quantities").noconvert(),
              py::arg("strata"), py::arg("ranked"), py::arg("column_ranks"))
         .def("alone",
-             [](const MetricDesign& design) {
-                 Array<double> out({design.n_quantities(), design.n_clusters()});
-                 auto to = mutable_view<double, 2>(out);
+             [](const py::object& self) {
+                 const auto& design = constructed<MetricDesign>(self);
+                 Array<double> out = new_array<double>(design.n_quantities(), design.n_clusters());
+                 auto to = view_of_new<2>(out);
                  {
                      const WithoutGil release;
                      design.alone(to);
@@ -189,15 +192,17 @@ void register_cluster_bootstrap(py::module_& m) {
                  return out;
              })
         .def("estimate",
-             [](const MetricDesign& design) {
-                 Array<double> out(static_cast<py::ssize_t>(design.n_quantities()));
-                 design.estimate(mutable_view<double, 1>(out));
+             [](const py::object& self) {
+                 const auto& design = constructed<MetricDesign>(self);
+                 Array<double> out = new_array<double>(design.n_quantities());
+                 design.estimate(view_of_new<1>(out));
                  return out;
              })
         .def("jackknife",
-             [](const MetricDesign& design) {
-                 Array<double> out({design.n_quantities(), design.n_clusters()});
-                 auto to = mutable_view<double, 2>(out);
+             [](const py::object& self) {
+                 const auto& design = constructed<MetricDesign>(self);
+                 Array<double> out = new_array<double>(design.n_quantities(), design.n_clusters());
+                 auto to = view_of_new<2>(out);
                  {
                      const WithoutGil release;
                      design.jackknife(to);

@@ -17,6 +17,7 @@ using Functions = std::vector<std::pair<std::uintptr_t, std::size_t>>;
 std::vector<pyexpr::CompiledStatistic> statistics_of(const Functions& functions) {
     std::vector<pyexpr::CompiledStatistic> statistics;
     for (const auto& [address, n_values] : functions) {
+        if (address == 0) throw std::invalid_argument("a statistic has no function");
         statistics.push_back({reinterpret_cast<pyexpr::StatisticFunction>(address), n_values});
     }
     return statistics;
@@ -38,8 +39,8 @@ void replicates(const Functions& functions, const Array<double>& rows,
                 Array<std::uint8_t> failed, std::size_t n_threads) {
     const auto statistics = statistics_of(functions);
     const auto data = rows_of(rows, cluster, std::move(strata));
-    auto to = mutable_view<double, 2>(values);
-    auto marks = mutable_view<std::uint8_t, 2>(failed);
+    auto to = mutable_view<double, 2>(values, "values");
+    auto marks = mutable_view<std::uint8_t, 2>(failed, "failed");
     const WithoutGil release;
     pyexpr::statistic_replicates(statistics, data, seed, stream, first, to, marks, n_threads);
 }
@@ -49,8 +50,8 @@ void leave_one_out(const Functions& functions, const Array<double>& rows,
                    Array<double> values, Array<std::uint8_t> failed, std::size_t n_threads) {
     const auto statistics = statistics_of(functions);
     const auto data = rows_of(rows, cluster, std::move(strata));
-    auto to = mutable_view<double, 2>(values);
-    auto marks = mutable_view<std::uint8_t, 2>(failed);
+    auto to = mutable_view<double, 2>(values, "values");
+    auto marks = mutable_view<std::uint8_t, 2>(failed, "failed");
     const WithoutGil release;
     pyexpr::statistic_leave_one_out(statistics, data, to, marks, n_threads);
 }

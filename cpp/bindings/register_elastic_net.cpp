@@ -6,18 +6,20 @@ namespace {
 namespace py = pybind11;
 using pyexpr::bindings::Array;
 using pyexpr::bindings::mutable_view;
+using pyexpr::bindings::new_array;
 using pyexpr::bindings::view;
+using pyexpr::bindings::view_of_new;
 
 Array<double> cross_products(const Array<double>& x, const Array<double>& y,
                              const Array<std::int64_t>& cluster, std::size_t n_clusters,
                              const Array<double>& centre, const Array<double>& spread) {
     const auto rows = view<double, 2>(x, "x");
-    Array<double> sums({n_clusters, pyexpr::cross_product_length(rows.shape[1])});
     const auto label = view<double, 1>(y, "y");
     const auto codes = view<std::int64_t, 1>(cluster, "cluster");
     const auto middle = view<double, 1>(centre, "centre");
     const auto width = view<double, 1>(spread, "spread");
-    const auto out = mutable_view<double, 2>(sums);
+    Array<double> sums = new_array<double>(n_clusters, pyexpr::cross_product_length(rows.shape[1]));
+    const auto out = view_of_new<2>(sums);
     // Other Python threads run meanwhile: the kernel touches no Python object.
     const py::gil_scoped_release unlocked;
     pyexpr::cross_products(rows, label, codes, middle, width, out);
@@ -35,15 +37,14 @@ py::tuple fits(const Array<double>& sums, const Array<std::int64_t>& counts,
     const auto first = view<double, 1>(start, "start");
     const std::size_t n = drawn.shape[0];
     const std::size_t p = first.shape[0];
-    Array<double> coef({n, sizes.shape[0], shares.shape[0], p});
-    Array<double> intercept(n);
-    Array<double> mean({n, p});
-    Array<double> scale({n, p});
-    Array<double> gap({n, sizes.shape[0], shares.shape[0]});
-    const pyexpr::ElasticNetFits out{mutable_view<double, 4>(coef),
-                                     mutable_view<double, 1>(intercept),
-                                     mutable_view<double, 2>(mean), mutable_view<double, 2>(scale),
-                                     mutable_view<double, 3>(gap)};
+    Array<double> coef = new_array<double>(n, sizes.shape[0], shares.shape[0], p);
+    Array<double> intercept = new_array<double>(n);
+    Array<double> mean = new_array<double>(n, p);
+    Array<double> scale = new_array<double>(n, p);
+    Array<double> gap = new_array<double>(n, sizes.shape[0], shares.shape[0]);
+    const pyexpr::ElasticNetFits out{view_of_new<4>(coef), view_of_new<1>(intercept),
+                                     view_of_new<2>(mean), view_of_new<2>(scale),
+                                     view_of_new<3>(gap)};
     {
         // Other Python threads run meanwhile: the kernel touches no Python object.
         const py::gil_scoped_release unlocked;
@@ -58,19 +59,15 @@ py::tuple squared_errors(const Array<double>& sums, const Array<std::int64_t>& c
                          Array<double> scale, std::size_t n_threads) {
     const auto own = view<double, 2>(sums, "sums");
     const auto drawn = view<std::int64_t, 2>(counts, "counts");
-    view<double, 4>(coef, "coef");
-    view<double, 1>(intercept, "intercept");
-    view<double, 2>(mean, "mean");
-    view<double, 2>(scale, "scale");
-    const pyexpr::ElasticNetFits in{mutable_view<double, 4>(coef),
-                                    mutable_view<double, 1>(intercept),
-                                    mutable_view<double, 2>(mean),
-                                    mutable_view<double, 2>(scale),
+    const pyexpr::ElasticNetFits in{mutable_view<double, 4>(coef, "coef"),
+                                    mutable_view<double, 1>(intercept, "intercept"),
+                                    mutable_view<double, 2>(mean, "mean"),
+                                    mutable_view<double, 2>(scale, "scale"),
                                     {}};
-    Array<double> errors({drawn.shape[0], in.coef.shape[1], in.coef.shape[2]});
-    Array<double> n_rows(drawn.shape[0]);
-    const auto out = mutable_view<double, 3>(errors);
-    const auto rows = mutable_view<double, 1>(n_rows);
+    Array<double> errors = new_array<double>(drawn.shape[0], in.coef.shape[1], in.coef.shape[2]);
+    Array<double> n_rows = new_array<double>(drawn.shape[0]);
+    const auto out = view_of_new<3>(errors);
+    const auto rows = view_of_new<1>(n_rows);
     {
         // Other Python threads run meanwhile: the kernel touches no Python object.
         const py::gil_scoped_release unlocked;

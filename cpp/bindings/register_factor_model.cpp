@@ -7,11 +7,11 @@ using namespace pyexpr::bindings;
 
 py::tuple moments(const Array<double>& x) {
     const auto rows = view<double, 2>(x, "x");
-    const auto p = static_cast<py::ssize_t>(rows.shape[1]);
-    Array<double> mean(p);
-    Array<double> covariance({p, p});
-    const auto mean_view = mutable_view<double, 1>(mean);
-    const auto covariance_view = mutable_view<double, 2>(covariance);
+    const std::size_t p = rows.shape[1];
+    Array<double> mean = new_array<double>(p);
+    Array<double> covariance = new_array<double>(p, p);
+    const auto mean_view = view_of_new<1>(mean);
+    const auto covariance_view = view_of_new<2>(covariance);
     {
         // Plain memory from here: other Python threads may run.
         py::gil_scoped_release unlocked;
@@ -22,11 +22,11 @@ py::tuple moments(const Array<double>& x) {
 
 py::tuple fit(const Array<double>& covariance, std::size_t n_rows) {
     const auto s = view<double, 2>(covariance, "covariance");
-    const auto q = static_cast<py::ssize_t>(2 * s.shape[0]);
-    Array<double> parameters(q);
-    Array<double> vcov({q, q});
-    const auto parameters_view = mutable_view<double, 1>(parameters);
-    const auto vcov_view = mutable_view<double, 2>(vcov);
+    const std::size_t q = pyexpr::checked_product(2, s.shape[0]);
+    Array<double> parameters = new_array<double>(q);
+    Array<double> vcov = new_array<double>(q, q);
+    const auto parameters_view = view_of_new<1>(parameters);
+    const auto vcov_view = view_of_new<2>(vcov);
     pyexpr::FactorFit result;
     {
         // Plain memory from here: other Python threads may run.
@@ -41,11 +41,11 @@ py::tuple fit(const Array<double>& covariance, std::size_t n_rows) {
 
 py::tuple fit_sums(const Array<double>& sums, std::size_t p, std::size_t n_threads) {
     const auto sums_view = view<double, 2>(sums, "sums");
-    const auto n = static_cast<py::ssize_t>(sums_view.shape[0]);
-    Array<double> parameters({n, static_cast<py::ssize_t>(2 * p)});
-    Array<int> status(n);
-    const auto parameters_view = mutable_view<double, 2>(parameters);
-    const auto status_view = mutable_view<int, 1>(status);
+    const std::size_t n = sums_view.shape[0];
+    Array<double> parameters = new_array<double>(n, pyexpr::checked_product(2, p));
+    Array<int> status = new_array<int>(n);
+    const auto parameters_view = view_of_new<2>(parameters);
+    const auto status_view = view_of_new<1>(status);
     {
         // Plain memory from here: other Python threads may run.
         py::gil_scoped_release unlocked;
@@ -58,11 +58,11 @@ py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, 
                         std::size_t n_threads) {
     const auto sums_view = view<double, 2>(sums, "sums");
     const auto counts_view = view<double, 2>(counts, "counts");
-    const auto n = static_cast<py::ssize_t>(counts_view.shape[0]);
-    Array<double> parameters({n, static_cast<py::ssize_t>(2 * p)});
-    Array<int> status(n);
-    const auto parameters_view = mutable_view<double, 2>(parameters);
-    const auto status_view = mutable_view<int, 1>(status);
+    const std::size_t n = counts_view.shape[0];
+    Array<double> parameters = new_array<double>(n, pyexpr::checked_product(2, p));
+    Array<int> status = new_array<int>(n);
+    const auto parameters_view = view_of_new<2>(parameters);
+    const auto status_view = view_of_new<1>(status);
     {
         // Plain memory from here: other Python threads may run.
         py::gil_scoped_release unlocked;

@@ -6,11 +6,12 @@ namespace {
 namespace icc = pyexpr::icc;
 namespace py = pybind11;
 using pyexpr::bindings::Array;
-using pyexpr::bindings::mutable_view;
+using pyexpr::bindings::new_array;
 using pyexpr::bindings::view;
+using pyexpr::bindings::view_of_new;
 
 py::tuple one_way_tuple(const icc::OneWay& one) {
-    Array<double> sizes({one.sizes.size(), std::size_t{4}});
+    Array<double> sizes = new_array<double>(one.sizes.size(), 4);
     double* out = sizes.mutable_data();
     for (const icc::SizeClass& c : one.sizes) {
         *out++ = c.size;
@@ -59,8 +60,8 @@ py::tuple fill_cells(const Array<double>& values, const Array<std::int64_t>& tar
     const auto x = view<double, 1>(values, "values");
     const auto t = view<std::int64_t, 1>(targets, "targets");
     const auto r = view<std::int64_t, 1>(raters, "raters");
-    Array<double> cells({n_targets, n_raters});
-    const auto out = mutable_view<double, 2>(cells);
+    Array<double> cells = new_array<double>(n_targets, n_raters);
+    const auto out = view_of_new<2>(cells);
     std::size_t doubled = 0;
     {
         // As above; `cells` is not yet known to any other thread.

@@ -5,6 +5,8 @@
 
 namespace py = pybind11;
 using pyexpr::bindings::Array;
+using pyexpr::bindings::new_array;
+using pyexpr::bindings::view_of_new;
 
 namespace {
 
@@ -12,14 +14,13 @@ template <typename T>
 py::tuple landmark_motion(const Array<T>& landmarks, double rate, pyexpr::Velocity reading,
                           double period) {
     const auto input = pyexpr::bindings::view<T, 3>(landmarks, "landmarks");
-    const auto n = static_cast<py::ssize_t>(input.shape[1]);
-    Array<double> displacement(n), velocity(n);
-    Array<std::int64_t> n_steps(n), n_velocities(n);
-    const pyexpr::LandmarkAverages each{
-        pyexpr::bindings::mutable_view<double, 1>(displacement),
-        pyexpr::bindings::mutable_view<double, 1>(velocity),
-        pyexpr::bindings::mutable_view<std::int64_t, 1>(n_steps),
-        pyexpr::bindings::mutable_view<std::int64_t, 1>(n_velocities)};
+    const std::size_t n = input.shape[1];
+    Array<double> displacement = new_array<double>(n);
+    Array<double> velocity = new_array<double>(n);
+    Array<std::int64_t> n_steps = new_array<std::int64_t>(n);
+    Array<std::int64_t> n_velocities = new_array<std::int64_t>(n);
+    const pyexpr::LandmarkAverages each{view_of_new<1>(displacement), view_of_new<1>(velocity),
+                                        view_of_new<1>(n_steps), view_of_new<1>(n_velocities)};
     pyexpr::MotionAverages all;
     {
         // Files are worked on by several threads, and the kernel touches no Python object.

@@ -5,8 +5,9 @@ namespace {
 
 namespace py = pybind11;
 using pyexpr::bindings::Array;
-using pyexpr::bindings::mutable_view;
+using pyexpr::bindings::new_array;
 using pyexpr::bindings::view;
+using pyexpr::bindings::view_of_new;
 
 py::tuple fits(const Array<double>& z, const Array<std::int64_t>& label, std::size_t n_classes,
                const Array<double>& alphas, const Array<double>& l1_ratios, double tolerance,
@@ -16,12 +17,12 @@ py::tuple fits(const Array<double>& z, const Array<std::int64_t>& label, std::si
     const auto sizes = view<double, 1>(alphas, "alphas");
     const auto shares = view<double, 1>(l1_ratios, "l1_ratios");
     const std::size_t vectors = pyexpr::logistic_vectors(n_classes);
-    Array<double> coef({sizes.shape[0], shares.shape[0], vectors, rows.shape[1]});
-    Array<double> intercept({sizes.shape[0], shares.shape[0], vectors});
-    Array<double> breach({sizes.shape[0], shares.shape[0]});
-    const pyexpr::LogisticNetFits out{mutable_view<double, 4>(coef),
-                                      mutable_view<double, 3>(intercept),
-                                      mutable_view<double, 2>(breach)};
+    if (n_classes > rows.shape[0]) throw std::invalid_argument("a class has no row");
+    Array<double> coef = new_array<double>(sizes.shape[0], shares.shape[0], vectors, rows.shape[1]);
+    Array<double> intercept = new_array<double>(sizes.shape[0], shares.shape[0], vectors);
+    Array<double> breach = new_array<double>(sizes.shape[0], shares.shape[0]);
+    const pyexpr::LogisticNetFits out{view_of_new<4>(coef), view_of_new<3>(intercept),
+                                      view_of_new<2>(breach)};
     {
         // Other Python threads run meanwhile: the kernel touches no Python object.
         const py::gil_scoped_release unlocked;

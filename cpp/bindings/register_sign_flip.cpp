@@ -7,8 +7,9 @@ namespace {
 
 namespace py = pybind11;
 using pyexpr::bindings::Array;
-using pyexpr::bindings::mutable_view;
+using pyexpr::bindings::new_array;
 using pyexpr::bindings::view;
+using pyexpr::bindings::view_of_new;
 
 Array<double> sign_flips(const Array<double>& a, const Array<double>& b,
                          const std::vector<int>& metrics, const Array<double>& centres,
@@ -28,8 +29,8 @@ Array<double> sign_flips(const Array<double>& a, const Array<double>& b,
         }
         pairs[q] = {static_cast<pyexpr::Metric>(metrics[q]), centre(q, 0U), centre(q, 1U)};
     }
-    Array<double> statistics({pairs.size(), n});
-    auto out = mutable_view<double, 2>(statistics);
+    Array<double> statistics = new_array<double>(pairs.size(), n);
+    auto out = view_of_new<2>(statistics);
     {
         // Works on the arrays' memory alone: other Python threads run meanwhile.
         const py::gil_scoped_release release;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lane_metrics.hpp"
+#include "pyexpr/checked_size.hpp"
 #include "pyexpr/parallel.hpp"
 #include "pyexpr/rng.hpp"
 
@@ -88,14 +89,17 @@ struct MetricDesign::Workspace {
 
 void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std::uint64_t stream,
                  std::uint64_t first, ArrayView<std::int32_t, 2> counts) {
-    std::size_t n_clusters = 0;
-    for (const std::size_t size : strata) n_clusters += size;
+    const std::size_t n_clusters = checked_total(strata);
     if (n_clusters != counts.shape[1]) throw std::invalid_argument("strata must add up to G");
+    if (n_clusters > std::numeric_limits<std::int32_t>::max()) {
+        throw std::invalid_argument("there are more than 2^31 - 1 clusters");
+    }
+    check_replicates(first, counts.shape[0]);
     InterruptCheck check;
     for (std::size_t r = 0; r < counts.shape[0]; ++r) {
         if (r % 64 == 0) check();
         // Row by row: a gigabyte is given by the system in seconds, in which to ask, too.
-        std::fill_n(&counts(r, 0), n_clusters, 0);
+        std::fill_n(counts.row(r), n_clusters, 0);
         ReplicateWords words(seed, stream, first + r);
         std::size_t start = 0;
         for (const std::size_t size : strata) {
@@ -119,12 +123,14 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
       quantities_(std::move(quantities)),
       strata_(std::move(strata)),
       ranked_(std::move(ranked)) {
+    if (n_clusters_ == 0) throw std::invalid_argument("there must be a cluster");
+    // Before anything is as long as they say.
+    if (checked_total(strata_) != n_clusters_) {
+        throw std::invalid_argument("strata must add up to the clusters");
+    }
     for (const std::size_t size : strata_) {
         if (size == 0) throw std::invalid_argument("a stratum needs a cluster");
         drawn_from_.insert(drawn_from_.end(), size, {drawn_from_.size(), size});
-    }
-    if (drawn_from_.size() != n_clusters_) {
-        throw std::invalid_argument("strata must add up to the clusters");
     }
     for (const Column& column : columns_) {
         for (const std::size_t index : column.sum) {
@@ -426,6 +432,7 @@ void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uin
                               std::size_t offset, ArrayView<double, 2> out,
                               std::size_t n_threads) const {
     check_output(out, rows, quantities_.size(), offset, n);
+    check_replicates(first, n);
     parallel_for((n + block_ - 1) / block_, n_threads, [&] {
         return [&, work = Workspace(*this)](std::size_t block) mutable {
             const std::size_t start = block * block_;
@@ -480,6 +487,7 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
                                    std::size_t offset, ArrayView<double, 2> out,
                                    std::size_t n_threads) const {
     check_output(out, rows, quantities_.size(), offset, n);
+    check_replicates(first, n);
     const std::size_t n_quantities = quantities_.size();
 
     // The value of quantity q in every lane of work.levels, on its scale.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "pyexpr/checked_size.hpp"
 #include "pyexpr/parallel.hpp"
 #include "pyexpr/rng.hpp"
 
@@ -17,8 +18,7 @@ void call_all(const std::vector<CompiledStatistic>& statistics, const ClusteredR
               ArrayView<double, 2> values, ArrayView<std::uint8_t, 2> failed, std::size_t n_threads,
               Count count) {
     const std::size_t n_rows = data.rows.shape[1];
-    std::size_t n_clusters = 0;
-    for (const std::size_t size : data.strata) n_clusters += size;
+    const std::size_t n_clusters = checked_total(data.strata);
     if (data.cluster.shape[0] != n_rows) throw std::invalid_argument("one cluster per row");
     for (std::size_t i = 0; i < n_rows; ++i) {
         if (data.cluster.data[i] < 0 ||
@@ -27,7 +27,9 @@ void call_all(const std::vector<CompiledStatistic>& statistics, const ClusteredR
         }
     }
     std::size_t n_values = 0;
-    for (const CompiledStatistic& statistic : statistics) n_values += statistic.n_values;
+    for (const CompiledStatistic& statistic : statistics) {
+        n_values = checked_sum(n_values, statistic.n_values);
+    }
     if (values.shape[0] != n_values || failed.shape[0] != statistics.size() ||
         failed.shape[1] != values.shape[1]) {
         throw std::invalid_argument("values (all values, n) and failed (statistics, n)");
@@ -45,7 +47,7 @@ void call_all(const std::vector<CompiledStatistic>& statistics, const ClusteredR
                 }
                 const auto status = statistics[s].function(
                     data.rows.data, static_cast<std::int64_t>(data.rows.shape[0]),
-                    static_cast<std::int64_t>(n_rows), weights.data(), &found[at]);
+                    static_cast<std::int64_t>(n_rows), weights.data(), found.data() + at);
                 failed(s, r) = status != 0;
                 for (const std::size_t end = at + statistics[s].n_values; at < end; ++at) {
                     values(at, r) =
@@ -62,6 +64,7 @@ void statistic_replicates(const std::vector<CompiledStatistic>& statistics,
                           const ClusteredRows& data, std::uint64_t seed, std::uint64_t stream,
                           std::uint64_t first, ArrayView<double, 2> values,
                           ArrayView<std::uint8_t, 2> failed, std::size_t n_threads) {
+    check_replicates(first, values.shape[1]);
     call_all(statistics, data, values, failed, n_threads,
              [&](std::size_t r, std::vector<double>& counts) {
                  std::fill(counts.begin(), counts.end(), 0.0);
@@ -79,8 +82,7 @@ void statistic_replicates(const std::vector<CompiledStatistic>& statistics,
 void statistic_leave_one_out(const std::vector<CompiledStatistic>& statistics,
                              const ClusteredRows& data, ArrayView<double, 2> values,
                              ArrayView<std::uint8_t, 2> failed, std::size_t n_threads) {
-    std::size_t n_clusters = 0;
-    for (const std::size_t size : data.strata) n_clusters += size;
+    const std::size_t n_clusters = checked_total(data.strata);
     if (values.shape[1] != n_clusters) throw std::invalid_argument("one value per cluster");
     const bool several = data.strata.size() > 1;
     call_all(statistics, data, values, failed, n_threads,

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "number_lanes.hpp"
+#include "pyexpr/checked_size.hpp"
 #include "pyexpr/decimal_number.hpp"
 #include "separators.hpp"
 
@@ -18,6 +20,8 @@ namespace {
 constexpr std::size_t kFewRows = 64;
 // Bytes before and behind the text that are looked at, whatever they are.
 constexpr std::size_t kAround = kReadableBefore + kBlock + kReadable;
+// Places in a text are held in 32 bits, with room for what is put around it.
+constexpr std::size_t kLongestText = std::numeric_limits<std::uint32_t>::max() - 4 * kAround;
 
 std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
@@ -34,7 +38,7 @@ std::size_t decimals(std::string_view text) {
 
 void Numbers::resize(std::size_t count) {
     // Never 0 bytes, of which realloc() may make anything.
-    const std::size_t bytes = std::max<std::size_t>(1, count) * sizeof(double);
+    const std::size_t bytes = checked_product(std::max<std::size_t>(1, count), sizeof(double));
     auto* const resized = static_cast<double*>(std::realloc(memory_.get(), bytes));
     if (resized == nullptr) throw std::bad_alloc();
     static_cast<void>(memory_.release());
@@ -52,9 +56,11 @@ class CsvReader::Work {
             }
             unread_.emplace_back(table.size());
         }
+        taken_.resize(numbers_.size());
     }
 
     bool feed(const char* text, std::size_t length) {
+        if (ended_) throw std::invalid_argument("the text has ended: nothing can be added to it");
         append(text, length);
         const std::size_t taken = take_lines();
         bytes_taken_ += taken;
@@ -65,6 +71,7 @@ class CsvReader::Work {
     }
 
     bool finish() {
+        ended_ = true;
         if (end_ > 0 && !too_long_) {
             unended_ = true;
             append("\n", 1);
@@ -75,9 +82,18 @@ class CsvReader::Work {
     }
 
     Numbers take(std::size_t table, std::size_t room) {
-        Numbers taken = std::move(numbers_.at(table));
-        taken.resize(std::max(n_rows_, room) * layout_.tables[table].size());
-        return taken;
+        const std::size_t width = n_columns(table);
+        if (taken_[table]) throw std::invalid_argument("the table was taken before");
+        ended_ = true;
+        Numbers& numbers = numbers_[table];
+        numbers.resize(checked_product(std::max(n_rows_, room), width));
+        taken_[table] = true;
+        return std::move(numbers);
+    }
+
+    std::size_t n_columns(std::size_t table) const {
+        if (table >= numbers_.size()) throw std::invalid_argument("there is no such table");
+        return layout_.tables[table].size();
     }
 
     std::optional<UnreadField> unread() const {
@@ -98,6 +114,9 @@ class CsvReader::Work {
     const char* text() const { return text_.data() + kReadableBefore; }
 
     void append(const char* text, std::size_t length) {
+        if (length > kLongestText - end_) {
+            throw std::invalid_argument("a piece of text, or a line, is longer than 4 GiB");
+        }
         if (end_ + length + kAround > text_.size()) text_.resize(end_ + length + kAround);
         if (length > 0) std::memcpy(this->text() + end_, text, length);
         end_ += length;
@@ -197,7 +216,7 @@ class CsvReader::Work {
             layout_.n_bytes > 0 ? static_cast<std::size_t>(rows * 1.02) : n_rows_ + n_rows_ / 2;
         room_ = std::max(expected, n_rows_ + n_rows_ / 16) + kFewRows;
         for (std::size_t t = 0; t < numbers_.size(); ++t) {
-            numbers_[t].resize(room_ * layout_.tables[t].size());
+            numbers_[t].resize(checked_product(room_, layout_.tables[t].size()));
         }
     }
 
@@ -212,6 +231,8 @@ class CsvReader::Work {
     bool after_return_ = false;
     bool unended_ = false;
     bool too_long_ = false;
+    bool ended_ = false;
+    std::vector<bool> taken_;
     std::size_t bytes_taken_ = 0;
     std::size_t lines_skipped_ = 0;
     std::size_t room_ = 0;
@@ -228,6 +249,7 @@ CsvReader::~CsvReader() = default;
 bool CsvReader::feed(const char* text, std::size_t length) { return work_->feed(text, length); }
 bool CsvReader::finish() { return work_->finish(); }
 std::size_t CsvReader::n_rows() const noexcept { return work_->n_rows_; }
+std::size_t CsvReader::n_columns(std::size_t table) const { return work_->n_columns(table); }
 const std::vector<std::int64_t>& CsvReader::cut() const noexcept { return work_->cut_; }
 const std::vector<std::int64_t>& CsvReader::overlong() const noexcept { return work_->overlong_; }
 std::optional<UnreadField> CsvReader::unread() const { return work_->unread(); }

@@ -230,7 +230,7 @@ void elastic_net_fits(const ArrayView<const double, 2>& sums,
                 fits.gap.shape[2] == n_ratios,
             "gap has a wrong shape");
     for (std::size_t i = 0; i < n_alphas; ++i) {
-        require(alphas(i) > 0 && (i == 0 || alphas(i) < alphas(i - 1)),
+        require(alphas(i) > 0 && std::isfinite(alphas(i)) && (i == 0 || alphas(i) < alphas(i - 1)),
                 "alphas must be above 0 and descending");
     }
     for (std::size_t j = 0; j < n_ratios; ++j) {
@@ -239,28 +239,28 @@ void elastic_net_fits(const ArrayView<const double, 2>& sums,
 
     parallel_for(counts.shape[0], options.n_threads, [&] {
         return [&, moments = Moments(p), weights = std::vector<double>(p)](std::size_t r) mutable {
-            moments.add_up(sums, &counts(r, 0));
+            moments.add_up(sums, counts.row(r));
             if (moments.n <= 0) {
                 const double nan = std::numeric_limits<double>::quiet_NaN();
                 const std::size_t n_fits = n_alphas * n_ratios;
-                std::fill_n(&fits.coef(r, 0, 0, 0), n_fits * p, nan);
-                std::fill_n(&fits.gap(r, 0, 0), n_fits, nan);
-                std::fill_n(&fits.mean(r, 0), p, nan);
-                std::fill_n(&fits.scale(r, 0), p, nan);
+                std::fill_n(fits.coef.row(r), n_fits * p, nan);
+                std::fill_n(fits.gap.row(r), n_fits, nan);
+                std::fill_n(fits.mean.row(r), p, nan);
+                std::fill_n(fits.scale.row(r), p, nan);
                 fits.intercept(r) = nan;
                 return;
             }
             moments.standardise();
             fits.intercept(r) = moments.label_mean;
-            std::copy(moments.mean.begin(), moments.mean.end(), &fits.mean(r, 0));
-            std::copy(moments.scale.begin(), moments.scale.end(), &fits.scale(r, 0));
+            std::copy(moments.mean.begin(), moments.mean.end(), fits.mean.row(r));
+            std::copy(moments.scale.begin(), moments.scale.end(), fits.scale.row(r));
             Solver solver(moments, options);
             for (std::size_t j = 0; j < n_ratios; ++j) {
                 std::copy(start.data, start.data + p, weights.begin());
                 for (std::size_t i = 0; i < n_alphas; ++i) {
                     const double l1 = alphas(i) * l1_ratios(j);
                     fits.gap(r, i, j) = solver.solve(l1, alphas(i) - l1, weights.data());
-                    std::copy(weights.begin(), weights.end(), &fits.coef(r, i, j, 0));
+                    std::copy(weights.begin(), weights.end(), fits.coef.row(r, i, j));
                 }
             }
         };
@@ -282,7 +282,7 @@ void elastic_net_squared_errors(const ArrayView<const double, 2>& sums,
             "squared_errors has a wrong shape");
     parallel_for(counts.shape[0], n_threads, [&] {
         return [&, moments = Moments(p), slope = std::vector<double>(p)](std::size_t r) mutable {
-            moments.add_up(sums, &counts(r, 0));
+            moments.add_up(sums, counts.row(r));
             const std::vector<double>& total = moments.total;
             n_rows(r) = moments.n;
             for (std::size_t i = 0; i < n_alphas; ++i) {

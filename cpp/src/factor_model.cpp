@@ -317,7 +317,7 @@ void require(bool holds, const char* message) {
 
 void require_sums(const ArrayView<const double, 2>& sums, std::size_t p, std::size_t n,
                   const ArrayView<double, 2>& parameters, const ArrayView<int, 1>& status) {
-    require(p >= 3 && sums.shape[1] == 1 + p + p * (p + 1) / 2,
+    require(p >= 3 && p < sums.shape[1] && sums.shape[1] == 1 + p + p * (p + 1) / 2,
             "sums need 1 + p + p (p + 1)/2 columns, p at least 3");
     require(parameters.shape[0] == n && parameters.shape[1] == 2 * p && status.shape[0] == n,
             "parameters (n, 2 p), status (n)");
@@ -399,7 +399,7 @@ void fit_factor_sums(ArrayView<const double, 2> sums, std::size_t p,
     require_sums(sums, p, sums.shape[0], parameters, status);
     parallel_for(sums.shape[0], n_threads, [&] {
         return [&, x = std::vector<double>(2 * p), s = Matrix(p)](std::size_t r) mutable {
-            fit_totals(&sums(r, 0), r, s, x, parameters, status);
+            fit_totals(sums.row(r), r, s, x, parameters, status);
         };
     });
 }

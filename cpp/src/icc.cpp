@@ -284,6 +284,9 @@ std::size_t fill_cells(ArrayView<const double, 1> values, ArrayView<const std::i
 }
 
 double wald_limit(ArrayView<const double, 2> sizes, double ms_within, double quantile) {
+    if (sizes.shape[1] != 4) {
+        throw std::invalid_argument("sizes must have 4 columns: size, count, mean, sum of squares");
+    }
     double largest = 0;
     for (std::size_t c = 0; c < sizes.shape[0]; ++c) largest = std::max(largest, sizes(c, 0));
     const double end = -1 / largest;

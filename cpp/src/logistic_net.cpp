@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "penalised_quadratic.hpp"
+#include "pyexpr/checked_size.hpp"
 #include "pyexpr/parallel.hpp"
 
 namespace pyexpr {
@@ -47,8 +48,9 @@ struct Rows {
         for (std::size_t i = 0; i < n; ++i) {
             double* row = &design[i * width];
             row[0] = 1.0;
-            std::copy_n(&z(i, 0), width - 1, row + 1);
+            std::copy_n(z.row(i), width - 1, row + 1);
             for (std::size_t j = 0; j < width; ++j) {
+                require(std::isfinite(row[j]), "z must be finite");
                 if (row[j] != 0) empty[j] = 0;
             }
             require(codes(i) >= 0 && static_cast<std::size_t>(codes(i)) < classes,
@@ -76,7 +78,7 @@ class LogisticSolver {
           parameters_(length_),
           trial_(length_),
           gradient_(length_),
-          chance_(rows.n * rows.vectors),
+          chance_(checked_product(rows.n, rows.vectors)),
           chosen_(rows.vectors) {
         // Without weights the shares of the classes are the probabilities.
         double centre = 0;
@@ -434,6 +436,7 @@ void logistic_net_fits(const ArrayView<const double, 2>& z,
     const std::size_t p = z.shape[1];
     require(n_classes >= 2, "there must be at least two classes");
     require(label.shape[0] == z.shape[0], "z and label must have the same rows");
+    require(n_classes <= z.shape[0], "a class has no row");
     const std::size_t vectors = logistic_vectors(n_classes);
     require(fits.coef.shape == std::array<std::size_t, 4>{n_alphas, n_ratios, vectors, p},
             "coef has a wrong shape");
@@ -442,7 +445,7 @@ void logistic_net_fits(const ArrayView<const double, 2>& z,
     require(fits.breach.shape == std::array<std::size_t, 2>{n_alphas, n_ratios},
             "breach has a wrong shape");
     for (std::size_t i = 0; i < n_alphas; ++i) {
-        require(alphas(i) >= 0 && (i == 0 || alphas(i) < alphas(i - 1)),
+        require(alphas(i) >= 0 && std::isfinite(alphas(i)) && (i == 0 || alphas(i) < alphas(i - 1)),
                 "alphas must be at least 0 and descending");
     }
     for (std::size_t j = 0; j < n_ratios; ++j) {
@@ -459,7 +462,7 @@ void logistic_net_fits(const ArrayView<const double, 2>& z,
                 const std::vector<double>& found = solver.parameters();
                 for (std::size_t m = 0; m < vectors; ++m) {
                     fits.intercept(i, j, m) = found[m * (p + 1)];
-                    if (p > 0) std::copy_n(&found[m * (p + 1) + 1], p, &fits.coef(i, j, m, 0));
+                    std::copy_n(found.data() + m * (p + 1) + 1, p, fits.coef.row(i, j, m));
                 }
             }
         };

@@ -48,7 +48,9 @@ RankedRows::RankedRows(ArrayView<const std::int64_t, 1> cluster,
     if (prediction.shape[0] != n || truth.shape[0] != n) {
         throw std::invalid_argument("prediction, truth and cluster must have one length");
     }
-    if (n > std::numeric_limits<std::uint32_t>::max()) throw std::invalid_argument("too many rows");
+    if (std::max(n, n_clusters) > std::numeric_limits<std::uint32_t>::max()) {
+        throw std::invalid_argument("there are more than 2^32 - 1 rows or clusters");
+    }
     n_predictions_ = distinct(prediction);
     // Of two classes one may be missing.
     std::int64_t highest = -1;

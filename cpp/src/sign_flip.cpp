@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "lane_metrics.hpp"
+#include "pyexpr/checked_size.hpp"
 #include "pyexpr/parallel.hpp"
 #include "pyexpr/rng.hpp"
 
@@ -117,11 +118,12 @@ void sign_flips(ArrayView<const double, 3> a, ArrayView<const double, 3> b,
                 ArrayView<double, 2> out, std::size_t n_threads) {
     const std::size_t n_clusters = a.shape[2];
     const std::size_t n = out.shape[1];
-    std::size_t total = 0;
-    for (const std::size_t size : strata) {
-        if (size == 0) throw std::invalid_argument("a stratum needs a cluster");
-        total += size;
+    const std::size_t total = checked_total(strata);
+    if (std::find(strata.begin(), strata.end(), std::size_t{0}) != strata.end()) {
+        throw std::invalid_argument("a stratum needs a cluster");
     }
+    if (n_clusters == 0) throw std::invalid_argument("there must be a cluster");
+    check_replicates(first, n);
     if (a.shape != b.shape || a.shape[0] != pairs.size() || a.shape[1] != kSums ||
         out.shape[0] != pairs.size() || total != n_clusters) {
         throw std::invalid_argument("sums (pairs, 9, G), out (pairs, n), strata adding up to G");
@@ -132,7 +134,7 @@ void sign_flips(ArrayView<const double, 3> a, ArrayView<const double, 3> b,
             const std::size_t filled = std::min(kLanes, n - start);
             mark_exchanged(which, seed, stream, first + start, filled, n_clusters, work.exchanged);
             for (std::size_t q = 0; q < pairs.size(); ++q) {
-                studentise(pairs[q], &a(q, 0U, 0U), &b(q, 0U, 0U), strata, n_clusters, work);
+                studentise(pairs[q], a.row(q), b.row(q), strata, n_clusters, work);
                 for (std::size_t r = 0; r < filled; ++r) {
                     const double error = std::sqrt(work.variance[r]);
                     // Zero but for the rounding of the metric itself, as where both models agree.

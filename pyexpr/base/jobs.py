@@ -9,6 +9,7 @@ interrupted and end with this one, while loky's are killed, or stay behind.
 from __future__ import annotations
 
 import _thread
+import multiprocessing
 import os
 import platform
 import sys
@@ -102,7 +103,8 @@ def in_processes(
     if sent_elsewhere():
         for number, outcome in _by_joblib(function, tasks, n_jobs):
             yield number, outcome.found()
-    elif n_jobs == 1 or len(tasks) < 2:
+    # A daemonic process (a worker of multiprocessing's Pool, or of Dask) may have no children.
+    elif n_jobs == 1 or len(tasks) < 2 or multiprocessing.current_process().daemon:
         for number, task in enumerate(tasks):
             yield number, function(*task)
     else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pyexpr.base.checks import kernel_threads
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 
@@ -254,7 +255,7 @@ def _build(design: MetricDesign) -> Any:
                 sums.append(column.sums[k])
             column_sums[index, k] = position[key]
     return kernels.MetricDesign(
-        sums=np.ascontiguousarray(np.stack(sums)),
+        sums=for_kernel(np.stack(sums)),
         column_sums=column_sums,
         centres=np.array([column.centres for column in design.columns], dtype=np.float64),
         least=np.array([column.least for column in design.columns], dtype=np.float64),
@@ -277,7 +278,7 @@ def _build(design: MetricDesign) -> Any:
         ).reshape(-1, 3),
         strata=list(design.strata),
         ranked=[
-            [np.ascontiguousarray(part, dtype=np.int64) for part in
+            [for_kernel(part, np.int64) for part in
              (one.cluster, one.prediction, one.truth)]
             for one in ranked
         ],
@@ -312,9 +313,9 @@ def cluster_sums(
         As `Column`'s.
     """
     sums, centres = kernels.cluster_sums(
-        np.ascontiguousarray(prediction, dtype=np.float64),
-        np.ascontiguousarray(truth, dtype=np.float64),
-        np.ascontiguousarray(cluster, dtype=np.int64),
+        for_kernel(prediction, np.float64),
+        for_kernel(truth, np.float64),
+        for_kernel(cluster, np.int64),
         n_clusters,
         PARTS.index(part),
     )
@@ -387,9 +388,9 @@ def summarise(
 ) -> Summary:
     """Count and average each row of `values` (rows, replicates); NaN is left out."""
     counts, moments = kernels.summarise(
-        np.ascontiguousarray(values, dtype=np.float64),
-        np.ascontiguousarray(estimate, dtype=np.float64),
-        np.ascontiguousarray(null, dtype=np.float64),
+        for_kernel(values, np.float64),
+        for_kernel(estimate, np.float64),
+        for_kernel(null, np.float64),
         kernel_threads(n_threads),
     )
     return Summary(counts[0], counts[1], counts[2], counts[3], moments[0], moments[1])
@@ -404,8 +405,8 @@ def order_statistics(
     """
     return np.asarray(
         kernels.order_statistics(
-            np.ascontiguousarray(values, dtype=np.float64),
-            np.ascontiguousarray(ranks, dtype=np.int64),
+            for_kernel(values, np.float64),
+            for_kernel(ranks, np.int64),
             kernel_threads(n_threads),
         )
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import kernel_threads
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 
@@ -61,8 +62,8 @@ def replicates(
     values, failed = _outputs(statistics, n)
     kernels.statistic_replicates(
         [(one.address, one.n_values) for one in statistics],
-        data.rows,
-        data.cluster,
+        for_kernel(data.rows, np.float64),
+        for_kernel(data.cluster, np.int64),
         list(data.strata),
         checked_seed(seed),
         BOOTSTRAP,
@@ -84,8 +85,8 @@ def leave_one_out(
     values, failed = _outputs(statistics, sum(data.strata))
     kernels.statistic_leave_one_out(
         [(one.address, one.n_values) for one in statistics],
-        data.rows,
-        data.cluster,
+        for_kernel(data.rows, np.float64),
+        for_kernel(data.cluster, np.int64),
         list(data.strata),
         values,
         failed,

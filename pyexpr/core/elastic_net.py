@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def cross_products(
     >>> products.sums.tolist()
     [[1.0, -1.0, -1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
     """
-    features = np.ascontiguousarray(X, dtype=np.float64)
-    label = np.ascontiguousarray(y, dtype=np.float64)
-    codes = np.ascontiguousarray(clusters, dtype=np.int64)
+    features = for_kernel(X, np.float64)
+    label = for_kernel(y, np.float64)
+    codes = for_kernel(clusters, np.int64)
     if features.ndim != 2 or label.shape != features.shape[:1] or codes.shape != label.shape:
         raise DataError(
             say(
@@ -214,7 +215,7 @@ def elastic_net_fits(
     """
     drawn = _checked_counts(counts, products)
     alphas = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
-    ratios = np.ascontiguousarray(np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64)))
+    ratios = for_kernel(np.atleast_1d(np.asarray(l1_ratio, np.float64)))
     if alphas.ndim != 1 or not alphas.size or not (np.isfinite(alphas) & (alphas > 0)).all():
         raise DataError(say("{alpha=} must be above 0, not {given}", given=alpha))
     if len(np.unique(alphas)) < len(alphas):
@@ -223,7 +224,7 @@ def elastic_net_fits(
         raise DataError(say("{l1_ratio=} must be between 0 and 1, not {given}", given=l1_ratio))
     threads = kernel_threads(n_threads)
     order = np.argsort(-alphas)
-    descending = np.ascontiguousarray(alphas[order])
+    descending = for_kernel(alphas[order])
 
     options = (tolerance, max_sweeps, threads)
     start = np.zeros(products.n_features)
@@ -233,7 +234,7 @@ def elastic_net_fits(
         whole = kernels.elastic_net_fits(
             products.sums, everyone, descending[:1], ratios[:1], start, *options
         )
-        start = np.ascontiguousarray(whole[0][0, 0, 0])
+        start = for_kernel(whole[0][0, 0, 0])
     coef, intercept, mean, scale, gap = kernels.elastic_net_fits(
         products.sums, drawn, descending, ratios, start, *options
     )
@@ -301,7 +302,7 @@ def squared_errors(
     errors, n_rows = kernels.elastic_net_squared_errors(
         products.sums,
         drawn,
-        fits.coef,
+        for_kernel(fits.coef),
         fits.intercept - centre[-1],
         (fits.mean - centre[:-1]) / spread[:-1],
         fits.scale / spread[:-1],
@@ -321,7 +322,7 @@ def _checked_counts(counts: ArrayLike, products: CrossProducts) -> NDArray[np.in
         )
     if (drawn < 0).any():
         raise DataError(f"counts must not be negative, but one is {drawn.min()}")
-    return np.ascontiguousarray(drawn, dtype=np.int64)
+    return for_kernel(drawn, np.int64)
 
 
 def _largest_gap(

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class FactorFit:
 
 def moments(x: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return means (p,) and covariances (p, p), divisor n, of (n, p) finite rows."""
-    rows = np.ascontiguousarray(x, dtype=np.float64)
+    rows = for_kernel(x, np.float64)
     if rows.ndim != 2 or rows.shape[0] == 0:
         raise DataError(f"x must have at least one row and two dimensions, not shape {rows.shape}")
     if not np.isfinite(rows).all():
@@ -45,7 +46,7 @@ def moments(x: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def fit_factor(covariance: ArrayLike, n_rows: int) -> FactorFit:
     """Fit one factor to a covariance matrix (p, p), divisor n, of `n_rows` rows."""
-    s = np.ascontiguousarray(covariance, dtype=np.float64)
+    s = for_kernel(covariance, np.float64)
     if s.ndim != 2 or s.shape[0] != s.shape[1] or s.shape[0] < 3:
         raise DataError(f"covariance must be square with at least 3 rows, not shape {s.shape}")
     if not np.isfinite(s).all():
@@ -74,7 +75,7 @@ def fit_sums(
     A row is the sum of rows of `cluster_sums`. The bytes do not depend on
     `n_threads` (None: one per core).
     """
-    totals = np.ascontiguousarray(sums, dtype=np.float64)
+    totals = for_kernel(sums, np.float64)
     _check_width(totals, p)
     parameters, status = kernels.fit_factor_sums(totals, p, kernel_threads(n_threads))
     return parameters[:, :p], parameters[:, p:], [REASONS[code] for code in status.tolist()]
@@ -92,8 +93,8 @@ def fit_resampled(
 
     The bytes do not depend on `n_threads` (None: one per core).
     """
-    totals = np.ascontiguousarray(sums, dtype=np.float64)
-    weights = np.ascontiguousarray(counts, dtype=np.float64)
+    totals = for_kernel(sums, np.float64)
+    weights = for_kernel(counts, np.float64)
     _check_width(totals, p)
     if weights.ndim != 2 or weights.shape[1] != totals.shape[0]:
         raise DataError(f"counts must be (B, {totals.shape[0]}), not {weights.shape}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Squares:
 def as_values(values: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
     """Return ratings as contiguous float64; `DataError` for infinities and a wrong shape."""
     try:
-        array = np.ascontiguousarray(unmasked(values), dtype=np.float64)
+        array = for_kernel(unmasked(values), np.float64)
     except (TypeError, ValueError):
         raise DataError("ratings must be numbers") from None
     if array.ndim != dimensions:
@@ -99,7 +100,7 @@ def as_codes(codes: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(codes)
     if array.dtype.kind not in "iu":
         raise DataError(f"codes must be whole numbers, not {array.dtype}")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return for_kernel(array, np.int64)
 
 
 def matrix_squares(matrix: ArrayLike) -> Squares:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.base.messages import say
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 
 Velocity = Literal["abs_derivative", "derivative", "speed"]
@@ -166,7 +167,7 @@ def _motion(array: NDArray[Any], rate: float, velocity: str, *, period: float) -
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
     overall, displacements, velocities, n_steps, n_velocities = kernels.landmark_motion(
-        np.ascontiguousarray(array), float(rate), _reading(velocity), period
+        for_kernel(array), float(rate), _reading(velocity), period
     )
     each = LandmarkMotion(displacements, velocities, n_steps, n_velocities)
     return Motion(*overall, each)

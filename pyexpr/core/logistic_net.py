@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.extension import kernels
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def logistic_net_fits(
     >>> fits.coef[0, 0, 0].round(6).tolist(), float(np.log(2).round(6))
     ([0.693147], 0.693147)
     """
-    features = np.ascontiguousarray(Z, dtype=np.float64)
-    labels = np.ascontiguousarray(codes, dtype=np.int64)
+    features = for_kernel(Z, np.float64)
+    labels = for_kernel(codes, np.int64)
     if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
         raise DataError(
             f"Z must have rows and columns, and codes one value per row, but their shapes are "
@@ -128,7 +129,7 @@ def logistic_net_fits(
             f"{sorted(set(labels.tolist()))}"
         )
     alphas = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
-    ratios = np.ascontiguousarray(np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64)))
+    ratios = for_kernel(np.atleast_1d(np.asarray(l1_ratio, np.float64)))
     if alphas.ndim != 1 or not alphas.size or not (np.isfinite(alphas) & (alphas >= 0)).all():
         raise DataError(say("{alpha=} must be at least 0, not {given}", given=alpha))
     if len(np.unique(alphas)) < len(alphas):
@@ -140,7 +141,7 @@ def logistic_net_fits(
         features,
         labels,
         n_classes,
-        np.ascontiguousarray(alphas[order]),
+        for_kernel(alphas[order]),
         ratios,
         tolerance,
         max_steps,

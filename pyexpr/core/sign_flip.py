@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.checks import kernel_threads
+from pyexpr.core.arrays import for_kernel
 from pyexpr.core.cluster_bootstrap import METRICS, SUMS, Column
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import SIGN_FLIPS, checked_seed
@@ -107,8 +108,8 @@ def sign_flips(
     """
     return np.asarray(
         kernels.sign_flips(
-            np.ascontiguousarray(np.stack([pair.first for pair in pairs])),
-            np.ascontiguousarray(np.stack([pair.second for pair in pairs])),
+            for_kernel(np.stack([pair.first for pair in pairs])),
+            for_kernel(np.stack([pair.second for pair in pairs])),
             [METRICS.index(pair.metric) for pair in pairs],
             np.array([pair.centres for pair in pairs], dtype=np.float64),
             list(strata),

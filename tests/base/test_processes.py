@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -139,3 +140,12 @@ def test_new_processes_do_not_hear_a_ctrl_c_while_they_begin(work) -> None:
     # From before the first line of Python in them; here it is heard again.
     assert found == {0: True, 1: True}
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_daemonic_worker_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As workers of multiprocessing.Pool and of Dask are: Python gives them no children.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(AssertionError, match="daemonic processes are not allowed"):
+        multiprocessing.get_context("spawn").Process(target=print).start()
+    found = dict(in_processes(abs, [(-1,), (-2,), (-3,)], n_jobs=2, what="reads videos"))
+    assert found == {0: 1, 1: 2, 2: 3}

@@ -67,19 +67,23 @@ class CsvReader {
     ~CsvReader();
 
     // Takes the next piece of the text; false if a line is too long, and then no more is taken.
+    // Throws std::invalid_argument after finish() or take(), and for 4 GiB in a piece or line.
     [[nodiscard]] bool feed(const char* text, std::size_t length);
 
     // The text has ended; false as before.
     [[nodiscard]] bool finish();
 
     [[nodiscard]] std::size_t n_rows() const noexcept;
+    // Columns of a table; throws std::invalid_argument if it is not there.
+    [[nodiscard]] std::size_t n_columns(std::size_t table) const;
     // The rows with too few fields, and with too many.
     [[nodiscard]] const std::vector<std::int64_t>& cut() const noexcept;
     [[nodiscard]] const std::vector<std::int64_t>& overlong() const noexcept;
     // Of the first table and column that has such fields, its first one.
     [[nodiscard]] std::optional<UnreadField> unread() const;
     // A table as it was asked for, n_rows() x columns, row by row; once, after finish(). Behind it
-    // there is memory, which holds anything, up to `room` rows.
+    // there is memory, which holds anything, up to `room` rows. Throws std::invalid_argument for a
+    // table that is not there, or was taken before.
     [[nodiscard]] Numbers take(std::size_t table, std::size_t room = 0);
 
   private:

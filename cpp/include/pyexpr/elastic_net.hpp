@@ -19,14 +19,16 @@
 #include <cstdint>
 
 #include "pyexpr/array_view.hpp"
+#include "pyexpr/checked_size.hpp"
 
 namespace pyexpr {
 
 // Length of one cluster's sums: n, then sum v_a, then sum v_a v_b for a <= b row by
 // row, with v = (x_1 .. x_p, y).
-[[nodiscard]] constexpr std::size_t cross_product_length(std::size_t n_features) noexcept {
-    const std::size_t n_variables = n_features + 1;
-    return 1 + n_variables + n_variables * (n_variables + 1) / 2;
+[[nodiscard]] constexpr std::size_t cross_product_length(std::size_t n_features) {
+    const std::size_t n_variables = checked_sum(n_features, 1);
+    const std::size_t pairs = checked_product(n_variables, checked_sum(n_variables, 1)) / 2;
+    return checked_sum(1 + n_variables, pairs);
 }
 
 // Sums per cluster of v_a = (value - centre_a) / spread_a, which keeps digits that

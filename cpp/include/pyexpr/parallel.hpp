@@ -14,10 +14,13 @@
 
 namespace pyexpr {
 
+// More threads than this only cost memory.
+inline constexpr std::size_t kMostThreads = 1024;
+
 // Threads to use: `wanted`, or one per core when it is 0, never more than there is work.
 [[nodiscard]] inline std::size_t thread_count(std::size_t wanted, std::size_t work) noexcept {
     if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
-    return std::max<std::size_t>(1, std::min(wanted, work));
+    return std::clamp<std::size_t>(std::min(wanted, work), 1, kMostThreads);
 }
 
 // Calls make_worker() once per thread and its result with 0 .. n-1, each exactly

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -81,7 +82,11 @@ def load(path: Path, key: str) -> StageOutput | None:
                 )
                 for name in head["tables"]
             }
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (
+        # The last three: content that cannot be unpacked, or by no method there is.
+        OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RecursionError,
+        zipfile.BadZipFile, zlib.error, RuntimeError,
+    ):  # fmt: skip
         return None
     return StageOutput(tables, with_messages(head["facts"], known))
 
