@@ -1,7 +1,6 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
-#include <vector>
 
 #include "numpy_views.hpp"
 #include "pyexpr/clip_features.hpp"
@@ -30,7 +29,7 @@ class Unlocked {
 
 pyexpr::ClipFrames clip_frames(const Frames& points) {
     constexpr auto size = static_cast<py::ssize_t>(sizeof(double));
-    if (points.ndim() != 3) throw std::invalid_argument("points must have 3 dimensions");
+    pyexpr::bindings::checked_shape<3>(points, "points");
     const py::ssize_t dims = points.shape(2);
     const bool together = (dims < 2 || points.strides(2) == size) &&
                           (points.shape(1) < 2 || points.strides(1) == dims * size);
@@ -47,9 +46,9 @@ py::array_t<double> bin_points(const Frames& points, const Array<std::int64_t>& 
     const pyexpr::ClipFrames clip = clip_frames(points);
     const pyexpr::Bins bins{view<std::int64_t, 1>(first, "first"),
                             view<std::int64_t, 1>(expected, "expected"), end};
-    const std::vector<py::ssize_t> shape{first.shape(0), points.shape(1), points.shape(2)};
-    Array<double> means(shape);
-    const auto filled = pyexpr::bindings::mutable_view<double, 3>(means);
+    Array<double> means =
+        pyexpr::bindings::new_array<double>(bins.first.shape[0], clip.points, clip.dims);
+    const auto filled = pyexpr::bindings::view_of_new<3>(means);
     {
         const Unlocked unlocked(points.size());
         pyexpr::bin_points(clip, bins, {decimate, angles}, filled);
