@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pyexpr.behavior.openface.frame_store import Reading, read_frames
 
 from pyexpr.base import files, refusals
 from pyexpr.base.errors import DataError
@@ -22,6 +21,7 @@ from pyexpr.base.files import (
     whole_file,
     write_text,
 )
+from pyexpr.behavior.features.frame_store import Reading, read_frames
 from pyexpr.behavior.video.cache import StoredClips, save_clips
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.files import write_table

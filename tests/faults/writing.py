@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyexpr.behavior.openface.frame_store import Reading, read_frames
 
 import pyexpr as px
 from pyexpr.base.files import sha256, write_text
+from pyexpr.behavior.features.frame_store import Reading, read_frames
 from pyexpr.behavior.video.cache import StoredClips, save_clips
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.files import write_table
