@@ -743,7 +743,9 @@ def _without(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
 
 def _options_in(options: dict[str, Any]) -> FeatureOptions:
     """Return how features were computed, of a result's options."""
-    return FeatureOptions(**{name: options[name] for name in FeatureOptions().to_dict()})
+    # Of a result that an earlier version saved an option may be missing, which was not there.
+    known = FeatureOptions().to_dict()
+    return FeatureOptions(**{name: options[name] for name in known if name in options})
 
 
 def _table(rows: list[dict[str, Any]], options: FeatureOptions) -> pd.DataFrame:

@@ -323,9 +323,9 @@ def clip_series(
     if intensity is not None:
         columns |= dict(zip(recording.au_intensity_names, intensity.T, strict=True))
     for group in OTHER_GROUPS:
-        labels = [expression_name(group, label) for label in recording.names.get(group, ())]
-        if group in groups and labels:
-            columns |= dict(zip(labels, groups[group].T, strict=True))
+        labelled = [expression_name(group, label) for label in recording.names.get(group, ())]
+        if group in groups and labelled:
+            columns |= dict(zip(labelled, groups[group].T, strict=True))
     values = np.stack(list(columns.values()), axis=1)[:, :, np.newaxis]
     binned = bin_points(values, grid, options.bins)[:, :, 0]
     return found | dict(zip(columns, binned.T, strict=True))
