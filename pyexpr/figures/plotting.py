@@ -158,7 +158,8 @@ def freeze(figure: Figure) -> Figure:
     """Lay the figure out once and for all, so that every file of it is the same."""
     with style():
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        # Not "none": its placeholder makes every file draw the figure twice.
+        figure.set_layout_engine(None)
     return figure
 
 
