@@ -172,19 +172,20 @@ def traced(work: Callable[[], Grid]) -> tuple[Grid, int]:
 
 @pytest.mark.parametrize("dropped", [False, True])
 def test_frames_are_placed_in_the_memory_of_their_columns(dropped: bool) -> None:
-    n = 20_000
-    times, values, memory = jittering(n, 80)
+    n = 12_000
+    times, values, memory = jittering(n, 64)
     frames = np.arange(n)
     # Every seventh frame was dropped.
     new = frames + frames // 6 if dropped else None
     placing = Placing(60.0, "", (), times, new, 55.0)
     marks = np.ones(n, dtype=bool)
     none = np.zeros(0, dtype=np.int64)
-    groups = {"landmarks_2d": memory[:n].reshape(n, 40, 2)}
+    groups = {"landmarks_2d": memory[:n].reshape(n, 32, 2)}
     grid = Grid(marks, marks, np.ones(n), groups, none, none, none)
     placed, peak = traced(lambda: grid.by_time(frames, placing))
-    assert peak < 0.5 * values.nbytes
-    found = placed.groups["landmarks_2d"].reshape(-1, 80)
+    # A second array of them would take as much again.
+    assert peak < 0.75 * values.nbytes
+    found = placed.groups["landmarks_2d"].reshape(-1, 64)
     assert np.shares_memory(found, memory)
     if new is not None:
         np.testing.assert_array_equal(found[new], values)
@@ -192,12 +193,14 @@ def test_frames_are_placed_in_the_memory_of_their_columns(dropped: bool) -> None
         return
     moments = np.arange(len(found)) / 60
     inside = (moments > times[0]) & (moments < times[-1])
-    expected = np.stack([np.interp(moments, times, column) for column in values.T], axis=1)
-    np.testing.assert_allclose(found[inside], expected[inside], rtol=0, atol=1e-9)
+    for column in (0, 7, 8, 63):
+        expected = np.interp(moments, times, values[:, column])
+        # A moment within a microsecond of a frame is that frame's.
+        np.testing.assert_allclose(found[inside, column], expected[inside], rtol=0, atol=1e-3)
     # Without room there is another array, with the same values.
-    again = replace(grid, groups={"landmarks_2d": values.reshape(n, 40, 2)})
+    again = replace(grid, groups={"landmarks_2d": values.reshape(n, 32, 2)})
     moved = again.by_time(frames, placing).groups["landmarks_2d"]
-    np.testing.assert_array_equal(moved.reshape(-1, 80), found)
+    np.testing.assert_array_equal(moved.reshape(-1, 64), found)
     assert not np.shares_memory(moved, values)
 
 
