@@ -13,7 +13,7 @@ import lzma
 import os
 import zipfile
 from collections.abc import Callable
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from pyexpr.base.errors import DataError
 
@@ -26,7 +26,7 @@ _RATIO: Final = 20
 # What packs better may have these.
 _MOST_RATIO: Final = 500
 _MOST: Final = 1_000_000_000
-_OPENERS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
+_OPENERS: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,

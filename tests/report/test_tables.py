@@ -389,7 +389,7 @@ def test_side_by_side_of_two_values() -> None:
 def test_markdown_shows_odd_labels_as_they_are() -> None:
     frame = performance(("a|b*c\n`d` <e>", "all", "nrmse", 0.1))
     line = tables.performance_table(frame).markdown().splitlines()[4]
-    assert line.startswith("| a\\|b\\*c \\`d\\` \\<e> |")
+    assert line.startswith("| a\\|b\\*c\\\\n\\`d\\` \\<e> |")
 
 
 def test_written_tables_read_back_exactly(tmp_path: Path) -> None:

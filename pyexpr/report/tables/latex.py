@@ -25,8 +25,8 @@ _SIGNS = {
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t\r\n]+")
 # Two of these would be drawn as one other sign.
-_LIGATURE = r"-(?=-)|,(?=,)"
-_SIGN = re.compile("|".join([*map(re.escape, _SIGNS), _LIGATURE]))
+_LIGATURE = "([-–—](?=[-–—])|,(?=,))"
+_SIGN = re.compile("|".join([_LIGATURE, *map(re.escape, _SIGNS)]))
 # Latin letters; LaTeX itself knows few others, and stops at one.
 _LATIN = re.compile("[\x00-\u024f\u2000-\u206f]*")
 # More rows than a page holds.
@@ -56,7 +56,10 @@ def _set(parts: Sequence[tuple[str, bool]]) -> str:
 
 
 def _escaped_part(text: str) -> str:
-    return _SIGN.sub(lambda sign: _SIGNS.get(sign[0], f"{sign[0]}{{}}"), text)
+    return _SIGN.sub(
+        lambda sign: _SIGNS.get(sign[0], sign[0]) + ("{}" if sign[1] else ""),
+        text,
+    )
 
 
 def latex(display: DisplayTable) -> str:

@@ -39,6 +39,14 @@ def _file_name(name: str) -> str:
 _FileName = Annotated[str, AfterValidator(_file_name)]
 
 
+class _Stage(BaseModel):
+    """What every stage may have; the rest is read by the text of its section."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    notes: list[str] = []
+
+
 class _Record(BaseModel):
     """The entries of a record that are not those of a study file or of a stage."""
 
@@ -53,7 +61,7 @@ class _Record(BaseModel):
     questions: list[str]
     inputs: dict[_FileName, str]
     dropped: dict[str, int]
-    stages: dict[str, dict[str, Any]]
+    stages: dict[str, _Stage]
     notes: list[str]
     messages: dict[str, dict[str, Any]]
     files: dict[_FileName, str]
