@@ -16,9 +16,9 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -101,8 +101,9 @@ def in_processes(
         What a process does, for the error if one is ended from outside: "reads videos".
     """
     if sent_elsewhere():
-        for number, outcome in _by_joblib(function, tasks, n_jobs):
-            yield number, outcome.found()
+        with closing(_by_joblib(function, tasks, n_jobs)) as outcomes:
+            for number, outcome in outcomes:
+                yield number, outcome.found()
     # A daemonic process (a worker of multiprocessing's Pool, or of Dask) may have no children.
     elif n_jobs == 1 or len(tasks) < 2 or multiprocessing.current_process().daemon:
         for number, task in enumerate(tasks):
@@ -124,11 +125,12 @@ def results_in_order(
     if sent_elsewhere():
         early: dict[int, Outcome[T]] = {}
         following = 0
-        for number, outcome in _by_joblib(function, tasks, n_jobs):
-            early[number] = outcome
-            while following in early:
-                yield early.pop(following).found()
-                following += 1
+        with closing(_by_joblib(function, tasks, n_jobs)) as outcomes:
+            for number, outcome in outcomes:
+                early[number] = outcome
+                while following in early:
+                    yield early.pop(following).found()
+                    following += 1
     elif n_jobs == 1 or len(tasks) < 2:
         for task in tasks:
             yield function(*task)
@@ -177,7 +179,7 @@ def _chosen() -> Any:
 
 def _by_joblib(
     function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], n_jobs: int
-) -> Iterator[tuple[int, Outcome[T]]]:
+) -> Generator[tuple[int, Outcome[T]]]:
     """Yield (number of the task, outcome) in any order, by the backend of joblib's context."""
     from joblib import Parallel, delayed
 
@@ -188,7 +190,9 @@ def _by_joblib(
     results: Any = parallel(call(number, function, task, here) for number, task in enumerate(tasks))
     try:
         with _watched(_chosen()):
-            yield from results
+            # Not `yield from`, which would close them where joblib's warning is heard.
+            for found in results:  # noqa: UP028
+                yield found
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise PyexprError(

@@ -36,7 +36,7 @@ def started(*arguments: str, scheduler_file: Path) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a scheduler and three workers of one thread each, and connect to it."""
+    """Start a scheduler and three workers: one is killed, and joblib does the tasks of one here."""
     file = tmp_path / "scheduler.json"
     here = ("--host", "127.0.0.1")
     processes = [started("scheduler", *here, "--port", "0", scheduler_file=file)]
