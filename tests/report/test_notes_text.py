@@ -52,3 +52,7 @@ def test_what_icc_says_of_single_ratings_is_of_clips() -> None:
     said = readers_notes(px.icc(ratings, targets="clip", ratings="rating").notes())
     assert not any("target" in note for note in said)
     assert any(note.startswith("In all, 2 clips have one rating:") for note in said)
+
+
+def test_a_sentence_keeps_the_spaces_at_which_a_line_may_not_end() -> None:
+    assert sentence(" slope  0.2,\np\u00a0=\u00a0.01 ") == "Slope 0.2, p\u00a0=\u00a0.01."
