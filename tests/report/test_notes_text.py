@@ -14,6 +14,7 @@ from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
 from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_RATERS, NOTE_TEST
 from pyexpr.study.stages.models import _INADMISSIBLE
 from pyexpr.words.reader import readers_note, readers_notes, readers_reason
+from pyexpr.words.wording import sentence
 
 
 @pytest.mark.parametrize(

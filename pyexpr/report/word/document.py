@@ -46,7 +46,7 @@ _MARGIN_CM = 2.54
 # The width of a page upright, and turned sideways.
 _PAGE_CM = (21.0, 29.7)
 # The width of a digit of one point's size, in a wide font, and the room beside the text of a cell.
-_SIGN_CM, _PADDING_CM = 0.0225, 0.42
+_SIGN_CM, _PADDING_CM = 0.021, 0.42
 # XML cannot hold these signs, whoever wrote them into a label.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
