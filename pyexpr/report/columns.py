@@ -1,4 +1,4 @@
-"""Heads and titles of tables, divided as APA sets them."""
+"""Column heads and titles of tables, divided into the parts that APA style sets apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader might take for granted and a study did not do, a sentence each."""
+"""Limitations of a study: what a reader might assume but was not done, in one sentence each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyexpr.words.wording import listed_words, were
 
 
 def not_done(record: Record, tables: Tables) -> list[str]:
-    """Return what a reader might take for granted and was not done, a sentence each."""
+    """Return what a reader might assume but was not done, in one sentence each."""
     options = record["options"]
     models = fitted_models(tables)
     compared = bool((tables["comparison"][KIND] != LEVEL).any())

@@ -1,4 +1,4 @@
-"""What a study found, in sentences that a results section could use; and what to beware of."""
+"""The findings of a study in sentences for a results section, and the cautions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _MANY_LOST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SectionCaution:
-    """Something to beware of: where in the report it belongs (a section's id), and what."""
+    """A caution: the id of the section to which it belongs, and its text."""
 
     section: str
     text: str
@@ -243,7 +243,7 @@ def _alpha(record: Record) -> float:
 
 
 def cautions(record: Record, tables: Tables) -> list[SectionCaution]:
-    """Return what a reader must beware of, in the order of the sections."""
+    """Return the cautions in the order of the sections."""
     stages, unit = record["stages"], unit_of(record)
     found = []
     lost = sum(stages["models"]["left out"].values())
