@@ -156,14 +156,12 @@ def direction(metric: str) -> str:
 def display_names(
     labels: Iterable[object], names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the displayed names of models, metrics or terms; equal names are replaced by the
-    labels."""
+    """Return the displayed names of models, metrics or terms; equal ones keep their labels."""
     return distinct_names({str(label): display_name(label, names) for label in labels})
 
 
 def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the displayed names of contexts, questions or features; equal names become the
-    labels."""
+    """Return the displayed names of contexts or features; equal ones keep their labels."""
     return distinct_names({str(label): label_name(label, names) for label in labels})
 
 
