@@ -237,8 +237,8 @@ def test_the_verdict_tells_differences_by_their_intervals() -> None:
         "Net predicted with an undefined RMSE.",
         "Its RMSE was lower (better) than that of a (−0.200 [−0.300, −0.100], p = .010); it was "
         "higher than that of b (0.200 [0.100, 0.300], p = .020); it did not differ detectably from "
-        "that of the human baseline (0.100 [−0.100, 0.300], p = .400); it has no interval beside "
-        "that of the uniform baseline (differences with 90% CI).",
+        "that of the human baseline (0.100 [−0.100, 0.300], p = .400); it has no interval for "
+        "the difference from that of the uniform baseline (differences with 90% CI).",
     ]
 
 
