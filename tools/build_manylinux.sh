@@ -28,6 +28,12 @@ done
 printf '#!/bin/sh\nexec "%s" -m ziglang ar "$@"\n' "$tools/bin/python" >"$place/zig-ar"
 printf '#!/bin/sh\nexec "%s" -m ziglang ranlib "$@"\n' "$tools/bin/python" >"$place/zig-ranlib"
 chmod +x "$place/zig-ar" "$place/zig-ranlib"
+# Debian's Python.h includes pyconfig.h from a folder that zig does not search. The whole folder
+# would bring the headers of this machine's own glibc.
+mkdir -p "$place/include/$arch-linux-gnu"
+for folder in /usr/include/"$arch"-linux-gnu/python3*; do
+  [ ! -d "$folder" ] || ln -sfn "$folder" "$place/include/$arch-linux-gnu/$(basename "$folder")"
+done
 
 for python in "$@"; do
   tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
@@ -35,7 +41,7 @@ for python in "$@"; do
   [ -x "$venv/bin/ninja" ] || { "$python" -m venv "$venv" &&
     "$venv/bin/python" -m pip install -q "scikit-build-core>=0.10" "pybind11>=3" cmake ninja; }
   rm -rf "$place/raw-$tag"
-  CC="$place/zig-cc" CXX="$place/zig-c++" PATH="$venv/bin:$PATH" \
+  CC="$place/zig-cc" CXX="$place/zig-c++" CXXFLAGS="-idirafter $place/include" PATH="$venv/bin:$PATH" \
     "$venv/bin/python" -m pip wheel -q --no-build-isolation --no-deps -w "$place/raw-$tag" \
     --config-settings "build-dir=build/manylinux/build-$tag" \
     --config-settings "cmake.define.CMAKE_AR=$place/zig-ar" \

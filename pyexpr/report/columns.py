@@ -1,4 +1,4 @@
-"""Heads and titles of tables, divided as APA sets them."""
+"""Column heads and titles of tables, divided into the parts that APA style sets apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 _NUMBERED = re.compile(r"((?:Table|Figure) \d+)\. (.+)", re.DOTALL)
+_UNBROKEN = re.compile(r"\[[^\]\[]*\]|[<>] \.\d+")
 _STATISTIC = re.compile(r"(?:p|F|df|t|z|SD)(?!\w)")
 # Symbols of statistics within our sentences, told from letters that name something else by
 # what stands beside them.
@@ -48,6 +49,11 @@ def spanned(columns: Sequence[str]) -> tuple[tuple[Spanner, ...], tuple[str, ...
             spanners += [Spanner("", 1)] * len(under)
             heads += under
     return tuple(spanners), tuple(heads)
+
+
+def unbroken(cell: str) -> str:
+    """Keep an interval, and ``< .001``, on one line: an interval stands under its estimate."""
+    return _UNBROKEN.sub(lambda found: found[0].replace(" ", "\u00a0"), cell)
 
 
 def head_parts(head: str) -> list[tuple[str, bool]]:

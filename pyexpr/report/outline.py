@@ -1,4 +1,4 @@
-"""What a report is made of, before it is a page or a document: sections of blocks.
+"""The content of a report, independent of its format: sections of blocks.
 
 A block holds text as it is read, and a renderer escapes it: `pyexpr.report.html.study_page` makes
 the page, `pyexpr.report.word.document` the Word document.
@@ -16,7 +16,7 @@ from pyexpr.words.wording import listed_words
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure as it was written: the SVG's text, what it says, and the PNG where it is needed."""
+    """A figure as it was written: the text of the SVG, and the PNG if it is required."""
 
     svg: str
     png: bytes = b""
@@ -45,7 +45,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something to beware of, or several things."""
+    """One or more cautions."""
 
     items: tuple[str, ...]
     title: str = "Caution"
@@ -145,7 +145,7 @@ class Outline:
 
 
 def altered_note(files: Sequence[str]) -> str:
-    """Return which files are not as the run wrote them, in a sentence."""
+    """Return a sentence that names the files that have been changed since the run."""
     names = listed_words(files)
     if len(files) == 1:
         return f"Altered: the file {names} has been changed since the run."

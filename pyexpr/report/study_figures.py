@@ -177,8 +177,8 @@ STUDY_FIGURES = (
         section="coefficients",
         caption="Weights Beside Tested Slopes, by Context.",
         note=
-            "Lines are {level} percentile intervals over resamples of subjects for the "
-            "weights, and {level} {told} for the slopes.",
+            "Lines of the weights are {level} percentile intervals over resamples of subjects; "
+            "lines of the slopes are {level} {told}.",
     ),
     StudyFigure(
         "weights", "coefficients",

@@ -1,7 +1,7 @@
 """The report of a study, from its record, tables and figures to sections of blocks.
 
-The verdict comes first, then the results, each led by its figure or table, then how they were
-come by. Each caution stands once, in the section that it belongs to.
+The summary comes first, followed by the results, each of which begins with its figure or table, and
+by the methods. Each caution is given once, in the section to which it belongs.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class StudyContent:
     main : str
         The model whose differences from the others are told.
     altered : tuple of str
-        Files that are not as the run wrote them, and are shown all the same.
+        Files that have been changed since the run, but are shown.
     altered_tables, altered_figures : mapping of str to tuple of str
         By the names in `displays` and `figures`: which altered files each is made of.
     """

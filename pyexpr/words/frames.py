@@ -1,4 +1,4 @@
-"""What tables and figures ask of the frames they are given, checked at the door."""
+"""Checks of the data frames that tables and figures receive."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def in_order(labels: pd.Series[Any]) -> list[str]:
 def shown_labels(
     frame: pd.DataFrame, column: str, names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return how the labels of a column are shown: the names of what they are of.
+    """Return the displayed names of the labels of a column.
 
-    Of two names with a sign between them, where the columns say so (`pyexpr.base.pairs`).
-    Labels that would be shown alike stay as they are.
+    The label of a comparison is shown as two names with a sign between them, if the columns of
+    `pyexpr.base.pairs` identify it. Labels that would have the same name are not changed.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def gap_notes(
     names: Mapping[str, str] | None = None,
     method: str | None = None,
 ) -> tuple[str, ...]:
-    """Say for each reason which numbers are missing, and what else a `reason` remarks.
+    """State for each reason which numbers are missing, and give the other remarks of `reason`.
 
     `method` names a column beside the keys; a row that is the same under all
     methods is named once, without it.
@@ -240,7 +240,7 @@ def _whole_groups(
 def absent_notes(
     frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Say which combinations of the keys have no row at all."""
+    """List the combinations of the keys that have no row."""
     shown = {key: shown_labels(frame, key, names) for key in keys}
     present = set(zip(*(frame[key] for key in keys), strict=True))
     every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])

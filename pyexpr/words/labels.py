@@ -61,7 +61,7 @@ _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
-    """Return a label for reading: the user's name for it, ours, or the label tidied.
+    """Return the displayed name of a label: the user's, the package's, or the label itself, tidied.
 
     Of models, metrics and terms; contexts, questions and features are for `label_name`,
     methods of intervals for `method_name`. Only labels written like code
@@ -156,17 +156,17 @@ def direction(metric: str) -> str:
 def display_names(
     labels: Iterable[object], names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Name several models, metrics or terms; those that would be equal keep their labels."""
+    """Return the displayed names of models, metrics or terms; equal ones keep their labels."""
     return distinct_names({str(label): display_name(label, names) for label in labels})
 
 
 def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name several contexts, questions or features; those that would be equal keep their labels."""
+    """Return the displayed names of contexts or features; equal ones keep their labels."""
     return distinct_names({str(label): label_name(label, names) for label in labels})
 
 
 def distinct_names(found: Mapping[str, str]) -> dict[str, str]:
-    """Return names by their labels; those that would be equal are the labels."""
+    """Return names by label; names that would be equal are replaced by the labels."""
     shown = list(found.values())
     return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
 

@@ -1,4 +1,4 @@
-"""Messages of the analysis for the reader of a report: without columns, options or calls."""
+"""Messages of the analysis for readers of a report, without names of columns, options or calls."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def readers_reason(text: str) -> str:
 
 
 def readers_note(note: str, unit: str = "clip") -> str:
-    """Return a note as a sentence without names of columns or calls; "" where it is told already.
+    """Return a note as a sentence without names of columns or calls; "" if it is not to be shown.
 
     `unit` is what a row of the study is called.
 

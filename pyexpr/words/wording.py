@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pyexpr.base.messages import Template
@@ -60,6 +61,7 @@ def counted(number: float, one: str) -> str:
     return f"{count(number)} {one if number == 1 else f'{one}s'}"
 
 
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -88,7 +90,8 @@ def sentence(text: str) -> str:
     >>> sentence("no interval here")
     'No interval here.'
     """
-    text = " ".join(text.split())
+    # Not str.split, which would remove the spaces at which a line may not end.
+    text = _BLANKS.sub(" ", text).strip(" ")
     if not text:
         return ""
     return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"

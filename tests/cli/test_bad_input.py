@@ -146,7 +146,7 @@ def test_a_table_that_is_not_there(
             # The first three raters answer two questions, the others the third.
             lambda r: r[(r["question"] == "motion") == (r["rater"].str[-1].astype(int) > 3)],
             '[baselines]\nhuman = "slot"\n',
-            r'no rater answered every question about any clip; \[baselines\] human = "none" leaves',
+            r'no rater answered every question about any clip; set human = "none" under',
         ),
     ],
 )

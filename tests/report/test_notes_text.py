@@ -14,6 +14,7 @@ from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
 from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_RATERS, NOTE_TEST
 from pyexpr.study.stages.models import _INADMISSIBLE
 from pyexpr.words.reader import readers_note, readers_notes, readers_reason
+from pyexpr.words.wording import sentence
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,7 @@ def test_what_icc_says_of_single_ratings_is_of_clips() -> None:
     said = readers_notes(px.icc(ratings, targets="clip", ratings="rating").notes())
     assert not any("target" in note for note in said)
     assert any(note.startswith("In all, 2 clips have one rating:") for note in said)
+
+
+def test_a_sentence_keeps_the_spaces_at_which_a_line_may_not_end() -> None:
+    assert sentence(" slope  0.2,\np\u00a0=\u00a0.01 ") == "Slope 0.2, p\u00a0=\u00a0.01."

@@ -72,6 +72,6 @@ def test_words_follow_the_kind_of_study() -> None:
     assert filled(titles["predictions"], split).endswith("scores of the test scenes")
     assert filled(titles["predictions"], crossed).endswith("scores of the clips")
     note = notes["slopes"]
-    assert filled(note, split).endswith("90% confidence intervals for the slopes.")
+    assert filled(note, split).endswith("slopes are 90% confidence intervals.")
     adjusted = filled(note, record(coefficients={"adjust": "holm"}))
-    assert adjusted.endswith("intervals, adjusted as stated in the table, for the slopes.")
+    assert adjusted.endswith("intervals, adjusted as stated in the table.")

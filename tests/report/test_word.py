@@ -89,7 +89,7 @@ def test_the_same_outline_gives_the_same_bytes_and_no_moment_of_now(content: byt
 def test_a_table_has_number_title_note_and_apas_rules(document: Any) -> None:
     table = document.tables[0]
     assert [[cell.text for cell in row.cells] for row in table.rows][:2] == [
-        ["Context", "Estimate", "p, Holm"], ["pain", "−.10", "< .001"],
+        ["Context", "Estimate", "p, Holm"], ["pain", "−.10", "<\u00a0.001"],
     ]  # fmt: skip
     shown = [paragraph.text for paragraph in document.paragraphs]
     at = shown.index("Table 1")
@@ -113,6 +113,38 @@ def test_a_wide_table_has_a_page_turned_sideways_and_a_spanner(document: Any) ->
     assert wide == [False, True, False]
     heads = [cell.text for cell in document.tables[1].rows[0].cells]
     assert heads == ["", *["NRMSE"] * 8]
+
+
+def test_a_heading_stands_on_the_page_of_the_wide_table_that_follows() -> None:
+    sections = (
+        Section("a", "Upright", (Text("It was."),)), Section("b", "Sideways", (Table("b", WIDE),)),
+    )  # fmt: skip
+    made = docx.Document(io.BytesIO(study_document(Outline("A", (), sections))))
+    pages = [""]
+    for child in made.element.body:
+        pages[-1] += "".join(text for text in child.itertext())
+        if child.findall(f".//{qn('w:sectPr')}"):
+            pages.append("")
+    assert [("It was." in page, "Sideways" in page, "Wide" in page) for page in pages] == [
+        (True, False, False), (False, True, True),
+    ]  # fmt: skip
+
+
+def test_columns_are_as_wide_as_what_they_hold_and_fit_the_page() -> None:
+    label = "a label of many words that is wrapped where the page has no room for it, as here"
+    rows = ((label, "0.1 [−0.25, 0.35]", "1"), ("b", "0.2 [−0.15, 0.45]", "2"))
+    display = DisplayTable("Table 1. A.", ("Label", "Estimate", "n"), rows)
+    made = docx.Document(
+        io.BytesIO(study_document(Outline("A", (), (Section("a", "A", (Table("t", display),)),))))
+    )
+    table, page = made.tables[0], made.sections[0]
+    widths = [column.width for column in table.columns]
+    assert sum(widths) <= page.page_width - page.left_margin - page.right_margin + 10
+    assert widths[0] > widths[1] > widths[2]
+    assert [cell.width for cell in table.rows[1].cells] == widths
+    # An interval stays on a line.
+    assert table.rows[1].cells[1].text == "0.1 [−0.25,\u00a00.35]"
+    assert all(row._tr.findall(f".//{qn('w:cantSplit')}") for row in table.rows)
 
 
 def test_text_is_text_and_figures_have_words(document: Any) -> None:

@@ -409,11 +409,11 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "positive = 'maybe' under [label] is not a class of label 'smiling'; ",
     ),
     "nobody said which": (
-        table, 'positive = "yes"', "", "f1 under [compare] is of one class, and label 'smiling'",
+        table, 'positive = "yes"', "", "f1 under [compare] refers to one class, but label",
     ),
     "a class among many": (
         table, 'column = "smiling"\npositive = "yes"', 'column = "mood"',
-        "auc under [compare] is of one class, and label 'mood' has 'calm', 'glad'",
+        "auc under [compare] refers to one class, but label 'mood' has 'calm', 'glad'",
     ),
     "a regressor": (
         table, "RandomForestClassifier", "RandomForestRegressor",
@@ -422,7 +422,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     "no probabilities": (
         table, '"sklearn.ensemble.RandomForestClassifier"\nparams = { n_estimators = 5 }',
         '"sklearn.svm.LinearSVC"',
-        "auc under [compare] needs probabilities, and [models.forest] gives none",
+        "auc under [compare] requires probabilities, but [models.forest] does not",
     ),
     "a number": (
         table, 'column = "smiling"\npositive = "yes"', 'column = "AU12"\nkind = "classification"',
@@ -474,7 +474,7 @@ def test_a_class_where_a_number_is_meant_by_the_study_is_refused(tmp_path: Path)
     raw["label"] = {"method": "column", "column": "smiling"}
     raw["data"]["features"] = str(raw["data"]["features"])
     study = Study(StudyConfig.model_validate(raw), tmp_path)
-    with pytest.raises(StudyError, match='which are classes: say kind = "classification" under'):
+    with pytest.raises(StudyError, match='which are classes: set kind = "classification" under'):
         study.label()
 
 

@@ -64,7 +64,7 @@ def test_a_study(folder: Path) -> None:
         "unit": "clip",
     }
     text = " ".join(feature_sentences(record, found.tables))
-    assert "processed by trackers whose tables are of the layout *own*" in text
+    assert "processed by trackers whose tables have the layout *own*" in text
     assert "OpenFace" not in text
     assert "Landmarks are in the image (mm)" in text
 

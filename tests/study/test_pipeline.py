@@ -356,7 +356,7 @@ def test_what_another_run_left_is_cleared_away_and_nothing_else(
     assert outside.is_file()
     assert (results / "invariance_contrasts.csv").read_text() == "a\n1\n"
     report = (results / "report.html").read_text(encoding="utf-8")
-    assert "(measurement invariance) was not tested" in report
+    assert "Measurement invariance of the factor model over contexts was not tested" in report
     assert "table-invariance" not in report
     assert "mine" not in report
     record = json.loads((results / "record.json").read_text())

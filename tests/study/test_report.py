@@ -237,8 +237,8 @@ def test_the_verdict_tells_differences_by_their_intervals() -> None:
         "Net predicted with an undefined RMSE.",
         "Its RMSE was lower (better) than that of a (−0.200 [−0.300, −0.100], p = .010); it was "
         "higher than that of b (0.200 [0.100, 0.300], p = .020); it did not differ detectably from "
-        "that of the human baseline (0.100 [−0.100, 0.300], p = .400); it has no interval beside "
-        "that of the uniform baseline (differences with 90% CI).",
+        "that of the human baseline (0.100 [−0.100, 0.300], p = .400); it has no interval for "
+        "the difference from that of the uniform baseline (differences with 90% CI).",
     ]
 
 
@@ -479,7 +479,7 @@ def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
     )
     text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "1 rating without a score and 1 recording without ratings." in text
-    assert "1 was left out of all models alike" in text
+    assert "1 was excluded from all models" in text
 
 
 def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> None:
@@ -490,7 +490,7 @@ def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> N
     text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "CI \u2014" not in text
     assert "no 95% CI could be computed" in text
-    assert re.search(r"ICC\(1, k \) ran from \.\d+ \(\w+, \w+\) to", text)
+    assert re.search(r"ICC\(1, k \) ranged from \.\d+ \(\w+, \w+\) to", text)
 
 
 def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> None:

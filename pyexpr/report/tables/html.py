@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from pyexpr.base.csv_text import is_formula
 from pyexpr.base.messages import says
-from pyexpr.report.columns import head_parts, spanned, title_parts
+from pyexpr.report.columns import head_parts, spanned, title_parts, unbroken
 from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
 from pyexpr.report.tables.display import REMARK, DisplayTable
 
@@ -21,7 +19,6 @@ _SHORT = 25
 _MANY = 7
 # More than these are printed on a page turned sideways.
 _SIDEWAYS = 14
-_UNBROKEN = re.compile(r"\[[^\]\[]*\]|[<>] \.\d+")
 
 
 def report_table(display: DisplayTable, name: str) -> Markup:
@@ -102,11 +99,6 @@ def _head(display: DisplayTable) -> Markup:
     return element("thead", *rows)
 
 
-def _unbroken(cell: str) -> str:
-    """Keep an interval, and ``< .001``, on one line: an interval stands under its estimate."""
-    return _UNBROKEN.sub(lambda found: found[0].replace(" ", "\u00a0"), cell)
-
-
 def _italic(head: str) -> Markup:
     return with_symbols(head_parts(head))
 
@@ -116,7 +108,7 @@ def _body(display: DisplayTable) -> Markup:
     for i, row in enumerate(display.rows):
         cells = []
         for j, cell in enumerate(row):
-            text = _unbroken(cell) if j >= display.text_columns else cell
+            text = unbroken(cell) if j >= display.text_columns else cell
             shown = element("strong", text) if (i, j) in display.bold else text
             if j == 0:
                 cells.append(element("th", shown, scope="row", class_="text"))

@@ -1,4 +1,4 @@
-"""What the recordings gave, and which clips were left out, as tables."""
+"""Tables of the counts of frames of the recordings, and of the clips that were left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model owes to its seed or its folds, beside what it owes to the sample."""
+"""The variation of results over seeds or folds, beside the sampling interval."""
 
 from __future__ import annotations
 

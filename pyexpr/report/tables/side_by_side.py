@@ -1,4 +1,4 @@
-"""Our numbers beside the truth they were simulated from, and beside the paper's."""
+"""Estimates beside the simulated truth and beside the paper's numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sentences of a report ask of a study's record and tables."""
+"""Facts from the record and the tables of a study that the sentences of a report use."""
 
 from __future__ import annotations
 

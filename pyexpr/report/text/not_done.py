@@ -1,4 +1,4 @@
-"""What a reader might take for granted and a study did not do, a sentence each."""
+"""Limitations of a study: what a reader might assume but was not done, in one sentence each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyexpr.words.wording import listed_words, were
 
 
 def not_done(record: Record, tables: Tables) -> list[str]:
-    """Return what a reader might take for granted and was not done, a sentence each."""
+    """Return what a reader might assume but was not done, in one sentence each."""
     options = record["options"]
     models = fitted_models(tables)
     compared = bool((tables["comparison"][KIND] != LEVEL).any())
@@ -68,7 +68,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             "class."
         )
     if models == ["elastic_net"]:
-        text.append("No model other than the elastic net was fitted, and no neural network.")
+        text.append("The elastic net was the only fitted model; no neural network was fitted.")
     if "loadings" in tables and len(contexts_of(tables)) > 1 and not invariance_tested(tables):
         text.append("Measurement invariance of the factor model over contexts was not tested.")
     absent = [
@@ -133,8 +133,8 @@ def _divisions(record: Record) -> list[str]:
     """Return that other divisions of the subjects would give other numbers."""
     if not crossed(record):
         return [
-            "The subjects were divided once into training, validation, and test part; other "
-            "divisions would give different results."
+            "The subjects were divided once into a training, a validation, and a test part; "
+            "other divisions would give different results."
         ]
     if record["options"]["evaluation"]["repeats"] == 1:
         return [

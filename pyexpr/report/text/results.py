@@ -1,4 +1,4 @@
-"""What a study found, in sentences that a results section could use; and what to beware of."""
+"""The findings of a study in sentences for a results section, and the cautions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from pyexpr.report.text.facts import (
 )
 from pyexpr.words.frames import in_order, records, shown_labels
 from pyexpr.words.labels import (
+    BASELINES,
     DASH,
+    HUMAN,
     count,
     direction,
     display_name,
@@ -46,7 +48,7 @@ _MANY_LOST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SectionCaution:
-    """Something to beware of: where in the report it belongs (a section's id), and what."""
+    """A caution: the id of the section to which it belongs, and its text."""
 
     section: str
     text: str
@@ -74,7 +76,7 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
     order = known.sort_values("estimate", kind="stable")
     low, high = order.iloc[0], order.iloc[-1]
     return (
-        f"ICC(1,k){statement} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
+        f"ICC(1,k){statement} ranged from {number(low['estimate'], of='icc')}{_bracket(low)} "
         f"({label_name(low['context'], names)}, {label_in_sentence(low['question'])}) to "
         f"{number(high['estimate'], of='icc')}{_bracket(high)} "
         f"({label_name(high['context'], names)}, {label_in_sentence(high['question'])})."
@@ -91,7 +93,7 @@ def loadings_sentence(tables: Tables) -> str:
         return "No loading could be estimated."
     over = "contexts and questions" if own["context"].nunique() > 1 else "questions"
     return (
-        f"Standardised loadings ran from {number(known.min(), of='std_loading')} to "
+        f"Standardised loadings ranged from {number(known.min(), of='std_loading')} to "
         f"{number(known.max(), of='std_loading')} over {over}."
     )
 
@@ -141,22 +143,28 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
         & (table["first_model"] == main)
     ]
     level = percent(options["confidence"])
-    where = "Over all contexts the" if len(contexts_of(tables)) > 1 else "The"
+    where = "Over all contexts, the" if len(contexts_of(tables)) > 1 else "The"
     text = []
     for metric in options["metrics"]:
         parts = [
-            f"{name_in_sentence(row.second_model)}: {number(row.estimate, 3)}, "
-            f"{interval_text(row.conf_low, row.conf_high, level)}, {p_text(row.p_value)}"
+            f"{number(row.estimate, 3)}, {interval_text(row.conf_low, row.conf_high, level)}, "
+            f"{p_text(row.p_value)} for {with_article(row.second_model)}"
             for row in records(rows[rows["metric"] == metric])
         ]
         if parts:
             better = {"lower": "below 0", "higher": "above 0"}.get(direction(metric), "")
-            meaning = f" ({better} favours {display_name(main)})" if better else ""
+            meaning = f" (a value {better} favours {display_name(main)})" if better else ""
             text.append(
                 f"{where} {name_in_sentence(metric)} of {display_name(main)} minus that "
-                f"of the other{meaning} was, for {'; '.join(parts)}."
+                f"of the other model{meaning} was {'; '.join(parts)}."
             )
     return text
+
+
+def with_article(model: str) -> str:
+    """Return a model's name within a sentence, with the article that baselines have."""
+    article = "the " if model in (*BASELINES, *HUMAN) else ""
+    return f"{article}{name_in_sentence(model)}"
 
 
 def slope_sentences(record: Record, tables: Tables) -> list[str]:
@@ -235,7 +243,7 @@ def _alpha(record: Record) -> float:
 
 
 def cautions(record: Record, tables: Tables) -> list[SectionCaution]:
-    """Return what a reader must beware of, in the order of the sections."""
+    """Return the cautions in the order of the sections."""
     stages, unit = record["stages"], unit_of(record)
     found = []
     lost = sum(stages["models"]["left out"].values())

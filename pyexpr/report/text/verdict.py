@@ -30,11 +30,10 @@ from pyexpr.report.text.results import (
     slope_p,
     slope_text,
     together,
+    with_article,
 )
 from pyexpr.words.frames import in_order, records
 from pyexpr.words.labels import (
-    BASELINES,
-    HUMAN,
     direction,
     display_name,
     interval,
@@ -88,7 +87,7 @@ def _predicted(record: Record) -> str:
         folds = spelled(record["options"]["evaluation"]["folds"], "fold")
         return f"Models predicted the {what} by cross-validation in {folds} of subjects."
     return (
-        f"Models of {counted(stage['train'], 'subject')} predicted the {what} of "
+        f"Models fitted to {counted(stage['train'], 'subject')} predicted the {what} of "
         f"{counted(evaluated_subjects(record), 'test subject')}."
     )
 
@@ -156,23 +155,18 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
     )
     parts = [f"{finding} {_others(group)}" for finding, group in groups if len(group)]
     if not known.all():
-        unknown = _some(_the(model) for model in rows.loc[~known, "second_model"])
+        unknown = _some(with_article(model) for model in rows.loc[~known, "second_model"])
         parts.append(f"has no interval for the difference from that of {unknown}")
     return f"Its {name} {'; it '.join(parts)} (differences with {level} CI)."
 
 
 def _others(rows: pd.DataFrame) -> str:
     shown = [
-        f"{_the(row.second_model)} ({number(row.estimate, 3)} "
+        f"{with_article(row.second_model)} ({number(row.estimate, 3)} "
         f"{together(interval(row.conf_low, row.conf_high, 3))}, {p_text(row.p_value)})"
         for row in records(rows)
     ]
     return _some(shown)
-
-
-def _the(model: str) -> str:
-    article = "the " if model in (*BASELINES, *HUMAN) else ""
-    return f"{article}{name_in_sentence(model)}"
 
 
 def _slopes(record: Record, tables: Tables) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.files import OutputError
 from pyexpr.base.visible import LINES, visible
-from pyexpr.report.columns import head_parts, spanned, symbols, title_parts
+from pyexpr.report.columns import head_parts, spanned, symbols, title_parts, unbroken
 from pyexpr.report.outline import (
     Block,
     Caution,
@@ -43,6 +43,10 @@ _FONT = "Times New Roman"
 # A page upright takes so many columns; one turned sideways takes the others.
 _UPRIGHT = 7
 _MARGIN_CM = 2.54
+# The width of a page upright, and turned sideways.
+_PAGE_CM = (21.0, 29.7)
+# The width of a digit of one point's size, in a wide font, and the room beside the text of a cell.
+_SIGN_CM, _PADDING_CM = 0.021, 0.42
 
 
 def study_document(outline: Outline) -> bytes:
@@ -65,6 +69,8 @@ def study_document(outline: Outline) -> bytes:
     for block in outline.lead:
         _add(document, block)
     for section in outline.sections:
+        # A heading stands on the page of the table that follows it.
+        _orient(document, sideways=any(map(_is_wide, section.blocks[:1])))
         document.add_heading(_plain(section.title), 1)
         for block in section.blocks:
             _add(document, block)
@@ -133,7 +139,12 @@ def _set_up(document: Document, title: str) -> None:
         setattr(page, f"{side}_margin", Cm(_MARGIN_CM))
 
 
+def _is_wide(block: Block) -> bool:
+    return isinstance(block, Table) and len(block.display.columns) > _UPRIGHT
+
+
 def _add(document: Document, block: Block) -> None:
+    _orient(document, sideways=_is_wide(block))
     match block:
         case Text(text):
             _prose(document.add_paragraph(), text)
@@ -240,8 +251,6 @@ def _figure(document: Document, block: Figure) -> None:
 
 def _table(document: Document, display: DisplayTable) -> None:
     sideways = len(display.columns) > _UPRIGHT
-    if sideways:
-        _turn(document)
     _caption(document, display.title)
     spanners, heads = spanned(display.columns)
     over = any(one.text for one in spanners)
@@ -250,6 +259,7 @@ def _table(document: Document, display: DisplayTable) -> None:
     table.autofit = True
     size = 8 if sideways else 9
     rows = [list(row.cells) for row in table.rows]
+    _set_widths(rows, table, display, heads, size, room=_PAGE_CM[sideways] - 2 * _MARGIN_CM)
     if over:
         at = 0
         for one in spanners:
@@ -267,14 +277,50 @@ def _table(document: Document, display: DisplayTable) -> None:
         for j, text in enumerate(row):
             cell = rows[over + 1 + i][j]
             side = "left" if j < display.text_columns else "right"
-            _cell(cell, [(text, False)], side=side, size=size, bold=(i, j) in display.bold)
+            shown = unbroken(text) if j >= display.text_columns else text
+            _cell(cell, [(shown, False)], side=side, size=size, bold=(i, j) in display.bold)
             if i == len(display.rows) - 1:
                 _rule(cell, bottom=True)
+    for row in table.rows:
+        _mark(row, "cantSplit")
     for row in table.rows[: over + 1]:
-        _repeat(row)
+        _mark(row, "tblHeader")
     _note(document, display.notes)
-    if sideways:
-        _turn(document)
+
+
+def _set_widths(
+    rows: list[list[Any]],
+    table: Any,
+    display: DisplayTable,
+    heads: Sequence[str],
+    size: float,
+    *,
+    room: float,
+) -> None:
+    """Give each column the width that it needs; where there is no room, labels are wrapped.
+
+    Word fits columns to their content by itself; other programs take the widths of the file.
+    """
+    from docx.shared import Cm
+
+    def width(signs: int) -> float:
+        return signs * size * _SIGN_CM + _PADDING_CM
+
+    columns = [[unbroken(row[j]) for row in display.rows] for j in range(len(heads))]
+    wide, least = [], []
+    for j, cells in enumerate(columns):
+        words = [len(word) for text in (heads[j], *cells) for word in text.split(" ")]
+        least.append(width(max(words, default=1)))
+        label = j < display.text_columns
+        lines = map(len, (heads[j], *cells)) if label else words
+        wide.append(width(max(lines, default=1)))
+    excess = max(0.0, sum(wide) - room)
+    spare = sum(a - b for a, b in zip(wide, least, strict=True))
+    share = min(1.0, excess / spare) if spare else 0.0
+    for j, (a, b) in enumerate(zip(wide, least, strict=True)):
+        table.columns[j].width = Cm(a - share * (a - b))
+        for row in rows:
+            row[j].width = table.columns[j].width
 
 
 def _cell(
@@ -314,22 +360,23 @@ def _rule(cell: Any, *, top: bool = False, bottom: bool = False) -> None:
     properties.append(borders)
 
 
-def _repeat(row: Any) -> None:
-    """Have a row repeated at the top of each page."""
+def _mark(row: Any, name: str) -> None:
+    """Keep a row on one page (cantSplit), or repeat it at the top of each (tblHeader)."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
 
-    head = OxmlElement("w:tblHeader")
-    head.set(qn("w:val"), "true")
-    row._tr.get_or_add_trPr().append(head)
+    mark = OxmlElement(f"w:{name}")
+    mark.set(qn("w:val"), "true")
+    row._tr.get_or_add_trPr().append(mark)
 
 
-def _turn(document: Document) -> None:
-    """Begin a page turned the other way."""
+def _orient(document: Document, *, sideways: bool) -> None:
+    """Begin a new page if the current one is turned the other way."""
     from docx.enum.section import WD_ORIENT, WD_SECTION
 
     before: Any = document.sections[-1]
+    if sideways == (before.orientation == WD_ORIENT.LANDSCAPE):
+        return
     after: Any = document.add_section(WD_SECTION.NEW_PAGE)
-    upright = before.orientation == WD_ORIENT.PORTRAIT
-    after.orientation = WD_ORIENT.LANDSCAPE if upright else WD_ORIENT.PORTRAIT
+    after.orientation = WD_ORIENT.LANDSCAPE if sideways else WD_ORIENT.PORTRAIT
     after.page_width, after.page_height = before.page_height, before.page_width
