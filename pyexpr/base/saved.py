@@ -12,6 +12,7 @@ import io
 import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,15 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
             text, data = (archive.read(name) for name in _MEMBERS)
         head = json.loads(text)
         by, known = head["versions"]["pyexpr-stats"], head["format"] <= _FORMAT
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        EOFError,
+    ) as error:
         raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
-    "bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result", "stage",
+    "bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result",
+    "stage",
 )  # fmt: skip
 PIECES = (
     b",", b"\n", b"\r", b'"', b"=", b"~", b"=~", b"[", b"]", b"{", b"}", b"#", b"\0", b"\xff",
