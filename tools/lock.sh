@@ -14,11 +14,19 @@ tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 "$python" -m venv "$tools"
 "$tools/bin/python" -m pip install -q --upgrade pip pip-tools
-# What builds the package without isolation, beside what the tests import.
-printf '%s\n' 'scikit-build-core>=0.10' 'pybind11>=3' 'setuptools>=77' cmake ninja >"$tools/build.in"
+# What builds the package without isolation, what it needs, and what the fast tests and lint need.
+"$python" - >"$tools/wanted.in" <<'PYTHON'
+import tomllib
+
+whole = tomllib.load(open("pyproject.toml", "rb"))
+project, extras = whole["project"], whole["project"]["optional-dependencies"]
+wanted = [*whole["build-system"]["requires"], "setuptools>=77", "cmake", "ninja"]
+wanted += [*project["dependencies"], *extras["word"], *extras["test-fast"], *extras["lint"]]
+print(*(one for one in wanted if not one.startswith(project["name"])), sep="\n")
+PYTHON
 "$tools/bin/python" -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
     --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade \
-    --extra test-fast --extra lint --output-file "$tools/lock.txt" pyproject.toml "$tools/build.in"
+    --output-file "$tools/lock.txt" "$tools/wanted.in"
 {
     echo "# Versions and hashes that the workflows install; written by tools/lock.sh, not by hand."
     grep -v '^#' "$tools/lock.txt"

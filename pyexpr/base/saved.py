@@ -85,10 +85,15 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
     except DataError as error:
         raise SavedResultError(f"{what} is not a saved result: {error}") from None
     except (
+        zipfile.BadZipFile,
+        zlib.error,
         # Of methods of compression and passwords that nothing here has, and of deep nesting.
-        RuntimeError, zlib.error,
-        zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError,
-    ) as error:  # fmt: skip
+        RuntimeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+    ) as error:
         raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:

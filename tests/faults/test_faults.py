@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="preloads a libr
 def test_every_file_is_old_or_new_and_the_rerun_is_the_same(tmp_path: Path) -> None:
     library = build(tmp_path)
     done = subprocess.run(
-        command(tmp_path, "--most", "4"),
+        command(tmp_path, "--most", "2"),
         env=with_library(library), capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
