@@ -89,7 +89,7 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
         zlib.error,
         # Of methods of compression and passwords that nothing here has, and of deep nesting.
         RuntimeError,
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         EOFError,
