@@ -132,21 +132,6 @@ def test_what_the_security_page_names_is_there() -> None:
     assert {target for target in targets if f"\n{target}:" not in makefile} == set()
 
 
-def test_the_locked_versions_are_all_that_the_fast_tests_need() -> None:
-    text = (ROOT / "tools" / "ci-requirements.txt").read_text(encoding="utf-8")
-    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\\n    --hash=sha256:", text, re.M))
-    extras = PYPROJECT["project"]["optional-dependencies"]
-    wanted = [
-        *PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"],
-        *extras["test-fast"], *extras["lint"], "cmake", "ninja",
-    ]  # fmt: skip
-    names = {re.split(r"[\[<>=~]", one)[0].lower() for one in wanted} - {"pyexpr-stats"}
-    assert names <= set(locked)
-    # What lint finds changes with its version.
-    assert all(f"{name}=={version}" in extras["lint"] for name, version in locked.items()
-               if name in ("mypy", "ruff", "clang-format"))  # fmt: skip
-
-
 def test_the_extension_is_hardened() -> None:
     from pyexpr.core.extension import kernels
 
