@@ -236,11 +236,13 @@ def ends_empty(text: bytes) -> bool:
 def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
     """Return whether after the header there are comments, quoted values, or TRUE or FALSE."""
     at = names.index("success") if "success" in names else None
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], start=1):
         if _is_comment(line, ",", len(names)):
             return True
-        if has_quotes and '"' in line and _tells_texts(line, names, line.split(",")):
-            return True
+        if has_quotes and '"' in line:
+            goes_on = _opens(line) and any(map(_opens, lines[number + 1 :]))
+            if _tells_texts(line, names, line.split(","), goes_on):
+                return True
         fields = [] if at is None else line.split(",", at + 1)
         if at is not None and at < len(fields) and fields[at].strip().lower() in _YES_NO:
             return True
@@ -252,13 +254,21 @@ def _lines(text: bytes) -> list[str]:
     return [line.decode("utf-8", "replace") for line in text.splitlines()]
 
 
-def _tells_texts(line: str, names: Sequence[str], fields: list[str]) -> bool:
-    """Return whether a row with quotes reads otherwise without a look at them."""
+def _opens(line: str) -> bool:
+    """Return whether a line begins or ends a text that goes over several lines."""
+    return line.count('"') % 2 == 1
+
+
+def _tells_texts(line: str, names: Sequence[str], fields: list[str], goes_on: bool) -> bool:
+    """Return whether a row with quotes reads otherwise without a look at them.
+
+    Of a text that no other line ends, the quotation mark is a damage of the row.
+    """
     pairs = list(zip(names, fields, strict=False))
     if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):
         return True
     # A comma or the end of a line in a text; a quote among numbers is a damage of its row.
-    in_text = len(fields) > len(names) or line.count('"') % 2 == 1
+    in_text = len(fields) > len(names) or goes_on
     return in_text and any(
         field.lstrip().startswith('"') and not is_known(name) for name, field in pairs
     )
