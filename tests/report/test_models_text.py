@@ -48,7 +48,7 @@ def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain
         (
             "video3d",
             Video3DSection(pretrained="kinetics400", trainable="layer4", crop="face"),
-            "trained on Kinetics-400; layers before the fourth residual stage stayed",
+            "trained on Kinetics-400; layers before the fourth residual stage were not",
         ),
         ("video3d", Video3DSection(precision="16-mixed"), "in mixed precision of 16 bits"),
     ],
@@ -64,8 +64,8 @@ def test_every_group_of_columns_has_words() -> None:
     from pyexpr.behavior.openface.layout import GROUPS
 
     for name in (*COLUMN_SETS, *GROUPS):
-        assert " read the " in told("lstm", LSTMSection(columns=(name,))).replace(
-            "read all that", "read the "
+        assert " received the " in told("lstm", LSTMSection(columns=(name,))).replace(
+            "received all columns", "received the columns"
         )
 
 

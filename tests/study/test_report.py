@@ -458,7 +458,7 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
 def test_names_of_ours_are_small_within_a_sentence(html: str) -> None:
     told = re.findall(r'<div id="[\w-]+-text">(.*?)</div>', html)
     results = unescape(re.sub(r"<[^>]+>", "", " ".join(told[:4]))).replace("\u00a0", " ")
-    assert "; human baseline: " in results
+    assert " for the human baseline." in results
     assert "AU count (" in results
     assert not re.search(r"(?:was, for|;|:|and) (?:Uniform|Normal|Human|Points|Head)", results)
 
@@ -650,9 +650,9 @@ def test_one_context_without_contrasts(copy: Path) -> None:
         (lambda f: (f / "record.json").unlink(), "holds no results of a study"),
         (lambda f: (f / "record.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "record.json").write_text("[]"), "is not the record of a study"),
-        (lambda f: (f / "comparison.csv").unlink(), "lacks comparison.csv"),
-        (lambda f: (f / "invariance.csv").unlink(), "lacks invariance.csv"),
-        (lambda f: (f / "figures/quality.svg").unlink(), "lacks figures/quality.svg"),
+        (lambda f: (f / "comparison.csv").unlink(), "does not contain comparison.csv"),
+        (lambda f: (f / "invariance.csv").unlink(), "does not contain invariance.csv"),
+        (lambda f: (f / "figures/quality.svg").unlink(), "does not contain figures/quality.svg"),
         (lambda f: change(f, files=None), "does not list the run's files"),
         (lambda f: (f / "weights.csv").write_text(""), "weights.csv"),
         (lambda f: (f / "reliability.csv").write_text("a,b\n1,2\n"), "no column"),
@@ -661,8 +661,8 @@ def test_one_context_without_contrasts(copy: Path) -> None:
         (lambda f: change(f, stages={}), "cannot be shown"),
         (
             lambda f: without_columns(f / "comparison.csv", "kind", "first_model"),
-            r"comparison\.csv does not say what its rows compare: it has no column 'kind', "
-            r"'first_model', .*; run the study again",
+            r"comparison\.csv does not identify what its rows compare: it has no column 'kind', "
+            r"'first_model' .*; run the study again",
         ),
         (lambda f: without_columns(f / "contrasts.csv", "first_context"), "run the study again"),
     ],
