@@ -358,7 +358,8 @@ def test_what_another_run_left_is_cleared_away_and_nothing_else(
     report = (results / "report.html").read_text(encoding="utf-8")
     assert "Measurement invariance of the factor model over contexts was not tested" in report
     assert "table-invariance" not in report
-    assert "mine" not in report
+    assert "_mine" not in report
+    assert ">mine<" not in report
     record = json.loads((results / "record.json").read_text())
     assert not {name for name in record["files"] if "invariance" in name or "mine" in name}
     assert record["files"]["scores.csv"] == sha256(results / "scores.csv")
