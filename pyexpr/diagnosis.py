@@ -29,8 +29,9 @@ from pyexpr.measurement.engines.r_startup import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_REQUIRED = ("numpy", "pandas", "narwhals", "scipy", "scikit-learn", "statsmodels", "matplotlib",
-             "pyarrow", "typer", "rich", "pydantic")  # fmt: skip
+_REQUIRED = ("numpy", "pandas", "narwhals", "scipy", "scikit-learn", "joblib",
+             "threadpoolctl", "statsmodels", "matplotlib", "pyarrow", "typer", "rich",
+             "pydantic")  # fmt: skip
 # The packages of the extras that a user may install, each with its purpose and the command.
 _OPTIONAL = {
     "numba": ("compiled statistics in the bootstrap", "pip install 'pyexpr-stats[numba]'"),
@@ -40,6 +41,8 @@ _OPTIONAL = {
     "av": ("reading videos", "pip install av"),
     "pillow": ("simulated videos", "pip install pillow"),
     "mediapipe": ("tracking faces in videos", "pip install 'pyexpr-stats[track]'"),
+    **dict.fromkeys(("dask", "distributed", "dask-jobqueue"),
+                    ("tasks on a cluster", "pip install 'pyexpr-stats[cluster]'")),
 }  # fmt: skip
 _TIMEOUT = 60.0
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Names = Mapping[str, str] | None
 
+# A panel of more points has them as a picture: as shapes they are megabytes that browsers are slow at.
+_DRAWN = 1000
 # mm
 _PANEL = 42.0
 # Narrower panels go to a further row.
@@ -199,7 +201,7 @@ def _draw(
         return
     axes.plot(limits, limits, color=plotting.GREY, lw=0.8, ls="--", zorder=1)
     axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=plotting.OKABE_ITO["blue"],
-              markerfacecolor="none", zorder=2)  # fmt: skip
+              markerfacecolor="none", zorder=2, rasterized=len(true) > _DRAWN)  # fmt: skip
     axes.annotate(
         counted(len(true) - missing, unit) + (f"\n{missing} not predicted" if missing else ""),
         (0.5, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points",

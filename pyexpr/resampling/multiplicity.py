@@ -40,7 +40,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
     The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to
     i, at most 1. Controls the family-wise error whatever the dependence. Source: Holm
-    (1979); computed by statsmodels' ``multipletests``. Checked against R's ``p.adjust``.
+    (1979). Checked against R's ``p.adjust`` and statsmodels' ``multipletests``.
 
     Parameters
     ----------
@@ -58,11 +58,13 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(unmasked(p_values), dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     tested = ~np.isnan(p)
-    if tested.any():
-        # Half a second the first time, so not before there is something to adjust.
-        from statsmodels.stats.multitest import multipletests
-
-        adjusted[tested] = multipletests(p[tested], method="holm")[1]
+    # statsmodels' multipletests has the same numbers, but it collects all garbage of the process in
+    # every call: a tenth to a fifth of a second, which was most of the time of some tables.
+    order = np.argsort(p[tested], kind="stable")
+    steps = p[tested][order] * np.arange(len(order), 0, -1)
+    stepped = np.empty(len(order))
+    stepped[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    adjusted[tested] = stepped
     return adjusted
 
 

@@ -61,9 +61,9 @@ def test_choices_are_sentences(model: str, section: Any, words: str) -> None:
 
 def test_every_group_of_columns_has_words() -> None:
     from pyexpr.behavior.features.frame_store import COLUMN_SETS
-    from pyexpr.behavior.openface.layout import GROUPS
+    from pyexpr.behavior.tracks.groups import ALL_GROUPS
 
-    for name in (*COLUMN_SETS, *GROUPS):
+    for name in (*COLUMN_SETS, *ALL_GROUPS):
         assert " received the " in told("lstm", LSTMSection(columns=(name,))).replace(
             "received all columns", "received the columns"
         )

@@ -86,7 +86,7 @@ def test_the_page_says_what_the_run_then_does(
 
     monkeypatch.setattr(Ridge, "fit", counted)
     # In this process, where fits are counted.
-    monkeypatch.setattr("pyexpr.modeling.fitting.fit_models._processes", lambda _: 1)
+    monkeypatch.setattr("pyexpr.modeling.fitting.fit_models.checked_jobs", lambda _: 1)
     done = planned.run(progress=False)
     assert points(found, "models")["ridge"][0] == fits["n"]
     left = done.table("left_out")

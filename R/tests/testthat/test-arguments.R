@@ -1,9 +1,10 @@
 # A verb takes what the Python function takes: an option added there is missed here.
 
 # Arguments of Python that R has in another way, or not at all: rows of `data` are chosen in R,
-# a statistic in R is neither compiled nor called from several threads.
+# a statistic in R is neither compiled nor called from several threads or processes.
 elsewhere <- list(
-  compare_models = "table", cluster_bootstrap = c("table", "columns", "compiled", "n_threads"),
+  compare_models = "table",
+  cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
   context_coefficients = c("X", "rows")
 )
 # What R adds.

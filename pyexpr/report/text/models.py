@@ -40,7 +40,12 @@ _COLUMNS = {
     "landmarks_3d": "the facial landmarks in three dimensions",
     "eye_landmarks_2d": "the landmarks of the eyes in two dimensions",
     "eye_landmarks_3d": "the landmarks of the eyes in three dimensions",
-    "all": "all columns of OpenFace",
+    "au_score": "the scores of action units",
+    "blendshapes": "the blendshapes",
+    "emotions": "the scores of emotions",
+    "expressions": "the presence, intensity and scores of action units, the blendshapes and the "
+    "scores of emotions, as far as the tracker has them",
+    "all": "all columns of the tracker",
 }
 _TUNED = {"lr": "learning rate", "num_layers": "layers", "hidden_size": "hidden units"}
 _STAGES = {
