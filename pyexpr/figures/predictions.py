@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Names = Mapping[str, str] | None
 
-# A panel of more points has them as a picture: as shapes they are megabytes that browsers are slow at.
+# A panel of more points has them as a picture: megabytes of shapes make browsers slow.
 _DRAWN = 1000
 # mm
 _PANEL = 42.0
