@@ -198,7 +198,7 @@ def _is_due(columns: Columns, numbers: NDArray[np.int64], row: int) -> bool:
         raise OpenFaceError(
             f"{columns.header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} "
             f"is out of proportion to its timestamp {times[row]:g}, where the other rows have "
-            f"frame {due:.0f}; mend or delete that row"
+            f"frame {due:.0f}; correct or delete that row"
         )
     return True
 

@@ -18,7 +18,7 @@ from pyexpr.base.visible import visible
 from pyexpr.study.kept.kept_messages import known_messages, with_messages
 from pyexpr.study.results.vouched import RECORD
 
-_MEND = "name the folder that pyexpr run has written (results/ beside the study file)"
+_REMEDY = "name the folder that pyexpr run has written (results/ beside the study file)"
 _AGAIN = "pyexpr run makes the results anew"
 # Of what a record can make go wrong in code that reads it; more would hide errors of ours.
 _OF_DAMAGE = (
@@ -79,12 +79,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     # Of a name that is too long, or no name at all, pathlib raises an error.
     if not os.path.isdir(folder):
-        raise StudyError(f"there is no folder {str(folder)!r}; {_MEND}")
+        raise StudyError(f"there is no folder {str(folder)!r}; {_REMEDY}")
     try:
         record = json.loads(read_content(path)[0].decode("utf-8"))
     except FileNotFoundError:
         raise StudyError(
-            f"{str(folder)!r} holds no results of a study: it has no record.json; {_MEND}"
+            f"{str(folder)!r} holds no results of a study: it has no record.json; {_REMEDY}"
         ) from None
     except RecursionError:
         raise StudyError(f"{str(path)!r} cannot be read: it is nested too deeply") from None
@@ -92,7 +92,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         said = getattr(error, "strerror", None) or error
         raise StudyError(f"{str(path)!r} cannot be read: {said}; {_AGAIN}") from None
     if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
-        raise StudyError(f"{str(path)!r} is not the record of a study; {_MEND}")
+        raise StudyError(f"{str(path)!r} is not the record of a study; {_REMEDY}")
     if not (isinstance(record.get("files"), dict) and isinstance(record.get("messages"), dict)):
         raise StudyError(
             f"{str(path)!r} does not list the run's files and messages: it was written by another "
