@@ -44,7 +44,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
 }
 # What ends what the system says of a place.
-_MENDS = dict.fromkeys(
+_REMEDIES = dict.fromkeys(
     (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)),
     "; make room there, or choose another place, and run it again",
 )
@@ -79,7 +79,7 @@ def main() -> None:
             if error.errno == errno.EPIPE:
                 sys.exit(1)
         place = "standard output" if error.filename is None else repr(str(error.filename))
-        show_error(f"{place}: {error.strerror}{_MENDS.get(error.errno or 0, '')}")
+        show_error(f"{place}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}")
         sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.

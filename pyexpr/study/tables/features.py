@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = list(CLIP_COLUMNS)
-_MEND = "correct it, or leave out the column (leave_out under [features])"
+_REMEDY = "correct it, or leave out the column (leave_out under [features])"
 # What stands beside the features of a clip, where models are fitted.
 _OF_THE_STUDY = ("score", "score_pooled", "score_reason", "reason", "part")
 
@@ -172,7 +172,7 @@ def _feature(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> 
     try:
         return numeric_column(table, name, what=what)
     except ColumnError as error:
-        raise ColumnError(f"{error}; {_MEND}") from None
+        raise ColumnError(f"{error}; {_REMEDY}") from None
 
 
 def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
@@ -184,7 +184,7 @@ def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
     try:
         numeric_column(table, name, what=what)
     except DataError as error:
-        raise StudyError(f"{error}; {_MEND}") from None
+        raise StudyError(f"{error}; {_REMEDY}") from None
 
 
 def _questions_meant(config: StudyConfig) -> set[str]:
