@@ -1,8 +1,9 @@
-"""Files and folders that are being written, told from those that a killed program left.
+"""Distinguish files that are being written from files that a killed program left behind.
 
-Who writes holds a lock of the system on what it writes; it ends with the process, however that
-ends. What bears such a name and is not locked is nobody's, and is removed by the next program that
-writes into the same folder. Where the system or the network drive has no locks, it stays.
+A process locks what it writes. The operating system releases the lock when the process ends, for
+whatever reason. A file or folder that has such a name but no lock therefore belongs to no running
+program, and the next program that writes into the same folder removes it. Where the system or the
+network drive has no locks, it stays.
 """
 
 from __future__ import annotations

@@ -334,7 +334,7 @@ def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> t
     svg, png = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
     told = {"Title": title, "Description": description}
     with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
-        # The resolution is that of pictures in it: shapes have none.
+        # The resolution applies to images within the figure; shapes have none.
         figure.savefig(svg_part, format="svg", dpi=PNG_DPI, metadata={**told, "Date": None})
         text = svg_part.read_text(encoding="utf-8")
         text = _readable_aloud(text, base.name, title, description)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Names = Mapping[str, str] | None
 
-# A panel of more points has them as a picture: megabytes of shapes make browsers slow.
+# Panels with more points draw them as an image, because browsers are slow with megabytes of shapes.
 _DRAWN = 1000
 # mm
 _PANEL = 42.0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from faults.table import FAULTS, build, command, with_library
 
+# LD_PRELOAD, by which the library is loaded, exists on Linux alone; the gate always runs it there.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="preloads a library, as Linux does")
 
 

@@ -262,7 +262,7 @@ def _opens(line: str) -> bool:
 def _tells_texts(line: str, names: Sequence[str], fields: list[str], goes_on: bool) -> bool:
     """Return whether a row with quotes reads otherwise without a look at them.
 
-    Of a text that no other line ends, the quotation mark is a damage of the row.
+    If no other line closes the text, the quotation mark is damage to this row.
     """
     pairs = list(zip(names, fields, strict=False))
     if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):

@@ -308,7 +308,7 @@ def _check_categories(rows: NDArray[np.float64], request: FitRequest, where: str
 def _explained(
     error: RError, request: FitRequest, labels: list[Any], context_name: str | None
 ) -> RError | FactorModelError:
-    """Return the error that names the cause, where lavaan's own message does not.
+    """Return an error that names the cause if lavaan's own message does not.
 
     lavaan 0.7 cannot fit several groups at once if in one of them two indicators are never
     observed together; its message is then "subscript out of bounds".
