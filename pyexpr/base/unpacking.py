@@ -1,7 +1,7 @@
 """Limit how much a compressed file may unpack to; the limit is checked while it is unpacked.
 
-A file of a few kilobytes can unpack to gigabytes of a single repeated byte, which no table contains.
-Users who do have such a table can raise the limit.
+A file of a few kilobytes can unpack to gigabytes of a single repeated byte, which no table
+contains. Users who do have such a table can raise the limit.
 """
 
 from __future__ import annotations
