@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 # Public name -> the module it lives in.
 _PUBLIC: dict[str, str] = {
+    "AgreementResult": "pyexpr.measurement.agreement.result",
     "BootstrapResult": "pyexpr.inference.bootstrap.bootstrap",
     "CFABootstrapResult": "pyexpr.measurement.factor.bootstrap_result",
     "CFAResult": "pyexpr.measurement.factor.cfa_result",
@@ -47,6 +48,7 @@ _PUBLIC: dict[str, str] = {
     "TrackedVideos": "pyexpr.behavior.tracking.result",
     "Tracker": "pyexpr.behavior.tracking.trackers",
     "VideoClips": "pyexpr.behavior.video.clips",
+    "agreement": "pyexpr.measurement.agreement.agreement",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
     "cfa": "pyexpr.measurement.factor.cfa",
     "check_study": "pyexpr.study.check_study",

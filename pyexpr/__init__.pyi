@@ -37,6 +37,8 @@ from pyexpr.inference.comparison.comparison import compare_models as compare_mod
 from pyexpr.inference.comparison.predictions import Predictions as Predictions
 from pyexpr.inference.comparison.result import ComparisonResult as ComparisonResult
 from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
+from pyexpr.measurement.agreement.agreement import agreement as agreement
+from pyexpr.measurement.agreement.result import AgreementResult as AgreementResult
 from pyexpr.measurement.factor.bootstrap import bootstrap_cfa as bootstrap_cfa
 from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult as CFABootstrapResult
 from pyexpr.measurement.factor.cfa import cfa as cfa

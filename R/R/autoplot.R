@@ -10,7 +10,7 @@
 #' is an ordinary ggplot: add a theme, or save it at its printed size with
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
-#' @param object A result of [icc()], [icc_interval()], [d_study()], [fit_cfa()],
+#' @param object A result of [icc()], [icc_interval()], [agreement()], [d_study()], [fit_cfa()],
 #'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
@@ -33,6 +33,17 @@ autoplot.pyexpr_icc <- function(object, ...) {
   plot <- range_plot(object$tables$tidy, "form", told_of(object), holds = c(0, 1)) +
     zero_line() +
     ggplot2::labs(x = "Intraclass correlation", y = NULL)
+  if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
+  plot
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_agreement <- function(object, ...) {
+  own <- attr(object, "own")
+  plot <- range_plot(object$tables$tidy, "coefficient", told_of(object), holds = c(0, 1)) +
+    zero_line() +
+    ggplot2::labs(x = "Agreement of raters", y = NULL)
   if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
 }
@@ -206,7 +217,7 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
-  drawn <- c("icc()", "icc_interval()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
+  drawn <- c("icc()", "icc_interval()", "agreement()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
     "invariance()", "compare_models()", "sign_flip()", "cluster_bootstrap()",
     "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",

@@ -11,6 +11,7 @@
 #' | result of | methods, beside `plot()` |
 #' |---|---|
 #' | [fit_cfa()] | `coef()`, `vcov()`, `confint()`, `nobs()`, `logLik()`, `predict()`, `fitted()`, `residuals()`, `augment()` |
+#' | [agreement()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc_interval()] | `coef()`, `confint()` |
 #' | [compare_models()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
@@ -30,7 +31,7 @@
 #' @section Intervals:
 #' `confint()` gives the limits of `tidy()` at the level of the result. Another `level`, and for
 #' resampled results another `method`, needs no new draws; [boot_interval()] computes them. The
-#' intervals of [icc()] have the level of the original call, and so do those of coefficients that
+#' intervals of [icc()] and [agreement()] have the level of the original call, and so do those of coefficients that
 #' were adjusted by [adjust_tests()], which are simultaneous.
 #'
 #' @param object,x A result of this package.
@@ -117,6 +118,10 @@ coef.pyexpr_icc <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
 #' @export
+coef.pyexpr_agreement <- function(object, ...) estimates(object)
+
+#' @rdname model-methods
+#' @export
 coef.pyexpr_icc_interval <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
@@ -131,7 +136,15 @@ confint.pyexpr_icc <- function(object, parm = NULL, level = NULL, ...) {
 
 #' @rdname model-methods
 #' @export
+confint.pyexpr_agreement <- confint.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
 confint.pyexpr_icc_interval <- confint.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_agreement <- function(object, ...) sum(object$tables$counts$n_ratings)
 
 #' @rdname model-methods
 #' @importFrom stats nobs

@@ -47,6 +47,13 @@ def class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:
         return positive
 
 
+def categories_in(table: pd.DataFrame, ratings: str, text: str | None) -> list[Any] | None:
+    """Return categories given by commas, as numbers where the table's ratings are numbers."""
+    if text is None:
+        return None
+    return [class_of(table, ratings, name) for name in names_in(text)]
+
+
 def names_in(text: str | None) -> list[str]:
     """Split a list given by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
@@ -70,7 +77,7 @@ def forms_in(text: str) -> list[str]:
 
 
 # Options that name a file to write; with a study file those of tables that the study has.
-_WRITTEN = ("output", "scores", "quality", "weights", "replicates", "windows")
+_WRITTEN = ("output", "scores", "quality", "weights", "replicates", "windows", "by_category")
 _OF_A_STUDY = ("output", "scores", "quality", "weights")
 # What a study file leaves to the command: how it shows what it found.
 _SHOWN = ("overwrite", "json", "quiet")
@@ -83,7 +90,7 @@ def check_files(
     from pyexpr.base.outputs import check_outputs
 
     check_standard_output(asked)
-    asked_for = {f"--{name}": asked.params.get(name) for name in _WRITTEN}
+    asked_for = {f"--{name.replace('_', '-')}": asked.params.get(name) for name in _WRITTEN}
     outputs = {name: path for name, path in asked_for.items() if path != STANDARD_OUTPUT}
     inputs = [*data, *(() if study is None else study.input_files)]
     check_outputs(outputs, inputs=inputs, overwrite=overwrite)
@@ -91,7 +98,11 @@ def check_files(
 
 def check_standard_output(asked: typer.Context) -> None:
     """Refuse two things on standard output, each of which would be unreadable with the other."""
-    there = [f"--{name}" for name in _WRITTEN if asked.params.get(name) == STANDARD_OUTPUT]
+    there = [
+        f"--{name.replace('_', '-')}"
+        for name in _WRITTEN
+        if asked.params.get(name) == STANDARD_OUTPUT
+    ]
     if asked.params.get("json"):
         there.append("--json")
     if len(there) > 1:

@@ -1,4 +1,4 @@
-"""Commands for ratings: icc, cfa."""
+"""Commands for ratings: icc, agreement, cfa."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyexpr.cli.inputs import check_files, forms_in, names_in, read_table, study_of
+from pyexpr.cli.inputs import categories_in, check_files, forms_in, names_in, read_table, study_of
 from pyexpr.cli.options import (
     OR_STUDY,
     TO_STANDARD_OUTPUT,
@@ -20,6 +20,8 @@ from pyexpr.cli.options import (
 from pyexpr.cli.showing import Showing, write
 
 _ENGINES = ("auto", "rpy2", "rscript", "native")
+_LEVELS = ("nominal", "ordinal", "interval", "ratio")
+_WEIGHTS = ("identity", "ordinal", "linear", "quadratic", "radical", "ratio")
 _SCORES = ("bartlett", "regression")
 
 
@@ -81,6 +83,94 @@ def icc(
         confidence=confidence,
     )
     show.result(result, output)
+
+
+def agreement(
+    asked: typer.Context,
+    data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")],
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Column(s) that together identify the rated target, separated by commas."
+        ),
+    ] = "subject,context,clip",
+    ratings: Annotated[str, typer.Option(help="Column of the categories chosen.")] = "score",
+    raters: Annotated[
+        str | None, typer.Option(help="Column of the raters, for Cohen's kappa.")
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            help="Compute it in each context: column(s) whose values, or combinations of "
+            "values, are the contexts, separated by commas."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Column of the subjects, for intervals clustered by subject."),
+    ] = None,
+    coefficient: Annotated[
+        str,
+        typer.Option(
+            help='"all", or some of percent_agreement, cohen_kappa, fleiss_kappa, '
+            "brennan_prediger, gwet_ac, krippendorff_alpha, separated by commas."
+        ),
+    ] = "all",
+    level: Annotated[
+        str,
+        typer.Option(
+            help="What the categories are: nominal, ordinal, interval or ratio.",
+            autocompletion=one_of(_LEVELS),
+        ),
+    ] = "nominal",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="How much two categories agree: identity, ordinal, linear, quadratic, radical "
+            "or ratio (default: by the level).",
+            autocompletion=one_of(_WEIGHTS),
+        ),
+    ] = None,
+    categories: Annotated[
+        str | None,
+        typer.Option(help="All categories in their order, separated by commas."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    by_category: Annotated[
+        Path | None,
+        typer.Option(
+            "--by-category",
+            help=f"Write each category's specific agreement here (CSV); {TO_STANDARD_OUTPUT}.",
+        ),
+    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Agreement of raters on categories, beyond chance."""
+    show = Showing(json, quiet)
+    check_files(asked, [data], None, overwrite=overwrite)
+    from pyexpr.measurement.agreement.agreement import agreement as compute
+
+    labels = [*names_in(targets), *names_in(context), *names_in(raters), *names_in(cluster)]
+    table = read_table(data, labels=labels, what="the ratings", classes=[ratings])
+    result = compute(
+        table,
+        targets=names_in(targets),
+        ratings=ratings,
+        raters=raters,
+        context=names_in(context) or None,
+        cluster=cluster,
+        coefficient="all" if coefficient == "all" else names_in(coefficient),
+        level=level,
+        weights=weights,
+        categories=categories_in(table, ratings, categories),
+        confidence=confidence,
+    )
+    if by_category is not None:
+        write(result.by_category(), by_category)
+    show.result(result, output, by_category)
 
 
 def cfa(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Further tables of each result, by the name of the method or attribute.
 _TABLES: dict[str, tuple[str, ...]] = {
+    "AgreementResult": ("by_category", "counts"),
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
     "FeatureResult": ("quality", "recordings", "dropped", "means"),

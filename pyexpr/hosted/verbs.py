@@ -43,6 +43,13 @@ def do_versions() -> dict[str, str]:
     return {"python": platform.python_version(), "executable": sys.executable, **versions()}
 
 
+def do_agreement(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.agreement`."""
+    from pyexpr.measurement.agreement.agreement import agreement
+
+    return described(agreement(data, **options))
+
+
 def do_icc(data: Any, **options: Any) -> dict[str, Any]:
     """`px.icc`."""
     from pyexpr.measurement.icc.icc import icc

@@ -20,7 +20,7 @@ test_that("arguments are those of Python", {
   px <- reticulate::import("pyexpr")
   inspect <- reticulate::import("inspect")
   builtins <- reticulate::import_builtins()
-  verbs <- c("icc", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
+  verbs <- c("icc", "agreement", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "cluster_bootstrap",
     "context_coefficients", "simulate_study", "track_videos")
@@ -125,7 +125,7 @@ def default(function, name):
     return value if isinstance(value, plain) else None
 ")
   main <- reticulate::import_main()
-  verbs <- c("icc", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
+  verbs <- c("icc", "agreement", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
     "context_coefficients",
     "simulate_study", "track_videos")
