@@ -252,6 +252,7 @@ DYADS = pd.DataFrame(
 )  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "icc": lambda k: px.icc(k.table(RATINGS), **LONG, context="question"),
+    "agreement": lambda k: px.agreement(k.table(RATINGS), **LONG, context="question"),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
     "cfa": lambda k: px.cfa(
         k.table(CLIPS), ITEMS, context=k.column(CLIPS["task"]), engine="native"

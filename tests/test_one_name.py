@@ -21,7 +21,7 @@ MEANT = {
     "ElasticNetClassifier.fit(groups)", "ElasticNetClassifier.set_fit_request(groups)",
     "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
     "OpenFaceRecording.unit(group)",
-    "ICCResult(groups)", "ComparisonResult.plot(contexts)", "ModelsResult(contexts)",
+    "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)", "ModelsResult(contexts)",
     "FinalModels(contexts)",
 }  # fmt: skip
 
@@ -32,6 +32,9 @@ MODEL = {"f": ["a", "b", "c"]}
 # Right but for the column of contexts.
 CALLS: dict[str, Callable[..., Any]] = {
     "icc": lambda **given: px.icc(TABLE, ratings=["a", "b", "c"], cluster="subject", **given),
+    "agreement": lambda **given: px.agreement(
+        TABLE.round(), ratings=["a", "b", "c"], cluster="subject", **given
+    ),
     "cfa": lambda **given: px.cfa(TABLE, MODEL, engine="native", **given),
     "scores": lambda **given: px.cfa(TABLE + SHARED, MODEL, engine="native").scores(**given),
     "invariance": lambda **given: px.invariance(TABLE, MODEL, cluster="subject", **given),

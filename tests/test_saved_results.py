@@ -121,6 +121,13 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [px.d_study(found, raters=[1, 4]), found.counts(), found.mean_reliability()],
     ),
+    "agreement": (
+        lambda: px.agreement(
+            ratings(), targets="clip", raters="rater", ratings="score", context="task",
+            cluster="subject", level="ordinal",
+        ),
+        lambda found: [found.counts(), found.by_category()],
+    ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
     "models": (
         lambda: px.fit_models(

@@ -205,6 +205,9 @@ def test_what_is_undefined_has_a_reason() -> None:
     assert (
         single["reason"] == "no target has two ratings, so that agreement cannot be observed"
     ).all()
+    few = px.agreement(np.array([[1, 1], [2, 2], [2, 1], [3, 3], [1, 1]]))
+    assert few.tidy().set_index("coefficient").loc["percent_agreement", "conf_low"] == 0
+    assert (few.by_category()["conf_low"].dropna() >= 0).all()
     one = px.agreement(np.array([[1, 2], [no, 1]]), coefficient="gwet_ac").tidy()
     assert one["conf_low"].isna().all()
     assert one["reason"][0]

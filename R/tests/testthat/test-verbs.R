@@ -374,6 +374,30 @@ test_that("features of paths and of a table are the same", {
     "no column 'openface'", class = "pyexpr_column_error")
 })
 
+test_that("agreement() gives back Krippendorff (2011) and the kappas of psych", {
+  need_python()
+  wide <- data.frame(
+    a = c(1, 2, 3, 3, 2, 1, 4, 1, 2, NA, NA, NA), b = c(1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NA, 3),
+    c = c(NA, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NA), d = c(1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NA)
+  )
+  levels <- c("nominal", "ordinal", "interval", "ratio")
+  alpha <- vapply(levels, function(level) {
+    coef(agreement(wide, coefficient = "krippendorff_alpha", level = level))
+  }, 0)
+  expect_equal(round(unname(alpha), 3), c(0.743, 0.815, 0.849, 0.797))
+  grades <- c("low", "medium", "high")
+  two <- data.frame(a = grades[c(1, 2, 3, 3, 2, 1, 2, 2, 1)], b = grades[c(1, 2, 3, 2, 2, 1, 3, 2, 2)])
+  two[] <- lapply(two, factor, levels = grades, ordered = TRUE)
+  ours <- function(weights) coef(agreement(two, coefficient = "cohen_kappa", weights = weights))
+  # psych::cohen.kappa() 2.2.9: kappa, and weighted kappa.
+  expect_equal(unname(ours("identity")), 0.470588235294118)
+  expect_equal(unname(ours("quadratic")), 0.666666666666667)
+  found <- agreement(two, level = "ordinal")
+  expect_identical(tidy(found, "by_category")$category, grades)
+  expect_identical(nobs(found), 18L)
+  expect_error(agreement(two, level = "ordinary"), "ordinal", class = "pyexpr_data_error")
+})
+
 test_that("further features, the series behind them, and synchrony", {
   need_python()
   frame <- 0:149

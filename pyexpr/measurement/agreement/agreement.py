@@ -18,7 +18,7 @@ from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.agreement.categories import WHAT, check_level, with_codes
 from pyexpr.measurement.agreement.group import BY_RATER, COEFFICIENTS, computed
-from pyexpr.measurement.agreement.intervals import BOOTSTRAP, METHODS, Plan
+from pyexpr.measurement.agreement.intervals import BOOTSTRAP, METHODS, AgreementPlan
 from pyexpr.measurement.agreement.notes import NOT_ADJUSTED
 from pyexpr.measurement.agreement.result import OF_TABLES, AgreementResult
 from pyexpr.measurement.agreement.weights import LEVELS, OF_LEVEL, WEIGHTS, metric, weight_matrix
@@ -136,7 +136,7 @@ def agreement(
     with at least two ratings. The specific agreement of category k is
     :math:`\sum_i r_{ik} (r_{ik} - 1) / \sum_i r_{ik} (r_i - 1)`. The interval is Student's t on
     :math:`-\sqrt{1 - A}` with the jackknife's pseudo-values of the subjects, as for `icc`. It
-    refers to these raters. Its coverage is reported in ``docs/coverage_reliability.md``.
+    refers to these raters. Its coverage is reported in ``docs/coverage_agreement.md``.
 
     Checked against: Krippendorff (2011) and Gwet (2014), published examples; the Python packages
     `krippendorff` and `irrCAC`; `psych::cohen.kappa`; `sklearn.metrics.cohen_kappa_score`;
@@ -264,7 +264,7 @@ def _levels(level: str, weights: str | None) -> tuple[str, str]:
     return level, weights or OF_LEVEL[level]
 
 
-def _plan(method: str | None, n_boot: int, seed: int, confidence: float) -> Plan:
+def _plan(method: str | None, n_boot: int, seed: int, confidence: float) -> AgreementPlan:
     chosen = METHODS[0] if method is None else method
     if chosen not in METHODS:
         raise DataError(
@@ -281,7 +281,7 @@ def _plan(method: str | None, n_boot: int, seed: int, confidence: float) -> Plan
             f"a studentized interval at confidence {confidence:g} needs n_boot of at least {least} "
             f"(better 2000), not {n_boot}"
         )
-    return Plan(chosen, confidence, n_boot, checked_seed(seed))
+    return AgreementPlan(chosen, confidence, n_boot, checked_seed(seed))
 
 
 def _table_and_ratings(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.measurement.agreement.intervals import Interval, Plan, interval_of
+from pyexpr.measurement.agreement.intervals import AgreementInterval, AgreementPlan, interval_of
 from pyexpr.measurement.agreement.notes import (
     NEVER_USED,
     NO_PAIRS,
@@ -33,14 +33,14 @@ BY_RATER = "cohen_kappa"
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class AgreementEstimate:
     """A coefficient or a specific agreement: observed, by chance, its value, its interval."""
 
     name: Any
     observed: float
     expected: float
     value: float
-    interval: Interval
+    interval: AgreementInterval
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class AgreementGroup:
     n_clusters: int | None
     shared: bool
     use: tuple[int, ...]
-    estimates: tuple[Estimate, ...]
-    by_category: tuple[Estimate, ...]
+    estimates: tuple[AgreementEstimate, ...]
+    by_category: tuple[AgreementEstimate, ...]
 
 
 def coded(ratings: Ratings, n_categories: int, *, clustered: bool) -> Coded:
@@ -105,7 +105,7 @@ def computed(
     coefficients: Sequence[str],
     weights: NDArray[np.float64],
     metric: NDArray[np.float64] | None,
-    plan: Plan,
+    plan: AgreementPlan,
     *,
     clustered: bool,
 ) -> AgreementGroup:
@@ -119,8 +119,7 @@ def computed(
         sums = subject_sums(codes, name, weights, metric)
         found = _estimate(name, sums, plan, unit, pairs=bool((per_target > 1).any()))
         if name == "percent_agreement":
-            # That it is 0 is no hypothesis of anybody.
-            found = replace(found, interval=_without_test(found.interval))
+            found = replace(found, interval=_of_probability(found.interval))
         estimates.append(found)
     return AgreementGroup(
         labels=ratings.labels,
@@ -141,23 +140,29 @@ def computed(
 
 
 def _estimate(
-    name: str, sums: SubjectSums, plan: Plan, unit: str, *, pairs: bool
-) -> Estimate:
+    name: str, sums: SubjectSums, plan: AgreementPlan, unit: str, *, pairs: bool
+) -> AgreementEstimate:
     whole = sums.whole()
     observed, expected, value = float(whole.observed), float(whole.expected), float(whole.value)
     if np.isfinite(value):
-        return Estimate(name, observed, expected, value, interval_of(sums, plan, unit))
+        return AgreementEstimate(name, observed, expected, value, interval_of(sums, plan, unit))
     reason = ONE_CATEGORY if pairs else NO_PAIRS
-    return Estimate(name, observed, expected, value, Interval(reason=reason))
+    return AgreementEstimate(name, observed, expected, value, AgreementInterval(reason=reason))
 
 
-def _of_category(k: int, n: int, sums: SubjectSums, plan: Plan, unit: str) -> Estimate:
+def _of_category(
+    k: int, n: int, sums: SubjectSums, plan: AgreementPlan, unit: str
+) -> AgreementEstimate:
     value = float(sums.whole().value)
     if not np.isfinite(value):
         reason = NO_PAIRS_HERE if n else NEVER_USED
-        return Estimate(k, value, np.nan, value, Interval(reason=reason))
-    return Estimate(k, value, np.nan, value, _without_test(interval_of(sums, plan, unit)))
+        return AgreementEstimate(k, value, np.nan, value, AgreementInterval(reason=reason))
+    return AgreementEstimate(
+        k, value, np.nan, value, _of_probability(interval_of(sums, plan, unit))
+    )
 
 
-def _without_test(interval: Interval) -> Interval:
-    return replace(interval, statistic=np.nan, df=np.nan, p_value=np.nan)
+def _of_probability(interval: AgreementInterval) -> AgreementInterval:
+    """Cut an interval at 0, and leave out the test: that a probability is 0 is no hypothesis."""
+    low = max(0.0, interval.low) if np.isfinite(interval.low) else interval.low
+    return replace(interval, low=low, statistic=np.nan, df=np.nan, p_value=np.nan)

@@ -41,7 +41,7 @@ _CHUNK = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AgreementPlan:
     """How the interval is made: its method, level, replicates and seed."""
 
     method: str
@@ -51,7 +51,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class AgreementInterval:
     """Limits, test, and why a number is missing."""
 
     low: float = NAN
@@ -63,7 +63,7 @@ class Interval:
     reason: str = ""
 
 
-def interval_of(sums: SubjectSums, plan: Plan, unit: str) -> Interval:
+def interval_of(sums: SubjectSums, plan: AgreementPlan, unit: str) -> AgreementInterval:
     """Return the interval of a coefficient that is defined.
 
     Parameters
@@ -74,11 +74,11 @@ def interval_of(sums: SubjectSums, plan: Plan, unit: str) -> Interval:
     values = sums.left_out()
     words = {"unit": unit, "units": f"{unit}s"}
     if len(values) < 3:
-        return Interval(reason=ONE_UNIT(**words))
+        return AgreementInterval(reason=ONE_UNIT(**words))
     if not np.isfinite(values).all():
-        return Interval(reason=UNDEFINED_WITHOUT(**words))
+        return AgreementInterval(reason=UNDEFINED_WITHOUT(**words))
     if np.ptp(values) <= 1e-14:
-        return Interval(reason=NO_CHANGE(**words))
+        return AgreementInterval(reason=NO_CHANGE(**words))
     found = PseudoValues.of(to_scale(values[None], SCALE))
     null = float(to_scale(np.zeros(1), SCALE)[0])
     if plan.method == BOOTSTRAP:
@@ -86,7 +86,7 @@ def interval_of(sums: SubjectSums, plan: Plan, unit: str) -> Interval:
     return _by_t(found, null, plan.confidence)
 
 
-def _by_t(found: PseudoValues, null: float, confidence: float) -> Interval:
+def _by_t(found: PseudoValues, null: float, confidence: float) -> AgreementInterval:
     from scipy.special import stdtr, stdtrit
 
     error, df = float(found.error[0]), float(found.df[0])
@@ -100,14 +100,14 @@ def _by_t(found: PseudoValues, null: float, confidence: float) -> Interval:
     )
 
 
-def _limits(found: PseudoValues, reach: float) -> Interval:
+def _limits(found: PseudoValues, reach: float) -> AgreementInterval:
     low, high = (float(limit(found.centre, np.array([at]), SCALE)[0]) for at in (-reach, reach))
-    return Interval(low=low, high=high)
+    return AgreementInterval(low=low, high=high)
 
 
 def _drawn(
-    sums: SubjectSums, estimate: float, found: PseudoValues, null: float, plan: Plan
-) -> Interval:
+    sums: SubjectSums, estimate: float, found: PseudoValues, null: float, plan: AgreementPlan
+) -> AgreementInterval:
     """Return the symmetric bootstrap-t interval about the mean of the pseudo-values."""
     g = len(sums.sums)
     scaled = float(to_scale(np.array([estimate]), SCALE)[0])
@@ -124,7 +124,7 @@ def _drawn(
     )
     undefined = plan.n_boot - int(reach.summary.n_defined[0])
     if undefined > MOST_UNDEFINED * plan.n_boot:
-        return Interval(
+        return AgreementInterval(
             n_undefined=undefined, reason=UNDEFINED_DRAWS(undefined=undefined, n_boot=plan.n_boot)
         )
     half = float(reach.reach[0]) * error

@@ -11,8 +11,8 @@ from pyexpr.base.messages import message_column
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.agreement.group import AgreementGroup, Estimate
-from pyexpr.measurement.agreement.intervals import BOOTSTRAP, Plan
+from pyexpr.measurement.agreement.group import AgreementGroup, AgreementEstimate
+from pyexpr.measurement.agreement.intervals import BOOTSTRAP, JACKKNIFE, AgreementPlan
 from pyexpr.measurement.agreement.notes import (
     NOT_ADJUSTED,
     NOTE_BOOTSTRAP,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+_METHODS = {JACKKNIFE: "jackknife", BOOTSTRAP: "bootstrap-t"}
 # Under so large a share of the ratings, and with fewer subjects, intervals cover too little.
 _RARE, _FEW = 0.10, 30
 
@@ -52,7 +53,7 @@ class AgreementResult(Result):
         How much two categories agree, in the other coefficients.
     cluster : str or None
         Column of the subjects, by whom the interval is clustered.
-    plan : Plan
+    plan : AgreementPlan
         Method, level, replicates and seed of the intervals.
     omitted : tuple of str
         Coefficients that require the rater of each rating.
@@ -66,7 +67,7 @@ class AgreementResult(Result):
     level: str
     weights: str
     cluster: str | None
-    plan: Plan
+    plan: AgreementPlan
     omitted: tuple[str, ...]
     warned: bool
 
@@ -143,7 +144,7 @@ class AgreementResult(Result):
             (dict(zip(self.context, group.labels, strict=True)), group) for group in self.groups
         ]
 
-    def _numbers(self, one: Estimate) -> dict[str, Any]:
+    def _numbers(self, one: AgreementEstimate) -> dict[str, Any]:
         found = one.interval
         return {
             "estimate": one.value,
@@ -152,7 +153,7 @@ class AgreementResult(Result):
             "statistic": found.statistic,
             "df": found.df,
             "p_value": found.p_value,
-            "method": self.plan.method,
+            "method": f"{self._unit} {_METHODS[self.plan.method]}",
             "reason": found.reason,
         }
 
@@ -239,7 +240,7 @@ class AgreementResult(Result):
         }
 
 
-def _agreements(one: Estimate) -> dict[str, float]:
+def _agreements(one: AgreementEstimate) -> dict[str, float]:
     nothing = float("nan")
     if one.name == "krippendorff_alpha":
         return {"observed": nothing, "expected": nothing}
