@@ -21,8 +21,8 @@ MEANT = {
     "ElasticNetClassifier.fit(groups)", "ElasticNetClassifier.set_fit_request(groups)",
     "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
     "OpenFaceRecording.unit(group)",
-    "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)", "ModelsResult(contexts)",
-    "FinalModels(contexts)",
+    "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)",
+    "ModelsResult(contexts)", "FinalModels(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)

@@ -123,7 +123,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
     ),
     "agreement": (
         lambda: px.agreement(
-            ratings(), targets="clip", raters="rater", ratings="score", context="task",
+            ratings().round({"score": 0}), targets="clip", raters="rater", ratings="score", context="task",
             cluster="subject", level="ordinal",
         ),
         lambda found: [found.counts(), found.by_category()],

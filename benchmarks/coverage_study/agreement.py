@@ -128,8 +128,8 @@ def main() -> None:
         f"{studies:,} studies per design; 95 % intervals of whole subjects. In parentheses: the "
         "proportions of intervals above and below the true value (nominal .025 each). The Monte "
         f"Carlo error of a coverage of .95 is {np.sqrt(0.95 * 0.05 / studies):.4f}. The "
-        f"bootstrap-t has {N_BOOT} replicates. Undefined: studies without an interval, since the coefficient "
-        "is undefined without one of the subjects.",
+        f"bootstrap-t has {N_BOOT} replicates. Undefined: studies without an interval, since the "
+        "coefficient is undefined without one of the subjects.",
         "",
         "| design | subjects | coefficient | true value | jackknife-t (default) | bootstrap-t | "
         "undefined |",

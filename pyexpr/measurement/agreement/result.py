@@ -11,7 +11,7 @@ from pyexpr.base.messages import message_column
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.agreement.group import AgreementGroup, AgreementEstimate
+from pyexpr.measurement.agreement.group import AgreementEstimate, AgreementGroup
 from pyexpr.measurement.agreement.intervals import BOOTSTRAP, JACKKNIFE, AgreementPlan
 from pyexpr.measurement.agreement.notes import (
     NOT_ADJUSTED,
