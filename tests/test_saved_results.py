@@ -123,8 +123,8 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
     ),
     "agreement": (
         lambda: px.agreement(
-            ratings().round({"score": 0}), targets="clip", raters="rater", ratings="score", context="task",
-            cluster="subject", level="ordinal",
+            ratings().round({"score": 0}), targets="clip", raters="rater", ratings="score",
+            context="task", cluster="subject", level="ordinal",
         ),
         lambda found: [found.counts(), found.by_category()],
     ),
