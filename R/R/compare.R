@@ -205,6 +205,11 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' * `replicates()`: the bootstrap replicates.
 #' * `sign_flip()`: tests of the differences between models by exchanging predictions within
 #'   subjects. The tests are exact only for the hypothesis that the predictions are exchangeable.
+#' * `context_contrasts()`: differences between contexts of a comparison, of each model and of each
+#'   difference between two models (a difference of differences), with intervals and tests;
+#'   `tidy(x, "omnibus")` tests each over all contexts at once.
+#' * `equivalence()`: two one-sided tests of whether differences lie within a region of practically
+#'   equal values.
 #' * `influence()`: the change of every quantity if each subject is left out.
 #' * `wild()`: tests of slopes and contrasts by the wild cluster bootstrap under the null
 #'   hypothesis.
@@ -216,6 +221,9 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param rule `"holm"` or `"max_t"`.
 #' @param n Number of additional replicates.
 #' @param n_flips Number of random flips if there are too many to enumerate all.
+#' @param region Lowest and highest value that is practically equal, such as `c(-0.02, 0.02)`, or a
+#'   named list with the region of each metric.
+#' @param alpha Level of each one-sided test.
 #' @param n_boot,seed Number of draws of multipliers if there are too many to enumerate all, and
 #'   their seed, by default that of the fit.
 #' @param context For coefficients: a context, or `"all"`.
@@ -231,6 +239,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' dim(replicates(result))
 #' tidy(adjust_tests(result, "holm"))[c("term", "p.value", "adj.p.value")]
 #' sign_flip(result, n_flips = 999)
+#' equivalence(result, c(-0.1, 0.1))
 #' head(influence(result))
 #'
 #' # The first 500 replicates, and in another session those that follow
@@ -301,6 +310,26 @@ sign_flip <- function(x, n_flips = 10000) {
   can(x, "pyexpr_comparison", call)
   found <- ask("method", list(key = key_of(x, call), name = "sign_flip", n_flips = one(n_flips)), call)
   new_result(found, "pyexpr_sign_flip")
+}
+
+#' @rdname result-methods
+#' @export
+context_contrasts <- function(x) {
+  call <- rlang::current_env()
+  can(x, "pyexpr_comparison", call)
+  new_result(ask("method", list(key = key_of(x, call), name = "contrasts"), call), "pyexpr_contrasts")
+}
+
+#' @rdname result-methods
+#' @export
+equivalence <- function(x, region, alpha = 0.05) {
+  call <- rlang::current_env()
+  can(x, c(replicated, "pyexpr_contrasts"), call)
+  given(region, "two numbers", call = call)
+  region <- if (is.list(region)) lapply(region, many) else many(region)
+  found <- ask("method", list(key = key_of(x, call), name = "equivalence", region = region,
+    alpha = one(alpha)), call)
+  new_result(found, "pyexpr_equivalence")
 }
 
 #' @rdname result-methods

@@ -77,7 +77,16 @@ def forms_in(text: str) -> list[str]:
 
 
 # Options that name a file to write; with a study file those of tables that the study has.
-_WRITTEN = ("output", "scores", "quality", "weights", "replicates", "windows", "by_category")
+_WRITTEN = (
+    "output",
+    "scores",
+    "quality",
+    "weights",
+    "replicates",
+    "windows",
+    "by_category",
+    "contrasts",
+)
 _OF_A_STUDY = ("output", "scores", "quality", "weights")
 # What a study file leaves to the command: how it shows what it found.
 _SHOWN = ("overwrite", "json", "quiet")

@@ -135,6 +135,20 @@ def compare(
             f"{TO_STANDARD_OUTPUT}."
         ),
     ] = None,
+    contrasts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the differences between contexts here (CSV), of each model and of each "
+            f"difference between two models; {TO_STANDARD_OUTPUT}."
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Test whether differences are practically equal: the lowest and the highest such "
+            'value, separated by a comma ("-0.02,0.02"); the table is that of these tests.'
+        ),
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -193,4 +207,18 @@ def compare(
 
         names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
         write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
-    show.result(result, output, replicates)
+    if contrasts is not None:
+        write(result.contrasts().tidy(), contrasts)
+    shown = result if region is None else result.equivalence(_numbers(region))
+    show.result(shown, output, replicates, contrasts)
+
+
+def _numbers(text: str) -> list[float | str]:
+    """Split numbers at commas; what is none stays text, which the caller refuses."""
+    found: list[float | str] = []
+    for part in text.split(","):
+        try:
+            found.append(float(part))
+        except ValueError:
+            found.append(part)
+    return found

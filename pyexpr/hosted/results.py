@@ -19,6 +19,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "AgreementResult": ("by_category", "counts"),
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
+    "ContrastResult": ("omnibus",),
     "FeatureResult": ("quality", "recordings", "dropped", "means"),
     "MovementSeries": ("dropped",),
     "SynchronyResult": ("windows",),

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from pyexpr.measurement.factor.cfa_result import CFAResult
 
 # What R may call of a result that is kept here.
-_METHODS = ("interval", "adjust", "extend", "sign_flip", "influence", "wild")
+_METHODS = (
+    "interval", "adjust", "extend", "sign_flip", "influence", "wild", "contrasts", "equivalence",
+)  # fmt: skip
 
 
 def do_echo(value: Any) -> Any:

@@ -15,11 +15,18 @@ from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import Template, message_column
+from pyexpr.base.pairs import DIFFERENCE, KIND
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP
+from pyexpr.resampling.equivalence import (
+    EquivalenceResult,
+    checked_alpha,
+    checked_region,
+    equivalence_of,
+)
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.multiplicity import adjust as adjust_families
@@ -338,6 +345,71 @@ class ReplicatedResult(Result):
             the subjects' influences on the estimates (9,999 draws).
         """
         return judged(self, self.method, self.intervals.confidence, rule)
+
+    @stoppable("equivalence was tested", kept="the result is as it was")
+    def equivalence(self, region: Any, *, alpha: float = 0.05) -> EquivalenceResult:
+        """Test whether quantities are practically equal, by two one-sided tests.
+
+        A difference that is not significant is not thereby shown to be small. This test shows it:
+        a quantity is equivalent to the region at the level `alpha` if its interval with confidence
+        ``1 - 2 alpha`` lies within the region.
+
+        Parameters
+        ----------
+        region : (float, float) or mapping
+            Lowest and highest value that is practically equal, in units of the quantity, such as
+            ``(-0.02, 0.02)``. It must be chosen before the data are seen. A mapping gives the
+            region of each metric, and other metrics are left out.
+        alpha : float
+            Level of each one-sided test.
+
+        Returns
+        -------
+        EquivalenceResult
+            Of the differences, without ratios; of `cluster_bootstrap` and factor models of all
+            quantities. The method of the intervals is that of this result.
+
+        Raises
+        ------
+        DataError
+            If the region is not two numbers in ascending order, or names an unknown metric.
+
+        Notes
+        -----
+        The p-value is the larger of the two one-sided ones, and is not adjusted for several rows.
+
+        References
+        ----------
+        Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680.
+        https://doi.org/10.1007/BF01068419
+        """
+        keys, structure = self.keys(), self.structure()
+        names = keys.get("metric", [""] * len(self.evidence.estimate))
+        kinds = structure.get(KIND, [DIFFERENCE] * len(names))
+        by_metric = checked_region(region, names)
+        level = checked_alpha(alpha)
+        rows = np.array(
+            [
+                i for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+                if kind == DIFFERENCE and name in by_metric
+            ],
+            dtype=np.int64,
+        )  # fmt: skip
+        if not len(rows):
+            raise DataError(
+                "equivalence is that of differences, but the result has none; compare two or more "
+                "models, or contexts"
+            )
+        low, high = np.array([by_metric[names[row]] for row in rows]).T
+        return equivalence_of(
+            self.evidence,
+            rows,
+            (low, high),
+            alpha=level,
+            method=self.method,
+            keys=keys,
+            structure=structure,
+        )
 
     def influence(self) -> pd.DataFrame:
         """Return every quantity without each cluster, one row per quantity and cluster.

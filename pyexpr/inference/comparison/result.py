@@ -17,6 +17,7 @@ from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.classes import Classes, Rarest
+from pyexpr.inference.comparison.contrasts import ContrastResult, contrasts_of
 from pyexpr.inference.comparison.evidence import MetricDraws
 from pyexpr.inference.comparison.metrics import (
     Metrics,
@@ -57,7 +58,7 @@ from pyexpr.inference.comparison.quantities import (
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
 from pyexpr.inference.comparison.units import LeftOut
 from pyexpr.resampling.ranges import note_of_range
-from pyexpr.resampling.result import ReplicatedResult
+from pyexpr.resampling.result import ReplicatedResult, judged
 from pyexpr.words.labels import OF_INTERVALS
 
 if TYPE_CHECKING:
@@ -210,6 +211,52 @@ class ComparisonResult(ReplicatedResult):
     def families(self) -> list[NDArray[np.int64]]:
         """Return the differences (and ratios) between models by metric and context."""
         return families(self.rows)
+
+    @stoppable("contrasts of contexts were computed", kept="the result is as it was")
+    def contrasts(self) -> ContrastResult:
+        """Compare contexts: every model, and every difference between two models.
+
+        The row of two models is a difference of differences: ``(p - q)`` in the first context minus
+        ``(p - q)`` in the second. It answers whether the advantage of a model depends on the
+        context, which a significant difference in one context and none in the other does not show
+        (Gelman and Stern 2006).
+
+        Returns
+        -------
+        ContrastResult
+            ``tidy()`` has a row per metric, term (a model or ``"p - q"``) and pair of contexts,
+            with intervals and tests; ``omnibus()`` tests each term over all contexts at once;
+            ``adjust()``, ``interval()`` and ``equivalence()`` are as for this result. The families
+            of `adjust` are all pairs of contexts of a term. There are no studentized intervals.
+
+        Raises
+        ------
+        DataError
+            If there are fewer than two contexts, or the method of this result is studentized.
+
+        References
+        ----------
+        Gelman, A. and Stern, H. (2006). The American Statistician, 60, 328-331.
+        https://doi.org/10.1198/000313006X152649
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 6),
+        ...                       "task": np.tile(["pain", "startle"], 90)})
+        >>> table["y"], table["p"], table["q"] = rng.normal(size=(3, 180))
+        >>> result = compare_models(table, truth="y", predictions=["p", "q"], cluster="subject",
+        ...                         context="task", metrics="rmse", n_boot=0)
+        >>> result.contrasts().tidy()[["term", "context", "estimate"]].round(2)
+            term         context  estimate
+        0      p  pain - startle     -0.01
+        1      q  pain - startle      0.11
+        2  p - q  pain - startle     -0.12
+        """
+        found = contrasts_of(self)
+        return judged(found, self.method, self.intervals.confidence, self.intervals.rule)
 
     @stoppable("signs were flipped")
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
