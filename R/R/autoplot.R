@@ -11,7 +11,7 @@
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
 #' @param object A result of [icc()], [icc_interval()], [agreement()], [d_study()], [fit_cfa()],
-#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [sign_flip()],
+#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
@@ -159,6 +159,16 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_contrasts <- function(object, ...) {
+  table <- object$tables$tidy
+  # Ratios are on a scale of their own.
+  table <- in_order(table[table$kind == "difference", ], c("context", "metric"))
+  range_plot(table, "term", told_of(object)) + zero_line() + by_context_and_metric() +
+    ggplot2::labs(x = "Difference between contexts", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_sign_flip <- function(object, ...) {
   table <- object$tables$tidy
   if (!nrow(table)) data_error("there are no differences to draw.", rlang::current_env())
@@ -218,7 +228,7 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "agreement()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
-    "invariance()", "compare_models()", "sign_flip()", "cluster_bootstrap()",
+    "invariance()", "compare_models()", "context_contrasts()", "sign_flip()", "cluster_bootstrap()",
     "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())

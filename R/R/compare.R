@@ -324,7 +324,7 @@ context_contrasts <- function(x) {
 #' @export
 equivalence <- function(x, region, alpha = 0.05) {
   call <- rlang::current_env()
-  can(x, c(replicated, "pyexpr_contrasts"), call)
+  can(x, replicated, call)
   given(region, "two numbers", call = call)
   region <- if (is.list(region)) lapply(region, many) else many(region)
   found <- ask("method", list(key = key_of(x, call), name = "equivalence", region = region,
@@ -349,11 +349,11 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
   method_of(x, "wild", list(n_boot = one(n_boot), seed = one(seed)), call)
 }
 
-makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
+makers <- c(pyexpr_comparison = "compare_models()", pyexpr_contrasts = "context_contrasts()", pyexpr_bootstrap = "cluster_bootstrap()",
   pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()",
   pyexpr_invariance = "invariance()", pyexpr_models = "fit_models()")
 
-replicated <- c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap")
+replicated <- c("pyexpr_comparison", "pyexpr_contrasts", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap")
 
 can <- function(x, classes, call, arg = "x") {
   given(x, "a result", arg, call)

@@ -14,7 +14,7 @@
 #' | [agreement()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc_interval()] | `coef()`, `confint()` |
-#' | [compare_models()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
+#' | [compare_models()], [context_contrasts()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
 #' | [context_coefficients()] | `coef()`, `vcov()`, `confint()`, `nobs()` |
 #' | [fit_all()] | `predict()`, `augment()` |
 #' | [split_subjects()] | `augment()` alone |
@@ -159,6 +159,10 @@ coef.pyexpr_comparison <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
 #' @export
+coef.pyexpr_contrasts <- coef.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 coef.pyexpr_bootstrap <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
@@ -184,11 +188,19 @@ confint.pyexpr_bootstrap <- confint.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
+confint.pyexpr_contrasts <- confint.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 confint.pyexpr_cfa_bootstrap <- confint.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
 nobs.pyexpr_comparison <- function(object, ...) object$provenance$n_rows
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_contrasts <- nobs.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export

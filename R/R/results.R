@@ -125,6 +125,7 @@ continued <- function(found, x) {
 #'
 #' | result of | tables |
 #' |---|---|
+#' | [context_contrasts()] | `"tidy"`, `"omnibus"` |
 #' | [agreement()] | `"tidy"`, `"by_category"`, `"counts"` |
 #' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |

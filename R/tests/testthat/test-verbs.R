@@ -374,6 +374,26 @@ test_that("features of paths and of a table are the same", {
     "no column 'openface'", class = "pyexpr_column_error")
 })
 
+test_that("contrasts of contexts, and equivalence", {
+  need_python()
+  result <- compare_models(clips, score, c(au_intensity, au_count), subject, context = context,
+    metrics = "rmse", n_boot = 99)
+  found <- context_contrasts(result)
+  table <- tidy(found)
+  whole <- tidy(result)
+  by <- function(term, context) whole$estimate[whole$term == term & whole$context == context]
+  both <- table[table$term == "au_intensity - au_count", ][1, ]
+  expect_equal(both$estimate, by("au_intensity", both$context) - by("au_count", both$context))
+  expect_identical(unique(tidy(found, "omnibus")$term), unique(table$term))
+  expect_identical(dim(replicates(found)), c(99L, nrow(table)))
+  expect_true(all(c("adj.p.value") %in% names(tidy(adjust_tests(found, "holm")))))
+  same <- tidy(equivalence(result, c(-100, 100)))
+  expect_identical(unique(same$conclusion), "equivalent")
+  expect_identical(tidy(equivalence(result, list(rmse = c(-100, 100)))), same)
+  expect_error(equivalence(result, c(1, -1)), "begin below", class = "pyexpr_data_error")
+  expect_error(equivalence(icc_interval(0.8, 20, 3), c(0, 1)), class = "pyexpr_data_error")
+})
+
 test_that("agreement() gives back Krippendorff (2011) and the kappas of psych", {
   need_python()
   wide <- data.frame(

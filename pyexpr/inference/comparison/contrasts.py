@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from pyexpr.inference.comparison.result import ComparisonResult
-
 # A difference is rounding below this part of what it is taken of.
 _ROUNDING = 1e-13
 NOTE_CONTRASTS = Template(
@@ -298,9 +296,21 @@ class ContrastResult(ReplicatedResult):
         return (NOTE_CONTRASTS, *note_of_range(self))
 
 
-def contrasts_of(result: ComparisonResult) -> ContrastResult:
-    """Return the differences between contexts; see `ComparisonResult.contrasts`."""
-    rows = tuple(_contrasts(result.rows))
+def contrasts_of(
+    result: ReplicatedResult,
+    compared: Sequence[Row],
+    draws_of_rows: MetricDraws,
+    n: NDArray[np.int64],
+    n_clusters: NDArray[np.int64],
+) -> ContrastResult:
+    """Return the differences between contexts; see `ComparisonResult.contrasts`.
+
+    Parameters
+    ----------
+    result : ReplicatedResult
+        A comparison of the rows `compared`, each based on `n` data rows of `n_clusters` subjects.
+    """
+    rows = tuple(_contrasts(compared))
     if not rows:
         raise DataError(
             say(
@@ -312,7 +322,7 @@ def contrasts_of(result: ComparisonResult) -> ContrastResult:
     groups, places = _groups(rows, old)
     zero = _only_rounding(rows, groups, old)
     draws = ContrastDraws(
-        result.draws,
+        draws_of_rows,
         tuple(row.first for row in rows),
         tuple(-1 if row.second is None else row.second for row in rows),
         zero,
@@ -353,8 +363,8 @@ def contrasts_of(result: ComparisonResult) -> ContrastResult:
     return ContrastResult(
         rows=rows,
         draws=draws,
-        n=result.n[first],
-        n_clusters=result.n_clusters[first],
+        n=n[first],
+        n_clusters=n_clusters[first],
         evidence=evidence,
         intervals=result.intervals,
         clusters=result.clusters,

@@ -251,11 +251,11 @@ class ComparisonResult(ReplicatedResult):
         ...                         context="task", metrics="rmse", n_boot=0)
         >>> result.contrasts().tidy()[["term", "context", "estimate"]].round(2)
             term         context  estimate
-        0      p  pain - startle     -0.01
-        1      q  pain - startle      0.11
-        2  p - q  pain - startle     -0.12
+        0      p  pain - startle      0.02
+        1      q  pain - startle      0.04
+        2  p - q  pain - startle     -0.02
         """
-        found = contrasts_of(self)
+        found = contrasts_of(self, self.rows, self.draws, self.n, self.n_clusters)
         return judged(found, self.method, self.intervals.confidence, self.intervals.rule)
 
     @stoppable("signs were flipped")

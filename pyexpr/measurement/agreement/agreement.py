@@ -165,8 +165,8 @@ def agreement(
     >>> found = agreement(ratings, coefficient=["gwet_ac", "krippendorff_alpha"])
     >>> print(found.tidy()[["coefficient", "estimate", "conf_low", "conf_high"]].round(3))
               coefficient  estimate  conf_low  conf_high
-    0             gwet_ac     0.775     0.390      0.988
-    1  krippendorff_alpha     0.743     0.334      0.987
+    0             gwet_ac     0.775     0.181      0.991
+    1  krippendorff_alpha     0.743     0.114      0.992
     """
     names = _coefficients(coefficient)
     level, chosen = _levels(level, weights)
