@@ -100,8 +100,7 @@ def stage(folder: Path, verify: bool = False) -> None:
     from pyexpr.study.pipeline import Study
 
     study = Study.from_file(folder / "study.toml")
-    if verify:
-        study.verify()  # type: ignore[attr-defined, unused-ignore]
+    study._verify = verify
     study.features(progress=False)
 
 

@@ -26,10 +26,13 @@ from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.expressions import expressions_resolved
 from pyexpr.behavior.features.gathered import GatheredRows
 from pyexpr.behavior.features.joining import (
+    Segments,
     check_kinds,
     check_options,
     check_recordings,
     joined_hashes,
+    joined_segments,
+    joined_units,
     stacked,
 )
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
@@ -41,6 +44,7 @@ from pyexpr.behavior.features.mixed import (
     differences,
     distinct,
     image_size,
+    unit_differences,
     with_units,
 )
 from pyexpr.behavior.features.one_clip import clip_features
@@ -62,11 +66,12 @@ from pyexpr.behavior.features.options import (
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.features.recording_rows import Job, Rows
 from pyexpr.behavior.features.row_store import RowStore, current_store, unusable
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
-from pyexpr.behavior.tracks.groups import SHARE
+from pyexpr.behavior.tracks.groups import ALL_GROUPS, SHARE
 from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
@@ -150,6 +155,7 @@ class FeatureResult(Result):
     means: pd.DataFrame = field(default_factory=_no_means)
     group_units: dict[str, str] = field(default_factory=dict)
     kinds: tuple[Kind, ...] = ()
+    segments: Segments = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
@@ -176,10 +182,9 @@ class FeatureResult(Result):
             options=self.options,
             hashes=joined_hashes([part.hashes for part in parts]),
             means=stacked([part.means for part in parts]),
-            group_units={
-                name: unit for part in reversed(parts) for name, unit in part.group_units.items()
-            },
+            group_units=joined_units([part.group_units for part in parts]),
             kinds=distinct(kind for part in parts for kind in part.kinds),
+            segments=joined_segments([part.segments for part in parts]),
         )
 
     def _with_clips(self, others: Sequence[FeatureResult]) -> pd.DataFrame:
@@ -530,7 +535,7 @@ def extract_features(
         "on_short": on_short,
         "on_error": on_error,
     }
-    return _assembled(results, options, asked)
+    return _assembled(results, options, asked, plan)
 
 
 def _check_choices(on_mixed: str, on_error: str) -> None:
@@ -552,14 +557,30 @@ def _check_choices(on_mixed: str, on_error: str) -> None:
 def _alike(results: Iterator[Rows], on_mixed: OnMixed) -> Iterator[Rows]:
     """Yield rows; those of another kind than the first are refused, or have a note."""
     first: Kind | None = None
+    units: dict[str, tuple[str, str]] = {}
     for rows in results:
         if first is None:
             first = rows.kind
         if first is not None and rows.kind is not None and rows.recording is not None:
             notes = differences(first, rows.kind, on_mixed)
+            notes += unit_differences(units, rows.path, _signal_units(rows), on_mixed)
             if notes:
                 rows.recording["notes"] = joined([*parts_of(rows.recording["notes"]), *notes])
         yield rows
+
+
+def _signal_units(rows: Rows) -> dict[str, str]:
+    """Return the units of the signals whose means are compared; not of landmarks."""
+    assert rows.recording is not None
+    assert rows.kind is not None
+    found = {
+        name: unit
+        for name, unit in rows.group_units.items()
+        if name == "au_intensity" or name not in ALL_GROUPS
+    }
+    if rows.recording["layout"] == OPENFACE and rows.kind.units[1]:
+        found["au_intensity"] = TrackerUnits().intensity
+    return found
 
 
 def features_of_recordings(
@@ -595,7 +616,7 @@ def features_of_recordings(
             yield found
         check_baseline(chosen.baseline, contexts)
 
-    return _assembled(each(), chosen, {"on_short": on_short})
+    return _assembled(each(), chosen, {"on_short": on_short}, schedule)
 
 
 def _schedule(schedule: Any, every: float | None) -> Schedule:
@@ -799,7 +820,7 @@ def _table(rows: GatheredRows, options: FeatureOptions) -> pd.DataFrame:
 
 
 def _assembled(
-    results: Iterable[Rows], options: FeatureOptions, asked: dict[str, Any]
+    results: Iterable[Rows], options: FeatureOptions, asked: dict[str, Any], plan: Schedule
 ) -> FeatureResult:
     import pandas as pd
 
@@ -834,6 +855,10 @@ def _assembled(
         means=_key_first(means.frame()) if means else means_table([], _KEY),
         group_units=units,
         kinds=kinds,
+        segments={
+            context: tuple((one.start, one.end, one.label) for one in own)
+            for context, own in plan.segments.items()
+        },
     )
 
 
