@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from pyexpr.behavior.features import features as extraction
 from pyexpr.behavior.features import row_store
 from pyexpr.behavior.features.row_store import RowStore, rows_stored
 from pyexpr.behavior.features.rows_file import is_rows_file, is_whole
+from pyexpr.cli.main import main
 from pyexpr.study.kept.features_files import FeaturesFiles
 from pyexpr.study.pipeline import Study
 
@@ -294,6 +296,37 @@ def test_files_that_are_not_used_are_removed_when_asked(folder: Path) -> None:
     # What is not known is not removed.
     (study.output / "stages" / "recordings.json").write_text("{")
     assert FeaturesFiles(study.output / "stages", study.output).unused() == []
+
+
+def test_the_options_of_a_run(
+    folder: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Study, "_run", lambda self, **options: self.features())
+    monkeypatch.setattr("pyexpr.study.results.summary.print_summary", lambda result: None)
+
+    def command(*options: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["pyexpr", "run", str(folder / "study.toml"), *options])
+        with pytest.raises(SystemExit, match="^0$"):
+            main()
+
+    write(folder, 4)
+    command()
+    write(folder, 3)
+    command()
+    assert "1 stored file (0.0 MB) in " in capsys.readouterr().err
+    assert reads.of(lambda: command("--verify", "--clean")) == ([], ["0", "1", "2"])
+    assert "1 stored file (0.0 MB) that the study does not use was removed" in (
+        capsys.readouterr().err
+    )
+    # Of several labels the first one's run verifies what all of them read.
+    write(folder, 3, questions='["joy", "fear"]')
+    monkeypatch.setattr("pyexpr.study.pipeline.OutcomesResult", lambda *args: Nothing())
+    assert reads.of(lambda: command("--verify")) == ([], ["0", "1", "2"])
+
+
+class Nothing:
+    def write_index(self, **options: Any) -> None:
+        pass
 
 
 def test_labels_share_what_is_stored(folder: Path, reads: Reads) -> None:

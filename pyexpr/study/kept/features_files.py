@@ -55,15 +55,17 @@ class FeaturesFiles:
         found = self.unused()
         if not found:
             return ""
+        verb, them = ("is", "it") if len(found) == 1 else ("are", "them")
         return (
-            f"{_many(found)} in {str(self.folder)!r} are of recordings, contents or options that "
-            "the study does not use now; pyexpr run --clean removes them"
+            f"{_many(found)} in {str(self.folder)!r} {verb} of recordings, contents or options "
+            f"that the study does not use now; pyexpr run --clean removes {them}"
         )
 
     def removed(self) -> str:
         """Remove files that are not used; return a sentence that says how many, "" without any."""
         found = self.unused()
-        said = f"{_many(found)} that the study does not use were removed" if found else ""
+        verb = "was" if len(found) == 1 else "were"
+        said = f"{_many(found)} that the study does not use {verb} removed" if found else ""
         for path in found:
             with suppress(FileNotFoundError):
                 path.unlink()
