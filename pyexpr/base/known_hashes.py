@@ -83,6 +83,11 @@ class KnownHashes:
         elif self._known.pop(name, None) is not None:
             self._changed = True
 
+    def forget(self) -> None:
+        """Forget all hashes, as one of them has turned out to be wrong."""
+        self._known, self._changed = {}, True
+        self.keep()
+
     def keep(self) -> None:
         """Write the hashes to the file; without effect where that is not possible.
 

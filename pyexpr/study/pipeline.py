@@ -277,7 +277,14 @@ class Study:
                 {"code": code_fingerprint(), "versions": versions(*_COMPUTING)},
                 otherwise='; on_error = "skip" under [features] leaves such recordings out',
             )
-            found = computations.features(self.config, self.inputs, store=store, progress=progress)
+            try:
+                found = computations.features(
+                    self.config, self.inputs, store=store, progress=progress
+                )
+            finally:
+                if store.contradicted:
+                    # The file changed just now, or kept its size and times when it changed before.
+                    self._sources().known_hashes.forget()
             files.note_used(store.used)
             return found
 

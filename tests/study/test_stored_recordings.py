@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 import pyexpr as px
 from pyexpr.base import known_hashes
-from pyexpr.base.errors import OpenFaceError, PyexprWarning
+from pyexpr.base.errors import OpenFaceError, PyexprWarning, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.saved import pack
 from pyexpr.behavior.features import features as extraction
@@ -306,7 +306,7 @@ def test_the_options_of_a_run(
 
     def command(*options: str) -> None:
         monkeypatch.setattr(sys, "argv", ["pyexpr", "run", str(folder / "study.toml"), *options])
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             main()
 
     write(folder, 4)
@@ -386,6 +386,21 @@ def test_a_restored_time_is_noticed_by_verify(
     assert stage(study) == after
 
 
+def test_a_hash_that_reading_contradicts_is_forgotten(
+    folder: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        known_hashes, "_compared",
+        lambda state: (state.size, state.modified_ns, 0, state.inode),
+    )  # fmt: skip
+    run(write(folder, 3))()
+    replaced(folder / "1.csv", content(1).replace("0.98", "0.97"))
+    other = "rate = 2.5"
+    with pytest.raises(StudyError, match=r"1 file of the study changed while it was used: '1.csv'"):
+        run(write(folder, 3, other))()
+    assert reads.of(run(write(folder, 3, other))) == (["1"], ["0", "1", "2"])
+
+
 def test_a_file_that_has_just_changed_is_hashed_again(
     folder: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,9 +478,13 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_stored_rows_are_those_that_were_computed(folder: Path, options: dict[str, Any]) -> None:
-    """To the last bit, with the messages as messages: of OpenFace, of another tracker, of parts."""
+def test_stored_rows_are_those_that_were_computed(
+    folder: Path, options: dict[str, Any], elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, with messages as messages; also where workers elsewhere compute them."""
+    monkeypatch.setattr(extraction, "sent_elsewhere", lambda: elsewhere)
     manifest = _manifest(folder, mixed="on_mixed" in options)
     own = {"schedule": SEGMENTS, "on_error": "skip", "split_by": "part", **options}
     plain = px.extract_features(manifest, **own)

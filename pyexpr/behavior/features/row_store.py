@@ -48,6 +48,8 @@ class RowStore:
         Names of the files that belong to the recordings of this run.
     damaged : list of str
         Files whose checksum was not theirs.
+    contradicted : list of str
+        Paths of recordings that were read with another content than was hashed.
     refused : str
         Why files could not be written, "" if they could.
     otherwise : str
@@ -59,6 +61,7 @@ class RowStore:
     depends: Mapping[str, Any]
     used: dict[str, None] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    contradicted: list[str] = field(default_factory=list)
     refused: str = ""
     otherwise: str = ""
     _layouts: dict[str, Any] = field(default_factory=dict)
@@ -79,8 +82,12 @@ class RowStore:
 
     def keep(self, job: Job, rows: Rows) -> None:
         """Store the rows of a recording, unless another content was read than was hashed."""
-        if rows.recording is None or rows.sha256 != self.hashes[job.path] or self.refused:
-            return
+        if rows.sha256 and rows.sha256 != self.hashes[job.path]:
+            self.contradicted.append(job.path)
+        elif rows.recording is not None and not self.refused:
+            self._write(job, rows)
+
+    def _write(self, job: Job, rows: Rows) -> None:
         key = self._key(job)
         path = self.folder / f"{key}.parquet"
         try:
