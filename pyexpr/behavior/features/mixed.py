@@ -48,7 +48,7 @@ _OTHER_POINTS = Template(
 )
 _OTHER_UNIT = Template(
     "other_unit_of_signal",
-    "{name:label} is in the unit {unit!r}, that of {first:label} in {first_unit!r}: not comparable",
+    "{name:label} is in the unit {unit}, that of {first:label} in {first_unit}: not comparable",
 )
 _COMMON = Template(
     "common_action_units", "action units that are missing in other recordings are left out: {names}"
