@@ -19,6 +19,9 @@ from pyexpr.study.results import render
 #: Of a study of recordings and a factor model, without deep models.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
+#: What a run stores of recordings, and hashes of its inputs with their times: no results.
+CACHES = ("stages/recordings", "stages/hashes.json")
+
 
 def variant(
     study_folder: Path,

@@ -238,3 +238,40 @@ def test_recordings_that_one_call_would_refuse_are_not_joined(
         DataError, match=r"9_joy.csv' and .*1_joy.csv' differ in their action units"
     ):
         px.join([first, px.extract_features(mixed, **options)])
+
+
+def test_recordings_of_other_schedules_or_units_are_not_joined(
+    manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    schedule = pd.DataFrame({"context": ["joy", "pain"], "start": 0.0, "end": [1.5, 2.0]})
+    own: dict[str, Any] = {"n_jobs": 1}
+    usable = manifest[:5]
+    whole = px.extract_features(usable, schedule=schedule, **own)
+    # Each call need not know the contexts of the other.
+    parts = [
+        px.extract_features(usable[usable["context"] == context], schedule=rows, **own)
+        for context, rows in schedule.groupby("context")
+    ]
+    assert pack(px.join(parts)) == pack(whole)
+    later = px.extract_features(usable[4:], schedule=schedule.assign(end=[1.5, 2.2]), **own)
+    first = px.extract_features(usable[:4], schedule=schedule, **own)
+    with pytest.raises(DataError, match=r"the same schedule, but two .* for context 'pain'"):
+        px.join([first, later])
+    results, paths = [], []
+    for unit in ("0 to 1", "0 to 100"):
+        layout = tmp_path / f"{unit}.toml"
+        layout.write_text(
+            f"time.column = 't'\nblendshapes = {{ columns = ['jaw'], unit = '{unit}' }}\n"
+        )
+        path = tmp_path / f"{unit}.csv"
+        pd.DataFrame({"t": np.arange(60) / 25, "jaw": 0.5}).to_csv(path, index=False)
+        paths.append((unit, "joy", str(path), str(layout)))
+        table = pd.DataFrame(paths[-1:], columns=["subject", "context", "openface", "layout"])
+        results.append(px.extract_features(table, every=1.0, **own))
+    with pytest.raises(DataError, match=r"'blendshape.*' is in '0 to 100' .* and in '0 to 1'"):
+        px.join(results)
+    both = pd.DataFrame(paths, columns=["subject", "context", "openface", "layout"])
+    with pytest.raises(DataError, match=r"has 'blendshape_jaw' in the unit '0 to 100', .*'0 to 1'"):
+        px.extract_features(both, every=1.0, **own)
+    kept = px.extract_features(both, every=1.0, on_mixed="keep", **own)
+    assert "not comparable" in kept.recordings["notes"][1]

@@ -11,6 +11,10 @@
 #' @param overwrite Whether to also replace files that no run wrote, or that have been changed, if a
 #'   result has the same name. Files that the study reads, links, pipes and devices are never
 #'   replaced.
+#' @param verify Whether to read every recording and video to verify its hash. By default a file is
+#'   taken as unchanged if its size and times are those with which it was hashed.
+#' @param clean Whether to remove, after the run, stored features of recordings, contents or options
+#'   that the study does not use now.
 #' @return An object with [tidy()][result-tables], which gives the comparison by default, and every
 #'   table of the study by its name. `x$folder` is the folder of the results. A study with several
 #'   labels has a folder and a report for each, and one table with the comparisons of all labels,
@@ -24,11 +28,13 @@
 #' result
 #' tidy(result, "reliability")
 #' }
-run_study <- function(study, output = NULL, progress = interactive(), overwrite = FALSE) {
+run_study <- function(study, output = NULL, progress = interactive(), overwrite = FALSE,
+                      verify = FALSE, clean = FALSE) {
   call <- rlang::current_env()
   if (!is.null(output)) output <- path_of(output, call, "output")
   found <- ask("run_study", list(study = path_of(study, call, "study"), output = output,
-    progress = flag(progress), overwrite = flag(overwrite)), call)
+    progress = flag(progress), overwrite = flag(overwrite), verify = flag(verify),
+    clean = flag(clean)), call)
   # In tables of scores, questions are columns.
   new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
     reused = as.character(found$reused))

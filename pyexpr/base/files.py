@@ -27,7 +27,7 @@ _PASSING: set[Path] = set()
 
 
 @contextmanager
-def whole_file(path: Path | str, *, needs: int = 0) -> Iterator[Path]:
+def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the block succeeds.
 
     The content is on the disk before the file has its name, and the name before the block ends:
@@ -36,7 +36,8 @@ def whole_file(path: Path | str, *, needs: int = 0) -> Iterator[Path]:
     so. `OutputError` if `path` is no regular file, or if the system refuses to write it, as where
     the disk is full; the old file stays then.
 
-    `needs` is the size of the content in bytes, for that error; 0: not known.
+    `needs` is the size of the content in bytes, for that error; 0: not known. Without `lasting`
+    nothing waits for the disk: for files that tell themselves whether they are whole.
     """
     target = Path(path)
     refuse_irregular(target)
@@ -53,7 +54,7 @@ def whole_file(path: Path | str, *, needs: int = 0) -> Iterator[Path]:
             refuse_irregular(target)
             # Until here nobody else may read it.
             _take_over_mode(temporary, target)
-            _replace(temporary, target)
+            _replace(temporary, target, lasting=lasting)
     except Exception as error:
         if is_refusal(error, target.parent):
             raise not_written(error, target, written=size, needs=needs) from None
@@ -73,9 +74,9 @@ def _to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _replace(temporary: Path, target: Path) -> None:
+def _replace(temporary: Path, target: Path, *, lasting: bool = True) -> None:
     """Rename a file into place, and say what is wrong where the old one cannot be replaced."""
-    lasting = _PASSING.isdisjoint(target.parents)
+    lasting = lasting and _PASSING.isdisjoint(target.parents)
     if lasting:
         _to_disk(temporary)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from pyexpr.base.contents import irregular
@@ -187,15 +188,22 @@ class _Inputs:
     """Files that are read, to be compared with many that are written."""
 
     def __init__(self, paths: Iterable[Path | str]) -> None:
-        self._by_identity: dict[tuple[int, int], Path | str] = {}
-        self._by_place: dict[str, Path | str] = {}
-        for path in paths:
-            self._by_place[os.path.realpath(path)] = path
+        self._paths = list(paths)
+
+    @cached_property
+    def _by_identity(self) -> dict[tuple[int, int], Path | str]:
+        found: dict[tuple[int, int], Path | str] = {}
+        for path in self._paths:
             try:
                 status = os.stat(path)
             except OSError:
                 continue
-            self._by_identity[(status.st_dev, status.st_ino)] = path
+            found[(status.st_dev, status.st_ino)] = path
+        return found
+
+    @cached_property
+    def _by_place(self) -> dict[str, Path | str]:
+        return {os.path.realpath(path): path for path in self._paths}
 
     def same_as(self, path: Path) -> Path | str | None:
         """Return the input that `path` is, by whatever name or link, or None."""

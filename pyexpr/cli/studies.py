@@ -34,6 +34,22 @@ def run(
             " input file.",
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read every recording to verify its hash; by default a file is taken as unchanged"
+            " if its size and times are those with which it was hashed.",
+        ),
+    ] = False,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="After the run, remove stored features of recordings, contents or options that"
+            " the study does not use now.",
+        ),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -44,7 +60,7 @@ def run(
     refuse_standard_output(output, "a folder")
     show = Showing(json, quiet)
     planned = Study.from_file(study, output=output)
-    result = planned.run(progress=not quiet, overwrite=overwrite)
+    result = planned.run(progress=not quiet, overwrite=overwrite, verify=verify, clean=clean)
     if json:
         show.result(result, **shown_facts(result))
     elif not quiet:

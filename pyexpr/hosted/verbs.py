@@ -431,6 +431,8 @@ def do_run_study(
     output: str | None = None,
     progress: bool | None = None,
     overwrite: bool = False,
+    verify: bool = False,
+    clean: bool = False,
 ) -> dict[str, Any]:
     """Run a study file; results go where it or `output` says."""
     from pyexpr.study.pipeline import Study
@@ -438,7 +440,7 @@ def do_run_study(
 
     result = Study.from_file(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
-    ).run(progress=progress, overwrite=overwrite)
+    ).run(progress=progress, overwrite=overwrite, verify=verify, clean=clean)
     each = [result] if isinstance(result, StudyResult) else result.outcomes.values()
     # Of several labels: the stages whose result was valid for all of them.
     reused = [name for name in next(iter(each)).reused if all(name in one.reused for one in each)]

@@ -13,14 +13,24 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pyexpr.base.contents import KnownFile
-from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, listed, warn_user
+from pyexpr.base.errors import (
+    PyexprError,
+    PyexprWarning,
+    StudyError,
+    counted,
+    listed,
+    warn_user,
+)
 from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.known_hashes import KnownHashes
 from pyexpr.base.messages import Template
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.base.visible import visible
+from pyexpr.behavior.features.row_store import RowStore
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study.file.config import StudyConfig, read_known_config
+from pyexpr.study.kept.features_files import HASHES, FeaturesFiles
 from pyexpr.study.kept.kept_messages import messages_in
 from pyexpr.study.kept.seal import sealed
 from pyexpr.study.kept.store import (
@@ -69,7 +79,9 @@ def _of_one_state(
     """
 
     @stoppable(
-        "the study was run", kept="the completed stages are stored; run the study again to continue"
+        "the study was run",
+        kept="the completed stages are stored, and the features of the recordings that were read; "
+        "run the study again to continue",
     )
     @wraps(method)
     def begun(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -134,6 +146,9 @@ class Study:
         self._file: KnownFile | None = None
         self._read: Sources | None = None
         self._depth = 0
+        self._verify = False
+        # Studies of several labels have the same recordings.
+        self._of_recordings = self.output / "stages"
 
     @classmethod
     def from_file(
@@ -191,7 +206,8 @@ class Study:
         if self._read is not None and self._depth == 0 and self._read.changed():
             self._read = None
         if self._read is None:
-            self._read = Sources(self.config, self.folder)
+            hashes = KnownHashes(self._of_recordings / HASHES, verify=self._verify)
+            self._read = Sources(self.config, self.folder, hashes)
             self._done.clear()
             self.reused.clear()
         return self._read
@@ -250,12 +266,29 @@ class Study:
     @_of_one_state
     def features(self, *, progress: bool | None = None) -> StageOutput:
         """Run stage 3: clips and features; `progress` is as in `run`."""
-        return self._stage(
-            "features",
-            lambda: computations.features(
-                self.config, self.inputs, hashes=self._sources().by_path(), progress=progress
-            ),
-        )
+        files = FeaturesFiles(self._of_recordings, self.output)
+
+        def compute() -> StageOutput:
+            if not self.inputs.recorded:
+                return computations.features(self.config, self.inputs)
+            store = RowStore(
+                files.folder,
+                self._sources().by_path(),
+                {"code": code_fingerprint(), "versions": versions(*_COMPUTING)},
+                otherwise='; on_error = "skip" under [features] leaves such recordings out',
+            )
+            try:
+                found = computations.features(
+                    self.config, self.inputs, store=store, progress=progress
+                )
+            finally:
+                if store.contradicted:
+                    # The file changed just now, or kept its size and times when it changed before.
+                    self._sources().known_hashes.forget()
+            files.note_used(store.used)
+            return found
+
+        return self._stage("features", compute)
 
     @_of_one_state
     def models(self) -> StageOutput:
@@ -333,10 +366,16 @@ class Study:
         for name in names:
             found[name] = Study(self.config.of_label(name), self.folder, output=self.output / name)
             found[name]._file = self._file
+            found[name]._of_recordings = self._of_recordings
         return found
 
     def run(
-        self, *, progress: bool | None = None, overwrite: bool = False
+        self,
+        *,
+        progress: bool | None = None,
+        overwrite: bool = False,
+        verify: bool = False,
+        clean: bool = False,
     ) -> StudyResult | OutcomesResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
@@ -351,6 +390,14 @@ class Study:
         overwrite : bool
             Whether to also replace files that no run of the package wrote, or that have been
             changed, if a result has the same name. Files that the study reads are never replaced.
+        verify : bool
+            Whether to read every recording and video to verify its hash. By default a file is
+            taken as unchanged if its size, times and inode are those with which it was hashed;
+            only where these were restored after a change of the content does it matter.
+        clean : bool
+            Whether to remove, after the run, stored features of recordings that this study does
+            not use: those of recordings that are no longer in it, of earlier contents and of
+            other options.
 
         Returns
         -------
@@ -367,16 +414,46 @@ class Study:
             Before the first stage, if the folder cannot be written, or if a result would replace an
             input, a file that the package did not write, or something other than a regular file.
         """
-        if len(self.config.labels) == 1:
-            return self._run(progress=progress, overwrite=overwrite)
-        writable_folder(self.output)
+        shown = sys.stderr.isatty() if progress is None else progress
+        studies = self.outcomes
         found = {}
-        for name, study in self.outcomes.items():
-            if progress or (progress is None and sys.stderr.isatty()):
+        if len(studies) > 1:
+            writable_folder(self.output)
+        for number, (name, study) in enumerate(studies.items()):
+            if shown and len(studies) > 1:
                 print(f"{visible(name)}:", file=sys.stderr)
-            found[name] = study._run(progress=progress, overwrite=overwrite)
+            # Of several labels the first verifies what all of them read.
+            found[name] = study._run_verified(
+                verify=verify and number == 0, progress=progress, overwrite=overwrite
+            )
+        files = FeaturesFiles(self._of_recordings, *(study.output for study in studies.values()))
+        said = files.removed() if clean else files.unused_note()
+        if shown and said:
+            print(said, file=sys.stderr)
+        if len(studies) == 1:
+            return next(iter(found.values()))
         result = OutcomesResult(self.config.title, self.output, found)
         result.write_index(overwrite=overwrite)
+        return result
+
+    def _run_verified(self, *, verify: bool, **options: Any) -> StudyResult:
+        """Run all stages; with `verify` every file is read and hashed at the start."""
+        if not verify:
+            return self._run(**options)
+        self._verify, self._read = True, None
+        try:
+            result = self._run(**options)
+            assert self._read is not None
+            unnoticed = self._read.known_hashes.unnoticed
+        finally:
+            self._verify = False
+        if unnoticed:
+            warn_user(
+                f"the content of {counted(len(unnoticed), 'file')} of the study was changed, but "
+                f"not the size and times: {listed(unnoticed)}; what depends on "
+                f"{'it' if len(unnoticed) == 1 else 'them'} was computed again",
+                PyexprWarning,
+            )
         return result
 
     @_of_one_state
@@ -444,6 +521,7 @@ class Study:
             stored = load(path, key)
             if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None
+            self._sources().known_hashes.keep()
             if stored is None:
                 stored = self._computed(compute)
                 save(path, key, stored)

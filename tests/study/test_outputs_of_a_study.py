@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from study_variants import STAGES, figures_left_empty, variant
+from study_variants import CACHES, STAGES, figures_left_empty, variant
 
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.paper.reproduce import check_paper_folder
@@ -34,9 +34,9 @@ def study_result(
 
 def contents(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): sha256(path)
+        name: sha256(path)
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and not (name := path.relative_to(folder).as_posix()).startswith(CACHES)
     }
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import StandardScaler
-from study_variants import STAGES, tables_of, variant
+from study_variants import CACHES, STAGES, tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
@@ -54,9 +54,9 @@ FILES = {
 
 def files_of(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): sha256(path)
+        name: sha256(path)
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and not (name := path.relative_to(folder).as_posix()).startswith(CACHES)
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
-from pyexpr.base.jobs import checked_jobs, results_in_order
+from pyexpr.base.jobs import checked_jobs, results_in_order, sent_elsewhere
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -23,11 +24,15 @@ from pyexpr.behavior.features.baseline import (
 )
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.expressions import expressions_resolved
+from pyexpr.behavior.features.gathered import GatheredRows
 from pyexpr.behavior.features.joining import (
+    Segments,
     check_kinds,
     check_options,
     check_recordings,
     joined_hashes,
+    joined_segments,
+    joined_units,
     stacked,
 )
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
@@ -39,6 +44,7 @@ from pyexpr.behavior.features.mixed import (
     differences,
     distinct,
     image_size,
+    unit_differences,
     with_units,
 )
 from pyexpr.behavior.features.one_clip import clip_features
@@ -58,11 +64,14 @@ from pyexpr.behavior.features.options import (
     needed_groups,
 )
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
+from pyexpr.behavior.features.recording_rows import Job, Rows
+from pyexpr.behavior.features.row_store import RowStore, current_store, unusable
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
-from pyexpr.behavior.tracks.groups import SHARE
+from pyexpr.behavior.tracks.groups import ALL_GROUPS, SHARE
 from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
@@ -71,6 +80,8 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
     from pyexpr.behavior.openface.recording import OpenFaceRecording
+
+T = TypeVar("T")
 
 __all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_names", "feature_units"]
 
@@ -144,6 +155,7 @@ class FeatureResult(Result):
     means: pd.DataFrame = field(default_factory=_no_means)
     group_units: dict[str, str] = field(default_factory=dict)
     kinds: tuple[Kind, ...] = ()
+    segments: Segments = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
@@ -170,10 +182,9 @@ class FeatureResult(Result):
             options=self.options,
             hashes=joined_hashes([part.hashes for part in parts]),
             means=stacked([part.means for part in parts]),
-            group_units={
-                name: unit for part in reversed(parts) for name, unit in part.group_units.items()
-            },
+            group_units=joined_units([part.group_units for part in parts]),
             kinds=distinct(kind for part in parts for kind in part.kinds),
+            segments=joined_segments([part.segments for part in parts]),
         )
 
     def _with_clips(self, others: Sequence[FeatureResult]) -> pd.DataFrame:
@@ -241,37 +252,6 @@ class FeatureResult(Result):
             for note in parts_of(text):
                 found.setdefault(note, []).append(Path(path).name)
         return [_OF_FILES(files=listed(files, most=3), note=note) for note, files in found.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One file, and how it is read and cut."""
-
-    subject: Any
-    context: Any
-    path: str
-    schedule: Schedule
-    options: FeatureOptions
-    reading: dict[str, Any]
-    on_short: Literal["drop", "error"]
-    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    skip: bool = False
-    layout: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What one file gives to each of the four tables."""
-
-    table: list[dict[str, Any]]
-    quality: list[dict[str, Any]]
-    recording: dict[str, Any] | None
-    dropped: list[dict[str, Any]]
-    path: str
-    sha256: str
-    kind: Kind | None = None
-    means: list[dict[str, Any]] = field(default_factory=list)
-    group_units: dict[str, str] = field(default_factory=dict)
 
 
 @stoppable("features were computed")
@@ -519,8 +499,8 @@ def extract_features(
     files = [(entry.path, entry.layout) for entry in manifest]
     common = common_units(files) if on_mixed == "common" else {}
     options = expressions_resolved(options, files, common)
-    jobs = [
-        _Job(
+    jobs = (
+        Job(
             entry.subject,
             entry.context,
             entry.path,
@@ -539,10 +519,10 @@ def extract_features(
             entry.layout,
         )
         for entry in manifest
-    ]
+    )
     results = shown(
         _alike(_each(jobs, checked_jobs(n_jobs)), on_mixed),
-        total=len(jobs),
+        total=len(manifest),
         label="Reading recordings",
         show=progress,
     )
@@ -555,7 +535,7 @@ def extract_features(
         "on_short": on_short,
         "on_error": on_error,
     }
-    return _assembled(list(results), options, asked)
+    return _assembled(results, options, asked, plan)
 
 
 def _check_choices(on_mixed: str, on_error: str) -> None:
@@ -574,17 +554,33 @@ def _check_choices(on_mixed: str, on_error: str) -> None:
             )
 
 
-def _alike(results: Iterator[_Rows], on_mixed: OnMixed) -> Iterator[_Rows]:
+def _alike(results: Iterator[Rows], on_mixed: OnMixed) -> Iterator[Rows]:
     """Yield rows; those of another kind than the first are refused, or have a note."""
     first: Kind | None = None
+    units: dict[str, tuple[str, str]] = {}
     for rows in results:
         if first is None:
             first = rows.kind
         if first is not None and rows.kind is not None and rows.recording is not None:
             notes = differences(first, rows.kind, on_mixed)
+            notes += unit_differences(units, rows.path, _signal_units(rows), on_mixed)
             if notes:
                 rows.recording["notes"] = joined([*parts_of(rows.recording["notes"]), *notes])
         yield rows
+
+
+def _signal_units(rows: Rows) -> dict[str, str]:
+    """Return the units of the signals whose means are compared; not of landmarks."""
+    assert rows.recording is not None
+    assert rows.kind is not None
+    found = {
+        name: unit
+        for name, unit in rows.group_units.items()
+        if name == "au_intensity" or name not in ALL_GROUPS
+    }
+    if rows.recording["layout"] == OPENFACE and rows.kind.units[1]:
+        found["au_intensity"] = TrackerUnits().intensity
+    return found
 
 
 def features_of_recordings(
@@ -609,12 +605,18 @@ def features_of_recordings(
         As `extract_features` gives of files with the same content.
     """
     chosen = options or FeatureOptions()
-    rows = [
-        _rows(_Job(subject, context, recording.path, schedule, chosen, {}, on_short), recording)
-        for subject, context, recording in recordings
-    ]
-    check_baseline(chosen.baseline, (row["context"] for one in rows for row in one.table))
-    return _assembled(rows, chosen, {"on_short": on_short})
+    contexts: dict[Any, None] = {}
+
+    def each() -> Iterator[Rows]:
+        for subject, context, recording in recordings:
+            found = _rows(
+                Job(subject, context, recording.path, schedule, chosen, {}, on_short), recording
+            )
+            contexts.update(dict.fromkeys(row["context"] for row in found.table))
+            yield found
+        check_baseline(chosen.baseline, contexts)
+
+    return _assembled(each(), chosen, {"on_short": on_short}, schedule)
 
 
 def _schedule(schedule: Any, every: float | None) -> Schedule:
@@ -631,12 +633,73 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
     return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
 
 
-def _each(jobs: list[_Job], n_jobs: int) -> Iterator[_Rows]:
-    """Yield the rows of every file in order; the first error ends it."""
-    return results_in_order(_extract, [(job,) for job in jobs], n_jobs=n_jobs)
+# Jobs that wait at a time: a hundred thousand take memory of their own.
+_WAITING = 1024
 
 
-def _extract(job: _Job) -> _Rows:
+def _each(jobs: Iterable[Job], n_jobs: int) -> Iterator[Rows]:
+    """Yield the rows of every file in order.
+
+    The first error ends it. With a store (`rows_stored`) the others are computed and stored first.
+    """
+    waiting, store = iter(jobs), current_store()
+    errors: list[DataError] = []
+    n = 0
+    while batch := list(islice(waiting, _WAITING)):
+        n += len(batch)
+        if store is None:
+            yield from results_in_order(_extract, [(job,) for job in batch], n_jobs=n_jobs)
+            continue
+        for found in _through(store, batch, n_jobs):
+            if isinstance(found, Rows):
+                yield found
+            else:
+                errors.append(found)
+    if errors:
+        assert store is not None
+        raise unusable(errors, n, store) from errors[0]
+
+
+def _through(store: RowStore, batch: list[Job], n_jobs: int) -> Iterator[Rows | DataError]:
+    """Yield what is stored of each file, or was computed and stored, or why it cannot be used."""
+    if not sent_elsewhere():
+        tasks = [(job, store) for job in batch]
+        yield from results_in_order(_found_or_extracted, tasks, n_jobs=n_jobs)
+        return
+    # Workers on other machines need not see the folder.
+    known = [_or_error(store.find, job) for job in batch]
+    to_do = [(job,) for job, found in zip(batch, known, strict=True) if found is None]
+    computed = results_in_order(_extracted, to_do, n_jobs=n_jobs)
+    for job, found in zip(batch, known, strict=True):
+        if found is None:
+            found = next(computed)
+            if isinstance(found, Rows):
+                store.keep(job, found)
+        yield found
+
+
+def _found_or_extracted(job: Job, store: RowStore) -> Rows | DataError:
+    """Return the rows of a file from the store; computed, and stored, if they are not there."""
+    found = _or_error(store.find, job)
+    if found is None:
+        found = _extracted(job)
+        if isinstance(found, Rows):
+            store.keep(job, found)
+    return found
+
+
+def _extracted(job: Job) -> Rows | DataError:
+    return _or_error(_extract, job)
+
+
+def _or_error(function: Callable[[Job], T], job: Job) -> T | DataError:
+    try:
+        return function(job)
+    except DataError as error:
+        return error
+
+
+def _extract(job: Job) -> Rows:
     """Read one file, cut it, and compute everything about its clips."""
     # What is wrong with a file is said with its name; what is wrong with its clips is not.
     try:
@@ -647,7 +710,7 @@ def _extract(job: _Job) -> _Rows:
         if not job.skip:
             raise
         who = {"subject": job.subject, "context": job.context, "clip": "", "openface": job.path}
-        return _Rows([], [], None, [who | {"reason": message_of(error)}], job.path, "")
+        return Rows([], [], None, [who | {"reason": message_of(error)}], job.path, "")
     try:
         return _rows(job, recording)
     except DataError as error:
@@ -679,7 +742,7 @@ def _check_anchors(recording: OpenFaceRecording, options: FeatureOptions) -> Non
         )
 
 
-def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
+def _rows(job: Job, recording: OpenFaceRecording) -> Rows:
     clips, dropped = job.schedule.cut(
         str(job.context), recording.n_frames, recording.fps, on_short=job.on_short
     )
@@ -696,7 +759,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         | clip_features(recording, clip, job.options)
         for clip in clips
     ]
-    return _Rows(
+    return Rows(
         table=table,
         quality=[clip_quality(recording, clip) | who for clip in clips],
         recording=who
@@ -737,10 +800,6 @@ _COUNTS = (
 _DROPPED_COLUMNS = (*_KEY, "openface", "reason")
 
 
-def _without(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
-    return [name for row in rows for name in row if name not in names]
-
-
 def _options_in(options: dict[str, Any]) -> FeatureOptions:
     """Return how features were computed, of a result's options."""
     # Of a result that an earlier version saved an option may be missing, which was not there.
@@ -748,44 +807,61 @@ def _options_in(options: dict[str, Any]) -> FeatureOptions:
     return FeatureOptions(**{name: options[name] for name in known if name in options})
 
 
-def _table(rows: list[dict[str, Any]], options: FeatureOptions) -> pd.DataFrame:
+def _table(rows: GatheredRows, options: FeatureOptions) -> pd.DataFrame:
     """Return the table of clips, with deviations from the baseline if there is one."""
-    import pandas as pd
-
     own = clip_feature_names(options)
     before, after = (*_KEY, "openface", "start", "end"), (*_COUNTS, "reason")
-    table = pd.DataFrame(rows, columns=[*before, *own, *after]).assign(
-        reason=message_column(row["reason"] for row in rows)
-    )
+    columns = [*before, *own, *after]
+    table = rows.frame().reindex(columns=columns).assign(reason=message_column(rows.texts))
     if options.baseline is None:
         return table
     found = with_deviations(table, own, options.baseline)
     return found[[*before, *feature_names(options), *_COUNTS, COUNT, "reason"]]
 
 
-def _assembled(rows: list[_Rows], options: FeatureOptions, asked: dict[str, Any]) -> FeatureResult:
+def _assembled(
+    results: Iterable[Rows], options: FeatureOptions, asked: dict[str, Any], plan: Schedule
+) -> FeatureResult:
     import pandas as pd
 
-    table = [row for one in rows for row in one.table]
-    quality = [row for one in rows for row in one.quality]
-    recordings = [one.recording for one in rows if one.recording is not None]
-    dropped = [row for one in rows for row in one.dropped]
+    table, recordings = GatheredRows("reason"), GatheredRows("notes")
+    quality, means = GatheredRows(), GatheredRows()
+    dropped: list[dict[str, Any]] = []
+    hashes: dict[str, str] = {}
+    units: dict[str, str] = {}
+    kinds: tuple[Kind, ...] = ()
+    for one in results:
+        table.add(one.table)
+        quality.add(one.quality)
+        means.add(one.means)
+        dropped += one.dropped
+        # The unit of the first recording that has it.
+        units = {**one.group_units, **units}
+        if one.sha256:
+            hashes[one.path] = one.sha256
+        if one.recording is not None:
+            recordings.add([one.recording])
+            kinds = distinct((*kinds, one.kind) if one.kind else kinds)
     return FeatureResult(
         table=_table(table, options),
-        # The subject comes first, whatever the order in which a row was put together.
-        quality=pd.DataFrame(quality, columns=[*_KEY, *_without(quality[:1], _KEY)]),
-        recordings=pd.DataFrame(recordings).assign(
-            notes=message_column(row["notes"] for row in recordings)
-        ),
+        quality=_key_first(quality.frame()),
+        recordings=recordings.frame().assign(notes=message_column(recordings.texts)),
         # Text, also where none is dropped: an empty table is joined and stacked like a full one.
         dropped=pd.DataFrame(dropped, columns=_DROPPED_COLUMNS, dtype="str").assign(
             reason=message_column(row["reason"] for row in dropped)
         ),
         options=options.to_dict() | asked,
-        hashes={one.path: one.sha256 for one in rows if one.sha256},
-        means=means_table([row for one in rows for row in one.means], _KEY),
-        group_units={
-            name: unit for one in reversed(rows) for name, unit in one.group_units.items()
+        hashes=hashes,
+        means=_key_first(means.frame()) if means else means_table([], _KEY),
+        group_units=units,
+        kinds=kinds,
+        segments={
+            context: tuple((one.start, one.end, one.label) for one in own)
+            for context, own in plan.segments.items()
         },
-        kinds=distinct(one.kind for one in rows if one.kind and one.recording is not None),
     )
+
+
+def _key_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose rows were put together in any order with its key first."""
+    return table.reindex(columns=[*_KEY, *(name for name in table if name not in _KEY)])

@@ -12,6 +12,9 @@ from pyexpr.behavior.features.mixed import Kind, differences
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Start and end (s) and label of the clips of each context.
+Segments = dict[str, tuple[tuple[float, float, str], ...]]
+
 
 def check_options(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
     """Raise `DataError` unless features were computed with the same options."""
@@ -26,6 +29,42 @@ def check_options(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
                     second=other.get(name),
                 )
             )
+
+
+def joined_segments(parts: Sequence[Segments]) -> Segments:
+    """Return the segments of all contexts; `DataError` if two results cut one differently."""
+    found: Segments = {}
+    for own in parts:
+        for context, segments in own.items():
+            if found.setdefault(context, segments) != segments:
+                raise DataError(
+                    say(
+                        "features that are joined must be cut by the same schedule, but two of the "
+                        "results have other segments for context {context:label}",
+                        context=context,
+                    )
+                )
+    return found
+
+
+def joined_units(parts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the units of all signals; `DataError` if two results measure one in other units."""
+    found: dict[str, str] = {}
+    for own in parts:
+        for name, unit in own.items():
+            if found.setdefault(name, unit) != unit:
+                raise DataError(
+                    say(
+                        "{name:label} is in {unit!r} in one of the results and in {first!r} in "
+                        "another, so they cannot be joined; compute them with layouts that have "
+                        "the same unit",
+                        name=name,
+                        unit=unit,
+                        first=found[name],
+                    )
+                )
+    # In the order of one call.
+    return {name: unit for own in reversed(parts) for name, unit in own.items()}
 
 
 def check_recordings(tables: Sequence[Sequence[pd.DataFrame]]) -> None:

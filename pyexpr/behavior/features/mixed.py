@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -45,6 +45,10 @@ _OTHER_POINTS = Template(
     "other_landmarks",
     "{points} landmarks in {unit} ({layout}), those of {first:label} are {first_points} in "
     "{first_unit} ({first_layout}): their movement is not comparable",
+)
+_OTHER_UNIT = Template(
+    "other_unit_of_signal",
+    "{name:label} is in the unit {unit}, that of {first:label} in {first_unit}: not comparable",
 )
 _COMMON = Template(
     "common_action_units", "action units that are missing in other recordings are left out: {names}"
@@ -219,6 +223,46 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
                 )
             )
         notes.append(_OTHER_SIZE(first=first.path, **sizes))
+    return notes
+
+
+def unit_differences(
+    known: dict[str, tuple[str, str]], path: str, units: Mapping[str, str], on_mixed: OnMixed
+) -> list[str]:
+    """Return what is to be said of signals in other units than in the recordings before.
+
+    Parameters
+    ----------
+    known : dict of str to (unit, path)
+        The unit of each signal and the first recording that has it; this one's are added.
+    path : str
+    units : mapping of str to str
+        Of the signals of this recording, such as intensities of action units.
+
+    Raises
+    ------
+    DataError
+        If there are any, unless `on_mixed` is ``"keep"``.
+    """
+    notes: list[str] = []
+    for name, unit in units.items():
+        first_unit, first = known.setdefault(name, (unit, path))
+        if unit == first_unit:
+            continue
+        if on_mixed != "keep":
+            raise DataError(
+                say(
+                    "{path:label} has {name:label} in the unit {unit!r}, {first:label} in "
+                    "{first_unit!r}, so they cannot be compared; {on_mixed='keep'} takes them as "
+                    "they are",
+                    path=path,
+                    name=name,
+                    unit=unit,
+                    first=first,
+                    first_unit=first_unit,
+                )
+            )
+        notes.append(_OTHER_UNIT(name=name, unit=unit, first=first, first_unit=first_unit))
     return notes
 
 

@@ -83,6 +83,9 @@ def session_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """
     given = Path(path)
     named = _NAME.fullmatch(given.name)
+    # Most are files of their own; the rest is asked only of those that may not be.
+    if named is None and not os.path.isdir(given):
+        return (given,)
     if named is not None and not given.is_dir():
         return _of_session(given.parent, named[1]) or (given,)
     if not given.is_dir():

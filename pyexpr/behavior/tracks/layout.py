@@ -282,6 +282,28 @@ def load_layout(path: Path) -> Layout:
     return layout_of(_entries(path, ()), str(path), path.stem)
 
 
+def layout_files(layout: str | Path) -> tuple[Path, ...]:
+    """Return the files of the user that a layout consists of: its own, and that of its base.
+
+    None of a layout that pyexpr brings. What cannot be read is left to `layout_named`, which says
+    why.
+    """
+    found: list[Path] = []
+    name: Any = str(layout)
+    folder = Path()
+    while isinstance(name, str) and name.lower().endswith(".toml") and "\0" not in name:
+        path = folder / name
+        if path in found or not path.is_file():
+            break
+        found.append(path)
+        try:
+            name = tomllib.loads(path.read_bytes().decode("utf-8-sig")).get("base")
+        except (OSError, ValueError, RecursionError):
+            break
+        folder = path.parent
+    return tuple(found)
+
+
 def _entries(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """Return the entries of a file, over those of its base."""
     try:

@@ -12,6 +12,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, l
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import OPENFACE
+from pyexpr.behavior.openface.sessions import session_files
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.feature_choice import wanted
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pyexpr.study.check.models import Planned
+
+
+# Of a recording: where its header ends, and what only other programs and damage put there.
+_HEAD = 1 << 16
+_UNUSUAL = (b"\x00", b'"', b"#")
 
 
 def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
@@ -91,13 +97,23 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     """Return what is wrong with the recordings' headers, all of which are read."""
     wrong = []
     first: Kind | None = None
+    # Thousands of recordings have the same header, or the same action units.
+    lines: set[bytes] = set()
+    alike: set[tuple[tuple[str, ...], ...]] = set()
     table = inputs.recordings
     layouts = table["layout"] if "layout" in table else [None] * len(table)
     for path, layout in dict.fromkeys(zip(table["path"], layouts, strict=True)):
+        line = None if layout else _plain_header(path)
+        if line in lines:
+            continue
         try:
             kind = Kind.of_header(read_header(path)) if not layout else Kind.of_table(path, layout)
             first = first or kind
-            differences(first, kind, config.features.on_mixed)
+            if kind.units not in alike:
+                differences(first, kind, config.features.on_mixed)
+                alike.add(kind.units)
+            if line is not None:
+                lines.add(line)
         except OpenFaceError as error:
             # Skipped ones are listed with the results.
             if config.features.on_error == "stop":
@@ -108,6 +124,19 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
         return []
     more = "" if len(wrong) == 1 else f" (and {len(wrong) - 1} more)"
     return [Point(PROBLEMS, "recordings", None, f"recording {wrong[0]}{more}", WRONG)]
+
+
+def _plain_header(path: str) -> bytes | None:
+    """Return the first line of a recording that is plain text, None if it takes a closer look."""
+    if len(session_files(path)) > 1:
+        return None
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except (OSError, ValueError):
+        return None
+    line, ended, _ = head.partition(b"\n")
+    return line if ended and not any(mark in head for mark in _UNUSUAL) else None
 
 
 def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:

@@ -124,7 +124,7 @@ def _made(config: StudyConfig) -> list[Model]:
 def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
     """Return the features of the table; of recordings that every clip has them."""
     if not inputs.recorded:
-        found = computations.features(config, inputs, hashes={})
+        found = computations.features(config, inputs)
         return StageOutput(found.tables, found.facts | {"known": True})
     assert inputs.schedule is not None
     clips = [

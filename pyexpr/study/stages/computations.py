@@ -21,6 +21,7 @@ from pyexpr.base.messages import (
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features.features import FeatureResult, extract_features
+from pyexpr.behavior.features.row_store import RowStore, rows_stored
 from pyexpr.inference.coefficients.coefficients import context_coefficients
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.notes import NOTE_RARE, NOTE_RAREST
@@ -198,13 +199,13 @@ def features(
     config: StudyConfig,
     inputs: Inputs,
     *,
-    hashes: Mapping[str, str],
+    store: RowStore | None = None,
     progress: bool | None = None,
 ) -> StageOutput:
     """Cut the recordings into clips and compute the features of each; join those of the table.
 
-    `hashes` are the SHA-256 of the recordings by their path; `StudyError` if another content
-    was read.
+    `store`, needed with recordings, has what was computed of them before, and their SHA-256 by
+    their path; `StudyError` if another content was read.
     """
     if not inputs.recorded:
         assert inputs.measured is not None
@@ -215,19 +216,23 @@ def features(
         return chosen(config, found, own.features)
     assert config.clips is not None
     assert inputs.schedule is not None
-    result = extract_features(
-        inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
-            columns={"path": "openface", "video_path": "video"}
-        ),
-        schedule=inputs.schedule,
-        **config.features.reading(),
-        fps=config.clips.fps,
-        on_short=config.clips.on_short,
-        progress=progress,
-    )
+    assert store is not None
+    with rows_stored(store):
+        result = extract_features(
+            inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
+                columns={"path": "openface", "video_path": "video"}
+            ),
+            schedule=inputs.schedule,
+            **config.features.reading(),
+            fps=config.clips.fps,
+            on_short=config.clips.on_short,
+            progress=progress,
+        )
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
-    refuse_changed(names[path] for path, read in result.hashes.items() if read != hashes[path])
+    refuse_changed(
+        names[path] for path, read in result.hashes.items() if read != store.hashes[path]
+    )
     found, computed = features_output(result, names), config.features.computed()
     if inputs.measured is not None:
         found, computed = with_table(found, inputs.measured), (*computed, *inputs.measured.features)

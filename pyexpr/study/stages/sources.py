@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyexpr.base.contents import KnownFile, hashed_file
+from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, listed
+from pyexpr.base.known_hashes import KnownHashes
 from pyexpr.behavior.openface.sessions import joined_sha256, session_files
+from pyexpr.behavior.tracks.layout import layout_files
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.deep import pretrained_file
 from pyexpr.study.tables.inputs import Inputs, read_inputs
@@ -34,6 +37,8 @@ class Sources:
     config : StudyConfig
     folder : Path
         Paths in the configuration are relative to it.
+    hashes : KnownHashes
+        Of recordings and videos, which are not read again to be hashed where they are known.
 
     Attributes
     ----------
@@ -41,33 +46,36 @@ class Sources:
         The checked tables.
     """
 
-    def __init__(self, config: StudyConfig, folder: Path) -> None:
+    def __init__(self, config: StudyConfig, folder: Path, hashes: KnownHashes) -> None:
         self.config = config
         self.folder = folder
+        self.known_hashes = hashes
         self.inputs: Inputs = read_inputs(config, folder)
         self._known: dict[str, KnownFile] = dict(self.inputs.files)
 
     def paths(self) -> dict[str, Path]:
         """Return every file that the study reads, by its name in the study."""
         tables = {name: file.path for name, file in self.inputs.files.items()}
-        return tables | self._recording_files() | self._videos()
+        return tables | self._recording_files() | self._layouts() | self._videos()
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of every file that the study reads, by its name in the study."""
         wanted = self.paths()
         for name, path in wanted.items():
             if name not in self._known:
-                self._known[name] = self._hashed(path)
+                self._known[name] = self._hashed(name, path)
         return {name: self._known[name].sha256 for name in wanted}
 
     def of_videos(self) -> frozenset[str]:
         """Return the names of what the 3D-CNN alone reads."""
-        return frozenset(self._videos())
+        timed = self._timed_videos()
+        return frozenset(name for name in self._videos() if name not in timed)
 
     def by_path(self) -> dict[str, str]:
-        """Return the SHA-256 of every recording by its path."""
+        """Return the SHA-256 of every recording, and of videos that tell its times, by its path."""
         hashes = self.hashes()
-        return {
+        videos = {str(path): hashes[name] for name, path in self._timed_videos().items()}
+        return videos | {
             str(path): joined_sha256([hashes[one] for one in self._files(name, path)])
             for name, path in self._recordings().items()
         }
@@ -94,11 +102,25 @@ class Sources:
             return {name: path}
         return {Path(name).with_name(file.name).as_posix(): file for file in files}
 
+    def _layouts(self) -> dict[str, Path]:
+        """Return the files of layouts, which say what the columns of recordings are."""
+        table = self.inputs.recordings
+        named = [] if "layout" not in table else [name for name in table["layout"].unique() if name]
+        files = [file for name in named for file in layout_files(name)]
+        return {Path(os.path.relpath(file, self.folder)).as_posix(): file for file in files}
+
+    def _timed_videos(self) -> dict[str, Path]:
+        """Return the videos whose frames tell the times of recordings."""
+        if self.config.features.clock != "video" or not self.inputs.recorded:
+            return {}
+        table = self.inputs.recordings
+        return dict(zip(table["video"], map(Path, table["video_path"]), strict=True))
+
     def _videos(self) -> dict[str, Path]:
-        """Return the videos, and the weights that the 3D-CNN starts from."""
+        """Return the videos that are read, and the weights that the 3D-CNN starts from."""
         section = self.config.models.video3d
         if section is None:
-            return {}
+            return self._timed_videos()
         table = self.inputs.recordings
         found = dict(zip(table["video"], map(Path, table["video_path"]), strict=True))
         weights = pretrained_file(self.config, self.folder)
@@ -108,10 +130,9 @@ class Sources:
             found[str(section.pretrained)] = Path(weights)
         return found
 
-    @staticmethod
-    def _hashed(path: Path) -> KnownFile:
+    def _hashed(self, name: str, path: Path) -> KnownFile:
         try:
-            return hashed_file(path)
+            return self.known_hashes.of(name, path)
         except OSError as error:
             raise StudyError(
                 f"the study's file {str(path)!r} cannot be read: {error.strerror or error}"

@@ -210,8 +210,7 @@ def _match(
     """Bring both tables to the same (subject, context) pairs, or say which differ."""
     import pandas as pd
 
-    rated = ratings[["subject", "context"]].apply(tuple, axis=1)
-    recorded = recordings[["subject", "context"]].apply(tuple, axis=1)
+    rated, recorded = _pairs_of(ratings), _pairs_of(recordings)
     unrecorded = ~rated.isin(set(recorded))
     unrated = ~recorded.isin(set(rated))
     if not drop:
@@ -248,6 +247,13 @@ def _match(
         },
         unmatched,
     )
+
+
+def _pairs_of(table: pd.DataFrame) -> pd.Series[Any]:
+    import pandas as pd
+
+    pairs = list(zip(table["subject"], table["context"], strict=True))
+    return pd.Series(pairs, index=table.index, dtype=object)
 
 
 def _match_clips(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,8 +99,9 @@ def _with_layouts(
 
 def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
     """Return absolute paths of files that are there."""
-    files = [str((folder / name).absolute()) for name in names]
-    absent = [name for name in files if not Path(name).is_file()]
+    above = folder.absolute()
+    files = [str(above / name) for name in names]
+    absent = [name for name in files if not os.path.isfile(name)]
     if absent:
         raise StudyError(
             f"{what}: {counted(len(absent), 'file', 'is', 'are')} missing, first "
