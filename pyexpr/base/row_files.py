@@ -52,7 +52,7 @@ class RowFiles:
     what: str
     dataset: Any
     stamps: tuple[tuple[str, int, int], ...]
-    batch_size: int = BATCH
+    batch_size: int
 
     @property
     def names(self) -> list[str]:
@@ -160,7 +160,7 @@ def open_row_files(table: Any, *, what: str) -> RowFiles:
     check_column_names(found.schema.names, what=what)
     local = isinstance(getattr(found, "filesystem", None), _local_files())
     files = dict.fromkeys(found.files) if local else ()
-    return RowFiles(name, what, found, tuple(_stamp(file) for file in files))
+    return RowFiles(name, what, found, tuple(_stamp(file) for file in files), BATCH)
 
 
 def _dataset(path: Path, datasets: Any) -> Any:
