@@ -173,6 +173,8 @@ def is_of_left_out(
     one[codes] = prediction
     n = np.bincount(codes, minlength=n_clusters).astype(np.float64)
     moves = np.bincount(codes, weights=prediction != one[codes], minlength=n_clusters) > 0
+    if moves[n > 0].all():
+        return False
     total = np.bincount(codes, weights=truth, minlength=n_clusters)
     return constant_of_left_out(n, one, moves, total, float(truth.std()))
 

@@ -280,7 +280,8 @@ class Sums:
         if measure.base == "r2" or measure.function or measure.part not in FEWEST:
             return ""
         over_all = self._context_rows[c] is None
-        asked: list[int | None] = [c, None]
+        # Over all rows both are the same.
+        asked: list[int | None] = [None] if over_all else [c, None]
         if over_all:
             asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
         if not any(self._shows_left_out(d, i, k) for d in asked):
