@@ -235,6 +235,13 @@ def compare_models(
     Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
     resampled rows.
 
+    Parquet files are read in batches, three times: for labels and missing values, for means, and
+    for sums about them. Rows are added in their order, so that results are identical to those of
+    the table in memory. Only sums per subject (and context, fold or unit) are in memory. Metrics
+    of numbers are available, other than pooled ``spearman``; labels must be columns of the files.
+    It is a `DataError` if the files differ in their columns or types, or change while they are
+    read.
+
     Examples
     --------
     >>> import numpy as np, pandas as pd
