@@ -75,8 +75,8 @@ def compare(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Table (CSV; or parquet files or a folder of them, which are read in batches), one "
-            f"row a clip, a column a model; {OR_STUDY}."
+            help="Table (CSV; or a parquet file or folder of them, read in batches), one row a "
+            f"clip, a column a model; {OR_STUDY}."
         ),
     ],
     truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",

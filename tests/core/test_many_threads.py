@@ -42,7 +42,11 @@ def design(seed: int) -> core.MetricDesign:
     ranked = core.Column(
         column.sums, column.centres, None, ranked=core.RankedRows(cluster[:200], *ranks)
     )
-    levels = [core.Level("rmse", (0,)), core.Level("correlation", (0,)), core.Level("spearman", (1,))]
+    levels = [
+        core.Level("rmse", (0,)),
+        core.Level("correlation", (0,)),
+        core.Level("spearman", (1,)),
+    ]
     return core.MetricDesign([column, ranked], levels, [core.Quantity(k) for k in range(3)], (G,))
 
 
@@ -173,7 +177,9 @@ def test_one_design_serves_many_threads() -> None:
     shared = design(1)
     alone = [shared.replicates(200, seed=seed).tobytes() for seed in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as threads:
-        found = threads.map(lambda seed: shared.replicates(200, seed=seed).tobytes(), range(THREADS))
+        found = threads.map(
+            lambda seed: shared.replicates(200, seed=seed).tobytes(), range(THREADS)
+        )
         assert list(found) == alone
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import cluster_ols as reference
 
 from pyexpr.base.errors import DataError
 from pyexpr.inference.coefficients.cluster_ols import (
@@ -14,7 +15,6 @@ from pyexpr.inference.coefficients.cluster_ols import (
     blocked_ols,
     cluster_ols,
 )
-from reference import cluster_ols as reference
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=20)
 

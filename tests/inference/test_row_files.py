@@ -247,8 +247,9 @@ def test_files_that_are_none(folder: Path, table: pd.DataFrame, tmp_path: Path) 
     refused(of(folder), "column 'b'", "of type float in", "of type double in")
     table.assign(y=np.nan).to_parquet(nothing / "rows.parquet")
     refused(of(nothing), "column 'y'", "has no value in any row")
-    table.assign(a=np.where(np.arange(N) < 450, np.nan, 1), b=np.where(np.arange(N) < 450, 1, np.nan)
-                 ).to_parquet(nothing / "rows.parquet")  # fmt: skip
+    first = np.arange(N) < 450
+    apart = table.assign(a=np.where(first, np.nan, 1.0), b=np.where(first, 1.0, np.nan))
+    apart.to_parquet(nothing / "rows.parquet")
     refused(of(nothing), "no row of the table of predictions", "every prediction")
 
 

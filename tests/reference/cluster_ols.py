@@ -39,8 +39,10 @@ def contrast(
         columns.append(M[:, rows] @ own)
     P = np.array(columns).T
     omega = P.T @ P
-    return estimate, float(np.sqrt(np.sum(np.square(parts)))), float(
-        np.trace(omega) ** 2 / np.sum(omega**2)
+    return (
+        estimate,
+        float(np.sqrt(np.sum(np.square(parts)))),
+        float(np.trace(omega) ** 2 / np.sum(omega**2)),
     )
 
 

@@ -168,15 +168,14 @@ class FileRows:
         if not layers:
             return
         # Layers of the same groups share the slots of the rows.
-        slots = {layer.slots.tobytes(): layer.slots for *_, layer in layers if layer.slots is not None}
-        keys = [layer.slots.tobytes() for *_, layer in layers if layer.slots is not None]
+        of_layers = [layer.slots for *_, layer in layers if layer.slots is not None]
+        keys = [one.tobytes() for one in of_layers]
+        slots = dict(zip(keys, of_layers, strict=True))
         with ThreadPoolExecutor(self._n_threads) as threads:
             for batch in self.classes.batches():
                 of_rows = {key: one[batch.classes] for key, one in slots.items()}
                 tasks = [
-                    threads.submit(
-                        use, layer, batch.numbers[p], batch.numbers[t], of_rows[key]
-                    )
+                    threads.submit(use, layer, batch.numbers[p], batch.numbers[t], of_rows[key])
                     for (p, t, layer), key in zip(layers, keys, strict=True)
                 ]
                 for task in tasks:

@@ -207,9 +207,7 @@ def _group(
     )
 
 
-def counted_rows(
-    rows: Sequence[Row], levels: Levels, source: Rows = IN_MEMORY
-) -> Iterator[int]:
+def counted_rows(rows: Sequence[Row], levels: Levels, source: Rows = IN_MEMORY) -> Iterator[int]:
     """Yield the number of data rows on which each row of the result is based."""
     known: dict[tuple[int, int], int] = {}
     for row in rows:

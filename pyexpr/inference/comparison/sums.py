@@ -152,9 +152,7 @@ class Sums:
             with_rows = self._ranked if kind == "ranks" else self._kept
             summed, flat = with_rows(replace(summed, shared=shared), column, used, part)
         else:
-            summed = self._source.summed(
-                column, used, self._codes, self._n_clusters, what, shared
-            )
+            summed = self._source.summed(column, used, self._codes, self._n_clusters, what, shared)
             flat = constant_sides(summed)
         self._columns.append(summed)
         self.rows.append(used)
