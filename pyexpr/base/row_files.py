@@ -114,6 +114,15 @@ class RowFiles:
             raise _unreadable(self.what, error) from None
         self.check_unchanged()
 
+    def count_rows(self) -> int:
+        """Return the number of rows, which parquet files state."""
+        import pyarrow as pa
+
+        try:
+            return int(self.dataset.count_rows())
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self.what, error) from None
+
     def check_unchanged(self) -> None:
         """Raise `DataError` if a file is not as it was when it was first seen."""
         for path, size, time in self.stamps:

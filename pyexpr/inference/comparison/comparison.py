@@ -284,8 +284,9 @@ def compare_models(
         labels_of_rows = {"cluster": cluster, "context": context, "stratify": stratify,
                           "fold": fold, "per": per}  # fmt: skip
         files = read_files(
-            table, truth, predictions, asked, labels_of_rows, n_threads=n_threads, what=TABLE
-        )
+            table, truth, predictions, asked, labels_of_rows, n_threads=n_threads,
+            progress=progress, what=TABLE,
+        )  # fmt: skip
         frame = files.classes.frame()
     else:
         frame = as_frame(table, what=TABLE)

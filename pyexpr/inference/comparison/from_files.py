@@ -69,6 +69,8 @@ class FileRows:
     constant : bool
         Whether `is_of_left_out` will be called.
     n_threads : int, optional
+    progress : bool, optional
+        Whether to show a bar in each pass over the rows.
     """
 
     def __init__(
@@ -80,9 +82,12 @@ class FileRows:
         *,
         constant: bool,
         n_threads: int | None,
+        progress: bool | None = None,
     ) -> None:
         self._n_threads = kernel_threads(n_threads) or os.cpu_count() or 1
-        self.classes = RowClasses(files, labels, whole, own, threads=self._n_threads > 1)
+        self.classes = RowClasses(
+            files, labels, whole, own, threads=self._n_threads > 1, show=progress
+        )
         self._constant = constant
         self._planning = True
         self._layers: dict[tuple[str, str, int], list[_Layer]] = {}

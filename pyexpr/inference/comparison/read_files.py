@@ -21,6 +21,7 @@ def read_files(
     labels: Mapping[str, Any],
     *,
     n_threads: int | None,
+    progress: bool | None,
     what: str,
 ) -> FileRows:
     """Open the files of a table and read which labels and missing values its rows have.
@@ -46,6 +47,7 @@ def read_files(
         own,
         constant=misled,
         n_threads=n_threads,
+        progress=progress,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.progress import progress
 from pyexpr.base.row_columns import LabelColumn, NumberColumn, label_table
 from pyexpr.base.row_files import RowFiles
 from pyexpr.base.tables import as_frame, from_file
@@ -85,6 +86,8 @@ class RowClasses:
         Columns of numbers of which each counts for itself.
     threads : bool
         Whether PyArrow may use several.
+    show : bool, optional
+        Whether to show a progress bar in each pass.
     """
 
     def __init__(
@@ -95,10 +98,12 @@ class RowClasses:
         own: Sequence[str],
         *,
         threads: bool,
+        show: bool | None = None,
     ) -> None:
         files.require([*labels, *whole, *own])
         self.files = files
         self._threads = threads
+        self._show = show
         self._labels = [LabelColumn(one, files.type_of(one), files.what) for one in labels]
         self._whole = tuple(dict.fromkeys(whole))
         self._own = tuple(one for one in dict.fromkeys(own) if one not in self._whole)
@@ -166,7 +171,11 @@ class RowClasses:
     def _read(self, *, first: bool) -> Iterator[Batch]:
         columns = [*(one.name for one in self._labels), *self.numbers]
         row, n_known = 0, len(self._pairs[-1].first)
-        for batch in self.files.batches(columns, threads=self._threads):
+        batches = progress(
+            self.files.batches(columns, threads=self._threads), total=self.files.count_rows(),
+            label="rows", show=self._show, steps=lambda batch: int(batch.num_rows),
+        )  # fmt: skip
+        for batch in batches:
             numbers, there = {}, {}
             for name, column in self.numbers.items():
                 values = numbers[name] = column.values(batch.column(name))
