@@ -190,6 +190,21 @@ def test_numbers_of_every_type_are_those_of_pandas(tmp_path: Path) -> None:
         same(px.compare_models(source, **options), px.compare_models(memory, **options))
 
 
+def test_the_command_line_reads_files(
+    table: pd.DataFrame, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyexpr.cli.main import main
+
+    written = tmp_path / "out" / "found.csv"
+    options = ["--truth", "y", "--predictions", "a,b", "--n-boot", "20", "--output", str(written)]
+    monkeypatch.setattr("sys.argv", ["pyexpr", "compare", str(folder), *options, "--quiet"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    expected = px.compare_models(table, **PLAIN).tidy()
+    np.testing.assert_array_equal(pd.read_csv(written)["estimate"], expected["estimate"])
+
+
 def refused(call: Callable[[], Any], *parts: str) -> None:
     with pytest.raises(DataError) as caught:
         call()

@@ -38,7 +38,7 @@ class _Pairs:
     """Numbers of pairs of whole numbers, in the order in which they come."""
 
     def __init__(self) -> None:
-        self._table = np.full((1, 1), -1, dtype=np.int32)
+        self._table: NDArray[np.int32] = np.full((1, 1), -1, dtype=np.int32)
         self.first: list[int] = []
         self.second: list[int] = []
 
@@ -122,8 +122,10 @@ class RowClasses:
             counts = found
         if not len(counts):
             raise DataError(f"{files.what} has no rows")
-        for column in (*self._labels, *self.numbers.values()):
-            column.check()
+        for label in self._labels:
+            label.check()
+        for number in self.numbers.values():
+            number.check()
         self.counts = counts
 
     def batches(self) -> Iterator[Batch]:
