@@ -175,7 +175,7 @@ def is_of_left_out(
     moves = np.bincount(codes, weights=prediction != one[codes], minlength=n_clusters) > 0
     if moves[n > 0].all():
         return False
-    total = np.bincount(codes, weights=truth, minlength=n_clusters)
+    total = np.bincount(codes, weights=truth, minlength=n_clusters).astype(np.float64)
     return constant_of_left_out(n, one, moves, total, float(truth.std()))
 
 
