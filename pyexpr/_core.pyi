@@ -99,6 +99,25 @@ def cluster_sums(
     n_clusters: int,
     part: int,
 ) -> tuple[NDArray[np.float64], list[float]]: ...
+
+class RowSums:
+    def __init__(self, n_groups: int, n_clusters: int, constant: bool) -> None: ...
+    def add_to_means(
+        self,
+        prediction: NDArray[np.float64],
+        truth: NDArray[np.float64],
+        slot: NDArray[np.int64],
+    ) -> None: ...
+    def add_to_sums(
+        self,
+        part: int,
+        prediction: NDArray[np.float64],
+        truth: NDArray[np.float64],
+        slot: NDArray[np.int64],
+    ) -> None: ...
+    def sums(self, part: int, group: int) -> tuple[NDArray[np.float64], list[float]]: ...
+    def constant(self, group: int) -> NDArray[np.float64]: ...
+
 def draw_counts(
     strata: Sequence[int], seed: int, stream: int, first: int, n: int
 ) -> NDArray[np.int32]: ...

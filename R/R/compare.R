@@ -8,10 +8,10 @@
 #' Rows in which the truth or any prediction is missing are left out for all models, and counted.
 #' Checked against `boot::boot.ci` on the same replicates.
 #'
-#' @param data A data frame, one row per clip; or a result of [fit_models()], which contains the
-#'   truth, the predictions, the subjects, contexts and folds. Only options are then given, `seed`
-#'   is by default that of the folds, and metrics are computed within folds and averaged over
-#'   repeats.
+#' @param data A data frame, one row per clip; or the path of a parquet file or of a folder of them,
+#'   see below; or a result of [fit_models()], which contains the truth, the predictions, the
+#'   subjects, contexts and folds. Only options are then given, `seed` is by default that of the
+#'   folds, and metrics are computed within folds and averaged over repeats.
 #' @param truth Column of the true score.
 #' @param predictions Columns of predictions, `c(elastic_net, lstm)`, or named,
 #'   `c("elastic net" = elastic_net)`. A model with several columns, or with a separate truth, is a
@@ -78,6 +78,15 @@
 #' fitted one by one are bound by `dplyr::bind_rows(linear = a, forest = b, .id = "wflow_id")`.
 #' Repeats and bootstraps predict a row several times, in separate folds, and are an error; use one
 #' repeat.
+#'
+#' @section Rows beyond memory:
+#' If `data` is a path, the files are read in batches, and only sums per subject are in memory, so
+#' that there may be hundreds of millions of rows. The results are identical to those of the data
+#' frame with the same rows in the same order. Columns are named as those of a data frame. Metrics
+#' of numbers are available, other than `"spearman"`, which depends on the order of all rows; so
+#' are contexts, folds, strata, units and models with a separate truth. A folder is read in the
+#' order of the names of its files, all of which must have the same columns and types; folders such
+#' as `task=joy` become a column `task`. Contexts that are an ordered factor are in its order.
 #' @return An object with [tidy()][result-tables] (one row per metric, term and context; its last
 #'   columns identify the row, whatever characters the names contain: `kind`, which is `"level"`,
 #'   `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
@@ -105,6 +114,11 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
   call <- rlang::current_env()
   refuse_dots("compare_models", call)
   given(data, "a data frame", call = call)
+  files <- NULL
+  if (is_path(data)) {
+    files <- path.expand(data)
+    data <- columns_of_files(files, call)
+  }
   if (inherits(data, "pyexpr_models")) {
     named <- setdiff(names(match.call())[-1], "data")
     refuse_told(named, call)
@@ -142,7 +156,8 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
   found <- ask("compare_models", list(
-    table = table_node(data, used, call = call, labels = c(cluster, context, stratify, fold, per)),
+    table = if (!is.null(files)) files else
+      table_node(data, used, call = call, labels = c(cluster, context, stratify, fold, per)),
     truth = truth, predictions = models, cluster = cluster, metrics = many(metrics),
     context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
@@ -151,6 +166,15 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
     threshold = one(threshold), per = per, first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_comparison")
+}
+
+is_path <- function(data) is.character(data) && length(data) == 1L && !is.na(data)
+
+# A data frame without rows that has the columns of parquet files: columns are selected from it.
+columns_of_files <- function(path, call) {
+  names <- as.character(unlist(ask("file_columns", list(path = path), call)))
+  columns <- rep(list(numeric()), length(names))
+  tibble::new_tibble(stats::setNames(columns, names), nrow = 0L)
 }
 
 # A character vector of columns, named or not, or a named list of models.

@@ -15,6 +15,7 @@ void register_icc(pybind11::module_&);
 void register_interrupts(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
 void register_logistic_net(pybind11::module_&);
+void register_row_sums(pybind11::module_&);
 void register_sign_flip(pybind11::module_&);
 
 namespace {
@@ -53,5 +54,6 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     register_interrupts(m);
     register_kinematics(m);
     register_logistic_net(m);
+    register_row_sums(m);
     register_sign_flip(m);
 }

@@ -16,6 +16,7 @@
 #include "pyexpr/icc.hpp"
 #include "pyexpr/kinematics.hpp"
 #include "pyexpr/logistic_net.hpp"
+#include "pyexpr/row_sums.hpp"
 #include "pyexpr/sign_flip.hpp"
 
 namespace {
@@ -96,6 +97,25 @@ std::vector<std::size_t> strata(Choices& choose, std::size_t n) {
     return {n};
 }
 
+void batches_of_rows(Choices& choose) {
+    const std::size_t n_groups = choose.below(3), n_clusters = choose.below(5);
+    pyexpr::RowSums rows(n_groups, n_clusters, choose.below(2) == 1);
+    for (std::size_t batch = choose.below(4); batch > 0; --batch) {
+        const std::size_t n = choose.below(6);
+        Reals1 p(choose, {n}), t(choose, {n});
+        Codes1 slot(choose, {n});
+        const auto part = static_cast<pyexpr::Part>(choose.below(3));
+        if (choose.below(2)) {
+            rows.add_to_means(p.read(), t.read(), slot.read());
+        } else {
+            rows.add_to_sums(part, p.read(), t.read(), slot.read());
+        }
+    }
+    Reals2 sums(choose, {9, n_clusters}), constant(choose, {4, n_clusters});
+    rows.write(static_cast<pyexpr::Part>(choose.below(3)), choose.below(3), sums.view());
+    rows.write_constant(choose.below(3), constant.view());
+}
+
 void sums_and_draws(Choices& choose) {
     const std::size_t n = choose.below(6), groups = choose.below(5);
     Reals1 p(choose, {n}), t(choose, {n});
@@ -109,6 +129,8 @@ void sums_and_draws(Choices& choose) {
     } else {
         pyexpr::draw_counts(sizes, choose.byte(), 1, choose.size(), counts.view());
     }
+    // What an old file of the corpus calls stays the first call.
+    batches_of_rows(choose);
 }
 
 void replicate_order(Choices& choose) {

@@ -30,7 +30,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.core.compiled_statistic": ("ClusteredRows",),
     "pyexpr.hosted.callback": ("RFunction",),
     "pyexpr.inference.bootstrap.bootstrap": ("BootstrapResult",),
-    "pyexpr.inference.coefficients.cluster_ols": ("ClusterOLS",),
+    "pyexpr.inference.coefficients.cluster_ols": ("Block", "ClusterOLS"),
     "pyexpr.inference.coefficients.data": ("CoefficientData",),
     "pyexpr.inference.coefficients.coefficients": ("CoefficientResult",),
     "pyexpr.inference.comparison.called": ("CalledDesign", "RowsColumn"),

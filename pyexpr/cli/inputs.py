@@ -35,6 +35,13 @@ def read_table(
     return from_file(table, path)
 
 
+def is_parquet(path: Path) -> bool:
+    """Return whether a table is in parquet files, which are read in batches."""
+    from pyexpr.base.row_files import SUFFIXES
+
+    return path.suffix.lower() in SUFFIXES or path.is_dir()
+
+
 def class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:
     """Return a class as the table has it: a number where the truth holds numbers."""
     import pandas as pd

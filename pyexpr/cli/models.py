@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
 from pyexpr.cli.inputs import (
     check_files,
     class_of,
+    is_parquet,
     names_in,
     read_table,
     study_from,
@@ -72,7 +73,11 @@ def fit(
 def compare(
     asked: typer.Context,
     data: Annotated[
-        Path, typer.Argument(help=f"Table (CSV), one row a clip, a column a model; {OR_STUDY}.")
+        Path,
+        typer.Argument(
+            help="Table (CSV; or a parquet file or folder of them, read in batches), one row a "
+            f"clip, a column a model; {OR_STUDY}."
+        ),
     ],
     truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
     predictions: Annotated[
@@ -167,22 +172,25 @@ def compare(
     if not names_in(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *names_in(context), *names_in(fold), *names_in(per)]
-    table = read_table(
-        data,
-        labels=labels,
-        what="the table of predictions",
-        classes=[truth, *names_in(predictions)],
-    )
+    table: Any = data
+    if not is_parquet(data):
+        read = read_table(
+            data,
+            labels=labels,
+            what="the table of predictions",
+            classes=[truth, *names_in(predictions)],
+        )
+        table, positive = whole_numbers(read, labels), class_of(read, truth, positive)
     try:
         result = compare_models(
-            whole_numbers(table, labels),
+            table,
             truth=truth,
             predictions=names_in(predictions),
             cluster=cluster,
             context=context,
             metrics=names_in(metrics),
             score_range=score_range,
-            positive=class_of(table, truth, positive),
+            positive=positive,
             threshold=threshold,
             per=per,
             method=method,

@@ -322,8 +322,15 @@ def do_predict_models(key: int, data: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def do_file_columns(path: str) -> list[str]:
+    """Return the names of the columns of parquet files."""
+    from pyexpr.base.row_files import open_row_files
+
+    return open_row_files(path, what="the table of predictions").names
+
+
 def do_compare_models(
-    table: pd.DataFrame, predictions: list[str] | Mapping[str, Any], **options: Any
+    table: pd.DataFrame | str, predictions: list[str] | Mapping[str, Any], **options: Any
 ) -> dict[str, Any]:
     """`px.compare_models`; a model given as {values, truth} is `Predictions`."""
     from pyexpr.inference.comparison.comparison import compare_models

@@ -90,8 +90,33 @@ def _seed(choose: Choices) -> tuple[int, int, int]:
     return choose.below(9), choose.below(3), first
 
 
+def _row_sums(choose: Choices) -> Any:
+    sums = kernels.RowSums(choose.below(4), choose.whole(), bool(choose.below(2)))
+    if choose.seldom():
+        sums = kernels.RowSums.__new__(kernels.RowSums)
+    found = []
+    for _ in range(choose.below(6)):
+        do, n = choose.below(4), choose.below(6)
+        if do == 2:
+            found.append(sums.sums(choose.below(5) - 1, choose.below(5)))
+        elif do == 3:
+            found.append(sums.constant(choose.below(5)))
+        else:
+            given = array(choose, [n]), array(choose, [n]), array(choose, [n], np.int64)
+            if do == 0:
+                sums.add_to_means(*given)
+            else:
+                sums.add_to_sums(choose.below(5) - 1, *given)
+    return found
+
+
 def _cluster_sums(choose: Choices) -> Any:
     n = choose.below(6)
+    # What an old file of the corpus calls stays the first call.
+    return _summed(choose, n), _row_sums(choose)
+
+
+def _summed(choose: Choices, n: int) -> Any:
     return kernels.cluster_sums(
         array(choose, [n]),
         array(choose, [n]),

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import cluster_ols as reference
 
 from pyexpr.base.errors import DataError
-from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS, cluster_ols
+from pyexpr.inference.coefficients.cluster_ols import (
+    CORRECTIONS,
+    DesignBlock,
+    blocked_ols,
+    cluster_ols,
+)
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=20)
 
@@ -40,6 +46,86 @@ def test_order_of_rows_units_and_labels_change_nothing(seed: int, G: int, cr: st
     assert one.statistic == pytest.approx(a.statistic[0] ** 2, rel=1e-9)
     assert one.df2 == pytest.approx(a.df[0], rel=1e-9)
     np.testing.assert_allclose(fit.wald(contrast).df2, moved.wald(contrast).df2, rtol=1e-8)
+
+
+# Both compute in doubles, in other orders.
+TO_ROUNDING = 1e-9
+
+
+def contexts(seed: int, sizes: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return two contexts of clusters of these sizes, the last in the first context alone."""
+    rng = np.random.default_rng(seed)
+    cluster = np.concatenate(
+        [np.repeat(np.arange(len(sizes)), sizes), np.repeat(np.arange(len(sizes) - 1), 4)]
+    )
+    context = np.repeat([0, 1], [sum(sizes), len(cluster) - sum(sizes)])
+    features = rng.normal(size=(len(cluster), 2))
+    # The first cluster has nearly all of the leverage of the first slope.
+    features[(cluster == 0) & (context == 0), 0] *= 30
+    X = np.zeros((len(cluster), 6))
+    for c in (0, 1):
+        X[context == c, 3 * c : 3 * c + 2] = features[context == c]
+        X[context == c, 3 * c + 2] = 1.0
+    y = rng.normal(size=len(cluster)) + rng.normal(size=len(sizes))[cluster]
+    order = rng.permutation(len(cluster))
+    return X[order], y[order], cluster[order], context[order]
+
+
+@pytest.mark.parametrize("sizes", [[3, 1, 2, 7, 4, 2, 9], [2] * 30, [40, 1, 1, 2, 3]])
+def test_it_is_the_definition_by_whole_matrices(sizes: list[int]) -> None:
+    X, y, cluster, context = contexts(len(sizes), sizes)
+    weights = np.array(
+        [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [1, 0, 0, -1, 0, 0], [0, 1, 0, 0, -1, 0],
+         [0, 0, 1, 0, 0, 0], [0.5, 1, -1, 2, 0, 1]],
+        dtype=float,
+    )  # fmt: skip
+    blocks = [
+        DesignBlock(np.flatnonzero(context == c), at, X[np.ix_(context == c, at)])
+        for c, at in enumerate([np.array([0, 1, 2]), np.array([3, 4, 5])])
+    ]
+    for cr, power in (("CR0", 0.0), ("CR2", -0.5), ("CR3", -1.0)):
+        expected = np.array([reference.contrast(X, y, cluster, one, power) for one in weights]).T
+        for fit in (cluster_ols(X, y, cluster, cr=cr), blocked_ols(blocks, y, cluster, cr=cr)):
+            found = fit.contrasts(weights)
+            np.testing.assert_allclose(found.estimate, expected[0], rtol=TO_ROUNDING)
+            np.testing.assert_allclose(found.std_error, expected[1], rtol=TO_ROUNDING)
+            np.testing.assert_allclose(found.df, expected[2], rtol=TO_ROUNDING)
+    for both in (weights[:2], weights[2:4], weights[[0, 3, 4]]):
+        expected_df = reference.wald_df2(X, cluster, both)
+        for fit in (cluster_ols(X, y, cluster), blocked_ols(blocks, y, cluster)):
+            assert fit.wald(both).df2 == pytest.approx(expected_df, rel=TO_ROUNDING)
+
+
+def test_blocks_are_the_whole_design() -> None:
+    X, y, cluster, context = contexts(3, [3, 1, 2, 7, 4, 2, 9])
+    blocks = [
+        DesignBlock(np.flatnonzero(context == c), at, X[np.ix_(context == c, at)])
+        for c, at in enumerate([np.array([0, 1, 2]), np.array([3, 4, 5])])
+    ]
+    whole, parts = cluster_ols(X, y, cluster), blocked_ols(blocks, y, cluster)
+    each = np.eye(6)
+    for name in ("leverage", "determined", "influences"):
+        np.testing.assert_allclose(
+            getattr(parts, name)(each), getattr(whole, name)(each), rtol=1e-9, atol=1e-12
+        )
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], size=(9, 7))
+    contrast = np.array([1.0, 0, 0, -1, 0, 0])
+    for one, other in zip(
+        parts.wild_pivots(contrast, signs, null=0.1),
+        whole.wild_pivots(contrast, signs, null=0.1),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-8)
+
+
+def test_what_one_cluster_determines_is_by_the_generalised_inverse() -> None:
+    X, y, cluster = data(3, 8, 4, 2)
+    X = np.column_stack([X, cluster == 0])
+    weights = np.array([0.0, 1.0, 0.0, 0.0])
+    expected = reference.contrast(X, y, cluster, weights)
+    found = cluster_ols(X, y, cluster).contrasts(weights)
+    assert found.std_error[0] == pytest.approx(expected[1], rel=TO_ROUNDING)
+    assert found.df[0] == pytest.approx(expected[2], rel=TO_ROUNDING)
 
 
 def test_refused() -> None:

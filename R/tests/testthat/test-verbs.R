@@ -638,3 +638,28 @@ test_that("a factor of factors is lavaan's, from syntax", {
   expect_error(fit_cfa(data, "f =~ x1 + x2 + x3 \n g =~ x4 + x5 + x6 \n h =~ f + g"),
     "needs at least three")
 })
+
+test_that("parquet files give the result of the data frame", {
+  need_python()
+  folder <- tempfile()
+  dir.create(folder)
+  rows <- data.frame(subject = rep(1:24, each = 5), task = rep(c("joy", "pain"), 60),
+    y = sin(1:120), a = cos(1:120), b = sin(1:120) + cos(3 * (1:120)))
+  utils::write.csv(rows, file.path(folder, "rows.csv"), row.names = FALSE)
+  python(sprintf(paste("import pandas",
+    "pandas.read_csv(r'%s/rows.csv').to_parquet(r'%s/rows.parquet')", sep = "\n"), folder, folder))
+  path <- file.path(folder, "rows.parquet")
+  from_files <- compare_models(path, truth = y, predictions = c(first = a, b), cluster = "subject",
+    context = task, n_boot = 50, seed = 1)
+  read <- utils::read.csv(file.path(folder, "rows.csv"))
+  in_memory <- compare_models(read, truth = y, predictions = c(first = a, b), cluster = subject,
+    context = task, n_boot = 50, seed = 1)
+  expect_identical(tidy(from_files), tidy(in_memory))
+  expect_identical(replicates(from_files), replicates(in_memory))
+  expect_error(compare_models(folder, truth = y, predictions = c(a, nope), cluster = subject),
+    "no column `nope`", class = "pyexpr_column_error")
+  expect_error(compare_models("absent.parquet", truth = y, predictions = a, cluster = subject),
+    "does not exist", class = "pyexpr_data_error")
+  expect_error(compare_models(path, truth = y, predictions = a, cluster = subject,
+    metrics = "spearman"), "order of all rows", class = "pyexpr_data_error")
+})

@@ -1,8 +1,9 @@
 """Least squares with cluster-robust variances, small-sample degrees of freedom and tests.
 
-All that depends on rows is reduced, once, to one block per cluster in the
-orthonormal coordinates of the design, X = Q R: any number of contrasts then
-costs nothing that grows with the rows.
+All that depends on rows is reduced, once, to small matrices of each cluster in the
+orthonormal coordinates of the design, X = Q R: any number of contrasts then costs nothing that
+grows with the rows. Where columns fall into groups that are 0 in each other's rows, such as the
+features of several contexts, so do the coordinates, and each group has small matrices of its own.
 
 Sources: Bell and McCaffrey (2002), Survey Methodology 28, 169-181; Pustejovsky and
 Tipton (2018), J. Bus. Econ. Stat. 36, 672-683.
@@ -11,7 +12,7 @@ Tipton (2018), J. Bus. Econ. Stat. 36, 672-683.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from pyexpr.inference.coefficients.leverage import bounded_df
 from pyexpr.resampling.tests import ContrastTests, WaldTest, f_test, t_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -32,6 +33,40 @@ RANK = 1e-10
 NOTHING_LEFT = 1e-12
 # Residuals within this of the largest label are its rounding, not variation.
 ROUNDING = 1e-12
+# Numbers that are computed at once.
+_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Columns of the design that are 0 in all rows of the others, in the coordinates of Q.
+
+    Attributes
+    ----------
+    columns : ndarray of int, shape (p,)
+        Their positions among all columns.
+    clusters : ndarray of int, shape (G,)
+        The clusters that have rows where they are not 0.
+    gram, first, second : ndarray, shape (G, p, p)
+        ``Q_g' Q_g``, ``Q_g' A_g Q_g`` and ``Q_g' A_g^2 Q_g``.
+    """
+
+    columns: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    gram: NDArray[np.float64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+
+
+class DesignBlock(NamedTuple):
+    """Rows (n,) of a design, and the values (n, p) of the columns that are not 0 there alone.
+
+    `columns` (p,) are their positions among all columns.
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +94,7 @@ class ClusterOLS:
     _root: NDArray[np.float64] = field(repr=False)  # (p, p): coef = root @ Q'y
     _raw: NDArray[np.float64] = field(repr=False)  # (G, p): Q_g' e_g
     _scores: NDArray[np.float64] = field(repr=False)  # (G, p): Q_g' A_g e_g
-    _gram: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' Q_g
-    _first: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' A_g Q_g
-    _second: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' A_g^2 Q_g
+    _blocks: tuple[Block, ...] = field(repr=False)
     _alone: NDArray[np.float64] = field(repr=False)  # (p, p): onto what one cluster determines
 
     def vcov(self) -> NDArray[np.float64]:
@@ -77,7 +110,9 @@ class ClusterOLS:
         the contrast's variance.
         """
         directions = self._checked(contrasts) @ self._root
-        shares = np.einsum("ka,gab,kb->kg", directions, self._gram, directions)
+        shares = np.empty((len(directions), self.n_clusters))
+        for blocks, some in self._by_blocks(directions):
+            shares[some] = self._squares(directions[some], blocks, "gram")
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def determined(self, contrasts: ArrayLike) -> NDArray[np.float64]:
@@ -116,11 +151,9 @@ class ClusterOLS:
         directions = weights @ self._root  # (m, p)
         error = np.sqrt(np.sum((self._scores @ directions.T) ** 2, axis=0))
         df = np.empty(len(weights))
-        for k, d in enumerate(directions):
-            z = self._first @ d
-            omega = -(z @ z.T)
-            omega[np.diag_indices_from(omega)] += (self._second @ d) @ d
-            df[k] = np.trace(omega) ** 2 / np.sum(omega**2)
+        for blocks, some in self._by_blocks(directions):
+            z = self._times(directions[some], blocks)
+            df[some] = _satterthwaite(z, self._squares(directions[some], blocks, "second"))
         if weakest is not None:
             df = np.array([bounded_df(*pair) for pair in zip(df, np.asarray(weakest), strict=True)])
         return t_tests(weights @ self.coef, error, df, self._rounding_of(directions), null)
@@ -144,19 +177,18 @@ class ClusterOLS:
         weights = self._checked(contrasts)
         q = len(weights)
         directions = weights @ self._root
-        z = np.einsum("gab,qb->gqa", self._first, directions)
-        omega = -np.einsum("gsa,hta->ghst", z, z)
-        own = np.einsum("sa,gab,tb->gst", directions, self._second, directions)
-        clusters = np.arange(len(z))
-        omega[clusters, clusters] += own
-        total = omega[clusters, clusters].sum(axis=0)
+        # Of each cluster, (G, q, p) and (G, q, q): Omega's blocks are own - z z', and -z_g z_h'.
+        z = self._times(directions, self._blocks).transpose(1, 0, 2)
+        own = np.zeros((self.n_clusters, q, q))
+        for block in self._blocks:
+            d = directions[:, block.columns]
+            own[block.clusters] += d @ block.second @ d.T
+        total = np.sum(own - z @ z.transpose(0, 2, 1), axis=0)
         values, vectors = np.linalg.eigh(total)
         if not values[0] > NOTHING_LEFT * values[-1]:
             raise DataError("the contrasts of one test must be linearly independent")
         half = vectors @ (vectors / np.sqrt(values)).T
-        standard = half @ omega @ half
-        traces = np.trace(standard, axis1=2, axis2=3)
-        spread = np.sum(traces**2) + np.einsum("ghst,ghts->", standard, standard)
+        spread = _spread(half @ z, half @ own @ half)
         return f_test(
             weights @ self.coef,
             self._scores @ directions.T,
@@ -186,10 +218,11 @@ class ClusterOLS:
         gap = float(self.coef @ c[0] - null)
         lift = gap / (d @ d)
         # The restricted residuals are e + Q d lift.
-        raw = self._raw + lift * (self._gram @ d)
-        corrected = self._scores + lift * (self._first @ d)
+        first = self._laid_out(d, "first")
+        raw = self._raw + lift * self._laid_out(d, "gram")
+        corrected = self._scores + lift * first
         moved = signs @ raw  # (B, p): Q'y* minus its restricted fit
-        scores = signs * (corrected @ d) - moved @ (self._first @ d).T
+        scores = signs * (corrected @ d) - moved @ first.T
         with np.errstate(divide="ignore", invalid="ignore"):
             pivots = (moved @ d) / np.sqrt(np.sum(scores**2, axis=1))
         error = float(np.sqrt(np.sum((self._scores @ d) ** 2)))
@@ -199,6 +232,54 @@ class ClusterOLS:
     def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
         """Return what each cluster adds to contrasts, (G, m); squares sum to the variance."""
         return np.asarray(self._scores @ (self._checked(contrasts) @ self._root).T)
+
+    def _by_blocks(
+        self, directions: NDArray[np.float64]
+    ) -> Iterator[tuple[list[Block], NDArray[np.int64]]]:
+        """Yield blocks, and some of the directions (m, p) that are 0 outside of them."""
+        active = np.stack(
+            [directions[:, block.columns].any(axis=1) for block in self._blocks], axis=1
+        )
+        for pattern in np.unique(active, axis=0):
+            blocks = [block for block, there in zip(self._blocks, pattern, strict=True) if there]
+            which = np.flatnonzero((active == pattern).all(axis=1))
+            width = self.n_clusters * sum(len(block.columns) for block in blocks)
+            step = max(1, _AT_ONCE // max(width, 1))
+            for start in range(0, len(which), step):
+                yield blocks, which[start : start + step]
+
+    def _times(
+        self, directions: NDArray[np.float64], blocks: Sequence[Block]
+    ) -> NDArray[np.float64]:
+        """Return ``Q_g' A_g Q_g d`` of each direction and cluster, (m, G, columns of blocks)."""
+        width = sum(len(block.columns) for block in blocks)
+        found = np.zeros((len(directions), self.n_clusters, width))
+        at = 0
+        for block in blocks:
+            p = len(block.columns)
+            product = block.first @ directions[:, block.columns].T  # (G, p, m)
+            found[:, block.clusters, at : at + p] = product.transpose(2, 0, 1)
+            at += p
+        return found
+
+    def _squares(
+        self, directions: NDArray[np.float64], blocks: Sequence[Block], which: str
+    ) -> NDArray[np.float64]:
+        """Return d' S_g d of each direction and cluster, (m, G), S one of a block's matrices."""
+        found = np.zeros((len(directions), self.n_clusters))
+        for block in blocks:
+            d = directions[:, block.columns]
+            product = getattr(block, which) @ d.T  # (G, p, m)
+            found[:, block.clusters] += np.einsum("gpm,mp->mg", product, d)
+        return found
+
+    def _laid_out(self, direction: NDArray[np.float64], which: str) -> NDArray[np.float64]:
+        """Return S_g d of one direction in all coordinates, (G, p)."""
+        found = np.zeros((self.n_clusters, len(self.coef)))
+        for block in self._blocks:
+            product = getattr(block, which) @ direction[block.columns]
+            found[np.ix_(block.clusters, block.columns)] = product
+        return found
 
     def _rounding_of(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard errors (m,) that rounding of the residuals alone would give."""
@@ -246,7 +327,7 @@ def cluster_ols(
     Raises
     ------
     DataError
-        If shapes disagree, values are not finite, columns are linearly dependent, there
+        If shapes disagree, values are not finite, columns are linearly dependent,
         or there are fewer than 2 clusters.
 
     Notes
@@ -284,51 +365,182 @@ def cluster_ols(
         )
     if not (np.isfinite(design).all() and np.isfinite(label).all()):
         raise DataError(say("{argument X} and y must be finite; leave incomplete rows out"))
-    codes = np.unique(given, return_inverse=True)[1].reshape(-1)
+    n, p = design.shape
+    whole = DesignBlock(np.arange(n), np.arange(p), design)
+    return blocked_ols([whole], label, given, cr=cr, names=names)
+
+
+def blocked_ols(
+    blocks: Sequence[DesignBlock],
+    label: NDArray[np.float64],
+    cluster: NDArray[Any],
+    *,
+    cr: str = "CR2",
+    names: Sequence[str] | None = None,
+) -> ClusterOLS:
+    """Do what `cluster_ols` does, given the design's blocks: each row and column is in one."""
+    codes = np.unique(cluster, return_inverse=True)[1].reshape(-1)
     G = int(codes.max()) + 1 if len(codes) else 0
     if G < 2:
         raise DataError(f"a variance over clusters needs at least 2, but there is {G}")
-    basis, root = _orthonormal(design, names)
-    projected = basis.T @ label
-    residual = label - basis @ projected
-    # Once more: a sum over many rows leaves rounding of all of them in each residual.
-    again = basis.T @ residual
-    projected, residual = projected + again, residual - basis @ again
-    p = design.shape[1]
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=G))[:-1]
-    raw, scores = np.empty((2, G, p))
-    gram, first, second = np.empty((3, G, p, p))
-    alone = np.zeros((p, p))
-    for g, rows in enumerate(np.split(order, ends)):
-        block, left_over = basis[rows], residual[rows]
-        raw[g] = block.T @ left_over
-        gram[g] = block.T @ block
-        # Of the block's two matrices of products the smaller has all its singular values.
-        if len(rows) < p:
-            values, U = np.linalg.eigh(block @ block.T)
-            inner, turned = block.T @ U, U.T @ left_over
-            a = _adjustment(1 - values, cr, G)
-            scores[g] = inner @ (a * turned)
-        else:
-            values, V = np.linalg.eigh(gram[g])
-            inner = V * np.sqrt(np.maximum(values, 0.0))
-            a = _adjustment(1 - values, cr, G)
-            scores[g] = V @ (a * (V.T @ raw[g]))
-        only = inner[:, 1 - values <= NOTHING_LEFT]
-        alone += only @ only.T
-        first[g] = (inner * a) @ inner.T
-        second[g] = (inner * a**2) @ inner.T
+    p = sum(len(block.columns) for block in blocks)
+    root, alone = np.zeros((2, p, p))
+    projected = np.zeros(p)
+    raw, scores = np.zeros((2, G, p))
+    reduced = []
+    for block in blocks:
+        at = block.columns
+        own_names = None if names is None else [names[int(j)] for j in at]
+        basis, own_root = _orthonormal(block.values, own_names)
+        y = label[block.rows]
+        fit = basis.T @ y
+        residual = y - basis @ fit
+        # Once more: a sum over many rows leaves rounding of all of them in each residual.
+        again = basis.T @ residual
+        projected[at], residual = fit + again, residual - basis @ again
+        root[np.ix_(at, at)] = own_root
+        found = _reduced(basis, residual, codes[block.rows], cr, G)
+        reduced.append(Block(at, found.clusters, found.gram, found.first, found.second))
+        raw[np.ix_(found.clusters, at)] = found.raw
+        scores[np.ix_(found.clusters, at)] = found.scores
+        alone[np.ix_(at, at)] = found.alone
     rounding = ROUNDING * float(np.abs(label).max())
     return ClusterOLS(
-        root @ projected, cr, len(label), G, rounding, root, raw, scores, gram, first, second, alone
+        root @ projected, cr, len(label), G, rounding, root, raw, scores, tuple(reduced), alone
     )
+
+
+class _Reduced(NamedTuple):
+    """What is kept of the rows of a block; see `Block` and `ClusterOLS`."""
+
+    clusters: NDArray[np.int64]
+    raw: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    gram: NDArray[np.float64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    alone: NDArray[np.float64]
+
+
+def _reduced(
+    basis: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    cr: str,
+    G: int,
+) -> _Reduced:
+    """Reduce the rows of a block; clusters of equal size at once, in one array."""
+    p = basis.shape[1]
+    sizes = np.bincount(codes, minlength=G)
+    clusters = np.flatnonzero(sizes)
+    sizes = sizes[clusters]
+    order = np.argsort(codes, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    raw, scores = np.empty((2, len(clusters), p))
+    gram, first, second = np.empty((3, len(clusters), p, p))
+    alone = np.zeros((p, p))
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        step = max(1, _AT_ONCE // (max(int(size), p) * p))
+        for start in range(0, len(alike), step):
+            some = alike[start : start + step]
+            rows = order[starts[some][:, None] + np.arange(size)]
+            block, left_over = basis[rows], residual[rows]  # (k, size, p), (k, size)
+            across = block.transpose(0, 2, 1)
+            raw[some] = _applied(across, left_over)
+            gram[some] = across @ block
+            # Of the block's two matrices of products the smaller has all its singular values.
+            if size < p:
+                values, U = np.linalg.eigh(block @ across)
+                inner = across @ U
+                a = _adjustment(1 - values, cr, G)
+                scores[some] = _applied(inner, a * _applied(U.transpose(0, 2, 1), left_over))
+            else:
+                values, V = np.linalg.eigh(gram[some])
+                inner = V * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+                a = _adjustment(1 - values, cr, G)
+                scores[some] = _applied(V, a * _applied(V.transpose(0, 2, 1), raw[some]))
+            determined = 1 - values <= NOTHING_LEFT
+            if determined.any():
+                only = inner * determined[:, None, :]
+                alone += np.sum(only @ only.transpose(0, 2, 1), axis=0)
+            turned = inner.transpose(0, 2, 1)
+            first[some] = (inner * a[:, None, :]) @ turned
+            second[some] = (inner * (a**2)[:, None, :]) @ turned
+    return _Reduced(clusters, raw, scores, gram, first, second, alone)
+
+
+def _applied(matrices: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each matrix (k, a, b) times its vector (k, b)."""
+    return np.asarray((matrices @ vectors[:, :, None])[:, :, 0])
+
+
+def _satterthwaite(z: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``tr(O)^2 / tr(O^2)`` of each contrast, (m,), ``O_gh = [g = h] own_g - z_g' z_h``.
+
+    z is (m, G, p) and own (m, G). Without the G x G matrix: the sum of all squared ``z_g' z_h``
+    is that of the p x p matrix of products. A pair g = h is then taken off again, so that
+    clusters beside which the others vanish are left out there (`_large`), and paired one by one.
+    """
+    squares = np.sum(z**2, axis=2)
+    diagonal = own - squares
+    others = np.sum((z.transpose(0, 2, 1) @ z) ** 2, axis=(1, 2)) - np.sum(squares**2, axis=1)
+    large = _large(squares, own)
+    for k in np.flatnonzero(large.any(axis=1)):
+        some, rest = z[k][large[k]], z[k][~large[k]]
+        among = some @ some.T
+        np.fill_diagonal(among, 0.0)
+        others[k] = (
+            np.sum((rest.T @ rest) ** 2)
+            - np.sum(squares[k][~large[k]] ** 2)
+            + np.sum(among**2)
+            + 2 * np.sum((some @ rest.T) ** 2)
+        )
+    trace = diagonal.sum(axis=1)
+    return np.asarray(trace**2 / (np.sum(diagonal**2, axis=1) + others))
+
+
+def _large(squares: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the clusters with more than half of the leverage of a contrast, or nearly.
+
+    Of the others own - squares is at least squares, so that what is added and taken off again
+    is no larger than the sum.
+    """
+    return squares > 0.5 * own
+
+
+def _spread(z: NDArray[np.float64], own: NDArray[np.float64]) -> float:
+    """Return the sum over pairs of clusters of ``tr(S_gh)^2 + tr(S_gh S_gh)``.
+
+    ``S_gh = [g = h] own_g - z_g z_h'``, with z (G, q, p) and own (G, q, q); see `_satterthwaite`.
+    """
+    diagonal = own - z @ z.transpose(0, 2, 1)
+    of_own, of_z = np.trace(own, axis1=1, axis2=2), np.sum(z**2, axis=(1, 2))
+    large = _large(of_z, of_own)
+    rest = z[~large]
+    G, q, p = rest.shape
+    flat = rest.reshape(G, q * p)
+    products = (flat.T @ flat).reshape(q, p, q, p)
+    total = np.sum(products**2) + np.sum(products * products.transpose(2, 1, 0, 3))
+    total -= _traces(rest @ rest.transpose(0, 2, 1)).sum()
+    for g in np.flatnonzero(large):
+        pairs = _traces(z[g] @ z.transpose(0, 2, 1))
+        pairs[g] = 0.0
+        # Among the large each pair is met twice.
+        total += np.sum(np.where(large, pairs, 2 * pairs))
+    return float(_traces(diagonal).sum() + total)
+
+
+def _traces(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``tr(S)^2 + tr(S S)`` of each matrix (k, q, q)."""
+    traces = np.trace(matrices, axis1=1, axis2=2)
+    return np.asarray(traces**2 + np.sum(matrices * matrices.transpose(0, 2, 1), axis=(1, 2)))
 
 
 def _adjustment(left: NDArray[np.float64], cr: str, G: int) -> NDArray[np.float64]:
     """Return the eigenvalues of A_g, given those of I - H_gg."""
     if cr in {"CR0", "CR1"}:
-        return np.full(len(left), np.sqrt(G / (G - 1)) if cr == "CR1" else 1.0)
+        return np.full(left.shape, np.sqrt(G / (G - 1)) if cr == "CR1" else 1.0)
     some = left > NOTHING_LEFT
     power = -0.5 if cr == "CR2" else -1.0
     return np.asarray(np.where(some, np.where(some, left, 1.0) ** power, 0.0))

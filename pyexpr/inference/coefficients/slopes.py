@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.contexts import ALL
-from pyexpr.inference.coefficients.cluster_ols import ClusterOLS, cluster_ols
+from pyexpr.inference.coefficients.cluster_ols import (
+    ClusterOLS,
+    DesignBlock,
+    blocked_ols,
+)
 from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.inference.coefficients.desparsified import Desparsified, desparsified
 from pyexpr.inference.coefficients.leverage import (
@@ -245,24 +249,25 @@ def _stacked(
     cr: str,
     intercepts: str,
 ) -> ClusterOLS:
-    """Fit all contexts in one block-diagonal design, intercepts last."""
+    """Fit all contexts in one design, a block for each model, intercepts last."""
     n_slopes = int(slot.max()) + 1
     # Rows that share an intercept: those of a model, or of a context where it is over all.
     apart = models == (ALL,) and intercepts == "context"
     owners = [*data.contexts] if apart else [*models]
-    design = np.zeros((len(data.y), n_slopes + len(owners)))
     names = [""] * n_slopes + [f"intercept of {owner}" for owner in owners]
-    for c, owner in enumerate(owners):
-        design[data.rows(owner), n_slopes + c] = 1.0
+    blocks = []
     for c, model in enumerate(models):
         rows, moving = data.rows(model), slot[c] >= 0
-        block = scaled[np.ix_(rows, moving)]
+        values = scaled[np.ix_(rows, moving)]
         # Centred: the slopes are the same, and keep their digits.
-        block = within(block, data.context) if apart else block - block.mean(axis=0)
-        design[np.ix_(rows, slot[c][moving])] = block
+        values = within(values, data.context) if apart else values - values.mean(axis=0)
         for j in np.flatnonzero(moving):
             names[slot[c, j]] = f"{data.features[j]} in {model}"
-    return cluster_ols(design, data.y_tested, data.subject, cr=cr, names=names)
+        own = range(len(owners)) if apart else [c]
+        ones = [np.ones(len(rows))] if not apart else [data.context == k for k in own]
+        columns = np.array([*slot[c][moving], *(n_slopes + k for k in own)], dtype=np.int64)
+        blocks.append(DesignBlock(rows, columns, np.column_stack([values, *ones])))
+    return blocked_ols(blocks, data.y_tested, data.subject, cr=cr, names=names)
 
 
 def _constant(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
+from pyexpr.base.row_files import is_row_files
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
@@ -23,7 +24,8 @@ from pyexpr.inference.clusters import (
 from pyexpr.inference.comparison.classes import rarest_class
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison.folds import Folds, FoldsOf, read_folds
-from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
+from pyexpr.inference.comparison.from_files import FileColumns
+from pyexpr.inference.comparison.levels import Levels, build_groups, build_levels, counted_rows
 from pyexpr.inference.comparison.metrics import Metrics, checked_metrics
 from pyexpr.inference.comparison.predictions import (
     TABLE,
@@ -40,7 +42,9 @@ from pyexpr.inference.comparison.quantities import (
     checked_score_range,
     families,
 )
+from pyexpr.inference.comparison.read_files import read_files
 from pyexpr.inference.comparison.result import ComparisonResult
+from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
 from pyexpr.inference.comparison.units import (
     LeftOut,
     check_whole_units,
@@ -57,12 +61,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
+    from pyexpr.base.row_files import RowSource
 
 
 @stoppable("models were compared", hands_over=True)
 @explains(renamed=FORMER_CONTEXT)
 def compare_models(
-    table: FrameLike,
+    table: FrameLike | RowSource,
     *,
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
@@ -91,8 +96,10 @@ def compare_models(
 
     Parameters
     ----------
-    table : DataFrame
-        One row per clip. Rows in which the truth or any prediction is missing are left out for all
+    table : DataFrame, path, or dataset of PyArrow
+        One row per clip: a data frame; or the path of a parquet file or of a folder of them, or a
+        ``pyarrow.dataset.Dataset``, which are read in batches and need not fit into memory (see
+        Notes). Rows in which the truth or any prediction is missing are left out for all
         models, and counted. Only models with a separate truth (`Predictions`) may have missing
         values, and the result states on how many rows each of their columns is evaluated.
     truth : str
@@ -228,6 +235,13 @@ def compare_models(
     Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
     resampled rows.
 
+    Parquet files are read in batches, three times: for labels and missing values, for means, and
+    for sums about them. Rows are added in their order, so that results are identical to those of
+    the table in memory. Only sums per subject (and context, fold or unit) are in memory. Metrics
+    of numbers are available, other than pooled ``spearman``; labels must be columns of the files.
+    It is a `DataError` if the files differ in their columns or types, or change while they are
+    read.
+
     Examples
     --------
     >>> import numpy as np, pandas as pd
@@ -252,7 +266,6 @@ def compare_models(
     >>> bool((px.join(parts).replicates == result.replicates).all())
     True
     """
-    frame = as_frame(table, what=TABLE)
     asked = checked_metrics(metrics)
     if not (is_number(null) and -1 < null < 1):
         raise DataError(
@@ -266,11 +279,24 @@ def compare_models(
     width = checked_score_range(score_range, asked)
     check_class_options(asked, positive, threshold)
     n_threads = checked_threads(n_threads)
-    if not len(frame):
-        raise DataError(f"{called(frame, TABLE)} has no rows")
+    files = None
+    if is_row_files(table):
+        labels_of_rows = {"cluster": cluster, "context": context, "stratify": stratify,
+                          "fold": fold, "per": per}  # fmt: skip
+        files = read_files(
+            table, truth, predictions, asked, labels_of_rows, n_threads=n_threads,
+            progress=progress, what=TABLE,
+        )  # fmt: skip
+        frame = files.classes.frame()
+    else:
+        frame = as_frame(table, what=TABLE)
+        if not len(frame):
+            raise DataError(f"{called(frame, TABLE)} has no rows")
+    source = IN_MEMORY if files is None else files
     models, used, classes = read_models(
-        frame, truth, predictions, tuple(asked), positive, threshold
-    )
+        frame, truth, predictions, tuple(asked), positive, threshold,
+        numbers=None if files is None else FileColumns(files.classes),
+    )  # fmt: skip
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)
     strata = (
@@ -309,17 +335,22 @@ def compare_models(
     if adjust is not None:
         check_rule(adjust)
         families(rows)  # says that there are none, before the work and not after it
-    left_out: list[LeftOut] = []
-    if units is None:
+
+    def of_subjects() -> tuple[Levels, list[LeftOut]]:
+        if units is not None:
+            return levels_of_units(
+                measures, models, contexts, context_rows, units, len(labels),
+                score_range=width or 1.0, classes=classes, source=source,
+            )  # fmt: skip
         levels = build_levels(
             measures, models, contexts, context_rows, codes, len(labels),
-            score_range=width or 1.0, folds=folds, classes=classes,
+            score_range=width or 1.0, folds=folds, classes=classes, source=source,
         )  # fmt: skip
-    else:
-        levels, left_out = levels_of_units(
-            measures, models, contexts, context_rows, units, len(labels),
-            score_range=width or 1.0, classes=classes,
-        )  # fmt: skip
+        return levels, []
+
+    if files is not None:
+        files.add_up(of_subjects)
+    levels, left_out = of_subjects()
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
@@ -342,7 +373,7 @@ def compare_models(
         start,
     )
     warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
-    n_used = int(np.count_nonzero(used))
+    n_used = source.count(used)
     result = ComparisonResult(
         evidence=evidence,
         intervals=NOT_JUDGED,
@@ -351,11 +382,11 @@ def compare_models(
         cluster_name=cluster_name,
         first_replicate=start,
         rows=tuple(rows),
-        n=np.fromiter(counted_rows(rows, levels), dtype=np.int64, count=len(rows)),
+        n=np.fromiter(counted_rows(rows, levels, source), dtype=np.int64, count=len(rows)),
         n_clusters=n_clusters,
         n_used=n_used,
-        n_dropped=len(frame) - n_used,
-        own_rows=_own_rows(models, used),
+        n_dropped=source.count(np.ones(len(frame), dtype=bool)) - n_used,
+        own_rows=_own_rows(models, used, source),
         fold_name=folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
@@ -367,10 +398,12 @@ def compare_models(
     return completed(result, int(n_boot), method, confidence, adjust)
 
 
-def _own_rows(models: Sequence[ModelValues], used: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:
+def _own_rows(
+    models: Sequence[ModelValues], used: NDArray[np.bool_], source: Rows
+) -> dict[str, tuple[int, ...]]:
     """Return the number of rows of each column of the models that do not have every row."""
     return {
-        model.name: tuple(int(np.count_nonzero(column.rows)) for column in model.columns)
+        model.name: tuple(source.count(column.rows) for column in model.columns)
         for model in models
         if any((column.rows != used).any() for column in model.columns)
     }

@@ -173,12 +173,29 @@ def is_of_left_out(
     one[codes] = prediction
     n = np.bincount(codes, minlength=n_clusters).astype(np.float64)
     moves = np.bincount(codes, weights=prediction != one[codes], minlength=n_clusters) > 0
+    if moves[n > 0].all():
+        return False
+    total = np.bincount(codes, weights=truth, minlength=n_clusters).astype(np.float64)
+    return constant_of_left_out(n, one, moves, total, float(truth.std()))
+
+
+def constant_of_left_out(
+    n: NDArray[np.float64],
+    one: NDArray[np.float64],
+    moves: NDArray[np.bool_],
+    total: NDArray[np.float64],
+    spread: float,
+) -> bool:
+    """Return what `is_of_left_out` does, given for each cluster (n_clusters,) what it needs.
+
+    That is the number of rows, one of the predictions, whether others differ from it, and the
+    sum of the truth, whose standard deviation over all rows is `spread`.
+    """
     still = (n > 0) & ~moves
     values, group = np.unique(one[still], return_inverse=True)
     if len(values) < 2:
         return False
-    total = np.bincount(codes, weights=truth, minlength=n_clusters)
-    near = _SAME * float(truth.std())
+    near = _SAME * spread
     rows, sums = (np.bincount(group, weights=x[still]) for x in (n, total))
     mean = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
     subjects, means = np.bincount(group), np.bincount(group, weights=mean[still])

@@ -19,6 +19,7 @@ from pyexpr.inference.comparison.folds import FoldsOf
 from pyexpr.inference.comparison.metrics import Metric
 from pyexpr.inference.comparison.notes import NO_ERRORS
 from pyexpr.inference.comparison.quantities import Measure, ModelValues, Row
+from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
 from pyexpr.inference.comparison.sums import Sums
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def build_levels(
     folds: FoldsOf | None = None,
     classes: Classes | None = None,
     of_units: bool = False,
+    source: Rows = IN_MEMORY,
 ) -> Levels:
     """Sum every column per cluster, once for each context, part and fold, and list the levels.
 
@@ -101,7 +103,7 @@ def build_levels(
     levels = Levels([], [], [], [], [], [], [], [], [])
     sums = Sums(
         models, context_rows, codes, n_clusters, levels.columns,
-        folds=folds, classes=classes, of_units=of_units,
+        folds=folds, classes=classes, of_units=of_units, source=source,
     )  # fmt: skip
     for measure in measures:
         for c in range(len(contexts)):
@@ -205,7 +207,7 @@ def _group(
     )
 
 
-def counted_rows(rows: Sequence[Row], levels: Levels) -> Iterator[int]:
+def counted_rows(rows: Sequence[Row], levels: Levels, source: Rows = IN_MEMORY) -> Iterator[int]:
     """Yield the number of data rows on which each row of the result is based."""
     known: dict[tuple[int, int], int] = {}
     for row in rows:
@@ -213,5 +215,5 @@ def counted_rows(rows: Sequence[Row], levels: Levels) -> Iterator[int]:
         second = first if row.second is None else levels.rows[row.second]
         key = (id(first), id(second))
         if key not in known:
-            known[key] = int(np.count_nonzero(first if first is second else first | second))
+            known[key] = source.count(first if first is second else first | second)
         yield known[key]

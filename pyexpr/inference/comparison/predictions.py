@@ -23,6 +23,7 @@ from pyexpr.base.tables import (
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.comparison.classes import ClassColumn, Classes, read_classes
+from pyexpr.inference.comparison.from_files import FileColumns
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
 from pyexpr.inference.comparison.quantities import ColumnValues, ModelValues
 
@@ -190,9 +191,22 @@ def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDA
     return rows
 
 
-def _named_models(
+def check_truth(truth: Any) -> None:
+    """Raise `DataError` unless the truth is named."""
+    if not isinstance(truth, str):
+        raise DataError(
+            say(
+                "{truth=} must be the name of a column of {value}, not {kind}",
+                value=TABLE,
+                kind=type(truth).__name__,
+            )
+        )
+
+
+def named_models(
     predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
 ) -> dict[str, Predictions]:
+    """Return the models by their names."""
     if isinstance(predictions, Mapping):
         named = {}
         for name, item in predictions.items():
@@ -264,22 +278,19 @@ def read_models(
     metrics: Sequence[str] = (),
     positive: Any = None,
     threshold: float | None = None,
+    numbers: FileColumns | None = None,
 ) -> tuple[list[ModelValues], NDArray[np.bool_], Classes | None]:
-    """Return the models, the rows that any of them uses, and the classes if there are any."""
+    """Return the models, the rows that any of them uses, and the classes if there are any.
+
+    `numbers` are the columns of a table that is not in memory, whose row classes `frame` has.
+    """
     check_flat_columns(frame, what=TABLE)
-    if not isinstance(truth, str):
-        raise DataError(
-            say(
-                "{truth=} must be the name of a column of {value}, not {kind}",
-                value=TABLE,
-                kind=type(truth).__name__,
-            )
-        )
-    named = _named_models(predictions)
+    check_truth(truth)
+    named = named_models(predictions)
     # A model judged by the common truth must have every row, in every column: the mean over
     # columns of different rows would be of other rows than the other models'.
     whole = {name: model.truth is None for name, model in named.items()}
-    true: _Columns | _ClassColumns = _Columns(frame)
+    true: _Columns | _ClassColumns | FileColumns = numbers or _Columns(frame)
     predicted, classes = true, None
     if any(metric in CLASS_METRICS for metric in metrics):
         truths = [truth] if any(whole.values()) else []

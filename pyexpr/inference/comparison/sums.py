@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.comparison.called import RowsColumn, why_not_called
 from pyexpr.inference.comparison.classes import Classes
-from pyexpr.inference.comparison.folds import FEWEST, Folds, FoldsOf, is_of_left_out
+from pyexpr.inference.comparison.folds import FEWEST, Folds, FoldsOf
 from pyexpr.inference.comparison.notes import (
     AUC_BELOW_HALF,
     BELOW_ZERO,
@@ -33,6 +33,7 @@ from pyexpr.inference.comparison.notes import (
     VARIES_LITTLE,
 )
 from pyexpr.inference.comparison.quantities import ColumnValues, Measure, ModelValues
+from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class Sums:
         folds: FoldsOf | None = None,
         classes: Classes | None = None,
         of_units: bool = False,
+        source: Rows = IN_MEMORY,
     ) -> None:
         self._models = models
         self._context_rows = context_rows
@@ -66,6 +68,7 @@ class Sums:
         self._folds = folds
         self._labels = () if classes is None else classes.labels
         self._of_units = of_units
+        self._source = source
         self._columns = columns
         self.rows: list[NDArray[np.bool_]] = []
         self.present: list[NDArray[np.bool_]] = []
@@ -149,7 +152,7 @@ class Sums:
             with_rows = self._ranked if kind == "ranks" else self._kept
             summed, flat = with_rows(replace(summed, shared=shared), column, used, part)
         else:
-            summed = self._summed(column, used, what, shared)
+            summed = self._source.summed(column, used, self._codes, self._n_clusters, what, shared)
             flat = constant_sides(summed)
         self._columns.append(summed)
         self.rows.append(used)
@@ -157,20 +160,6 @@ class Sums:
         self._flat.append(flat)
         self._place[key] = len(self._columns) - 1
         return self._place[key]
-
-    def _summed(
-        self, column: ColumnValues, used: NDArray[np.bool_], part: str, shared: Hashable
-    ) -> core.Column:
-        chosen = used.all()
-        return core.cluster_sums(
-            column.prediction if chosen else column.prediction[used],
-            column.truth if chosen else column.truth[used],
-            self._codes if chosen else self._codes[used],
-            self._n_clusters,
-            part=part,
-            shared=shared,
-            least=column.least,
-        )
 
     def _of_classes(
         self, column: ColumnValues, used: NDArray[np.bool_], which: str, shared: Hashable
@@ -289,7 +278,8 @@ class Sums:
         if measure.base == "r2" or measure.function or measure.part not in FEWEST:
             return ""
         over_all = self._context_rows[c] is None
-        asked: list[int | None] = [c, None]
+        # Over all rows both are the same.
+        asked: list[int | None] = [None] if over_all else [c, None]
         if over_all:
             asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
         if not any(self._shows_left_out(d, i, k) for d in asked):
@@ -302,12 +292,8 @@ class Sums:
         if (c, i, k) not in self._of_left_out:
             column = self._models[i].columns[k]
             used = column.rows if c is None else self._rows_of(c, column, None)
-            chosen = used.all()
-            self._of_left_out[c, i, k] = is_of_left_out(
-                column.prediction if chosen else column.prediction[used],
-                column.truth if chosen else column.truth[used],
-                self._codes if chosen else self._codes[used],
-                self._n_clusters,
+            self._of_left_out[c, i, k] = self._source.is_of_left_out(
+                column, used, self._codes, self._n_clusters
             )
         return self._of_left_out[c, i, k]
 

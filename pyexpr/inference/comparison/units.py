@@ -29,6 +29,7 @@ from pyexpr.inference.comparison.notes import (
     UNDEFINED_UNITS,
 )
 from pyexpr.inference.comparison.quantities import Measure, ModelValues, build_rows
+from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,12 +166,13 @@ def levels_of_units(
     *,
     score_range: float,
     classes: Classes | None = None,
+    source: Rows = IN_MEMORY,
 ) -> tuple[Levels, list[LeftOut]]:
     """Return the levels as means over units, summed per cluster, and what is left out of them."""
     plain = [replace(measure, logarithm=False) for measure in measures]
     inner = build_levels(
         plain, models, contexts, context_rows, units.codes, len(units.labels),
-        score_range=score_range, classes=classes, of_units=True,
+        score_range=score_range, classes=classes, of_units=True, source=source,
     )  # fmt: skip
     values = _values(inner, plain, models, contexts, len(units.labels))
     levels = Levels([], [], [], [], [], [], [], [], [])
@@ -180,7 +182,7 @@ def levels_of_units(
         m, c = divmod(at // n_models, len(contexts))
         block = slice(at, at + n_models)
         kept, found = _kept(
-            values[block], inner.rows[block], units, measures[m], contexts[c], models
+            values[block], inner.rows[block], units, measures[m], contexts[c], models, source
         )
         if not measures[m].logarithm:
             left_out.append(found)
@@ -237,13 +239,14 @@ def _kept(
     measure: Measure,
     context: str,
     models: Sequence[ModelValues],
+    source: Rows,
 ) -> tuple[NDArray[np.bool_], LeftOut]:
     """Return the units that are used, the same for all models, and how many are left out.
 
     A model without a value in any unit keeps none from the others.
     """
     n_units, fewest = len(units.labels), measure.kind.fewest
-    n = np.array([np.bincount(units.codes[one], minlength=n_units) for one in rows])
+    n = np.array([source.count_by(one, units.codes, n_units) for one in rows])
     # Models with rows of their own have none in some units.
     there, enough = n.any(axis=0), ((n >= fewest) | (n == 0)).all(axis=0)
     defined = ~np.isnan(values)
