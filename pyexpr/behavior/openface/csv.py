@@ -31,6 +31,7 @@ from pyexpr.behavior.openface.dialects import (
     unpacked,
 )
 from pyexpr.behavior.openface.layout import Header, parse_header
+from pyexpr.behavior.openface.other_trackers import layout_named_if_proved
 from pyexpr.behavior.openface.sessions import is_session, joined_files, session_files
 from pyexpr.behavior.openface.text import TextFile, pieces_of
 from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
@@ -160,6 +161,11 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     OpenFaceError
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
+    with layout_named_if_proved(str(path)):
+        return _opened_source(path)
+
+
+def _opened_source(path: str | os.PathLike[str]) -> Source:
     files = session_files(path)
     if is_session(files):
         return open_session(str(path), files)
@@ -252,6 +258,11 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OpenFaceError
         As `open_source`.
     """
+    with layout_named_if_proved(str(path)):
+        return _looked_at(path)
+
+
+def _looked_at(path: str | os.PathLike[str]) -> Header:
     files = session_files(path)
     if is_session(files):
         return open_session(str(path), files, head=True).header

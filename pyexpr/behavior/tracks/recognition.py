@@ -10,6 +10,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.csv import open_source
 from pyexpr.behavior.openface.layout import OPENFACE, is_known
+from pyexpr.behavior.openface.other_trackers import recognised_by
 from pyexpr.behavior.tracks.layout import (
     Layout,
     layout_named,
@@ -90,11 +91,7 @@ def recognised(table: Table) -> str | None:
     TracksError
         If several do.
     """
-    proved = [
-        name
-        for name, layout in shipped().items()
-        if layout.proved_by(table.with_header(layout.header).names)
-    ]
+    proved = _proved(table)
     if len(proved) > 1:
         raise TracksError(
             say(
@@ -108,6 +105,29 @@ def recognised(table: Table) -> str | None:
     # OpenFace's reader says why its output for single images is no recording.
     of_images = {"face", "confidence"} <= {*table.names} and any(map(is_known, table.names))
     return OPENFACE if of_images or _is_openface(table) else None
+
+
+def _proved(table: Table) -> list[str]:
+    """Return the names of the layouts that a header proves."""
+    return [
+        name
+        for name, layout in shipped().items()
+        if layout.proved_by(table.with_header(layout.header).names)
+    ]
+
+
+@recognised_by
+def proved_layout(path: str) -> tuple[str, str] | None:
+    """Return name and title of the only layout that the header of a file proves, else None."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        proved = _proved(beginning_of(path) or open_table(path))
+    except OpenFaceError:
+        return None
+    if len(proved) != 1:
+        return None
+    return proved[0], shipped()[proved[0]].title or proved[0]
 
 
 def _is_openface(table: Table) -> bool:
