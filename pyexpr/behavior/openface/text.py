@@ -20,8 +20,6 @@ from pyexpr.base.unpacking import most_unpacked, too_large
 # A piece stays in the cache of the processor from where it is copied to where it is parsed.
 _PIECE: Final = 1 << 17
 _BUFFERS: Final = 3
-# Pieces that are hashed together: each time two threads meet costs as much as parsing some rows.
-_TOGETHER: Final = 4
 # What is kept of the end of a compressed text.
 _TAIL: Final = 1 << 18
 # From so many bytes on a thread of its own for the hash costs less than it saves.
@@ -64,24 +62,18 @@ class _Hashing:
         self._given: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_BUFFERS):
-            self._free.put(memoryview(bytearray(_PIECE * _TOGETHER)))
-        self._buffer, self._filled = self._free.get(), 0
+            self._free.put(memoryview(bytearray(_PIECE)))
         self._thread = Thread(target=self._work)
         self._thread.start()
 
-    def room(self) -> memoryview:
-        """Return room for the next piece, whose last content was hashed, and done with."""
-        if self._filled + _PIECE > len(self._buffer):
-            self._given.put((self._buffer, self._filled))
-            self._buffer, self._filled = self._free.get(), 0
-        return self._buffer[self._filled : self._filled + _PIECE]
+    def buffer(self) -> memoryview:
+        """Return a buffer whose piece was hashed; who reads has done with it, too."""
+        return self._free.get()
 
-    def give(self, length: int) -> None:
-        """Take the piece of this length that is in the room."""
-        self._filled += length
+    def give(self, buffer: memoryview, length: int) -> None:
+        self._given.put((buffer, length))
 
     def end(self) -> None:
-        self._given.put((self._buffer, self._filled))
         self._given.put(None)
         self._thread.join()
 
@@ -155,12 +147,12 @@ class TextFile:
 
     def _pieces_hashed_apart(self, hashing: _Hashing) -> Iterator[memoryview]:
         while True:
-            room = hashing.room()
-            n = self._opened.readinto(room)
+            buffer = hashing.buffer()
+            n = self._opened.readinto(buffer)
             if not n:
                 return
-            hashing.give(n)
-            yield room[:n]
+            hashing.give(buffer, n)
+            yield buffer[:n]
 
     def head(self, length: int) -> bytes:
         """Return the beginning of the text; nothing else is read of the file then."""
