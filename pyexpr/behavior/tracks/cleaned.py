@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,8 +30,13 @@ class Cleaned:
     people: dict[str, int] = field(default_factory=dict)
     others: int = 0
 
-    def text(self, path: str, rows: list[list[str]], names: Sequence[str], *, ended: bool) -> bytes:
-        """Return a text with a column more, so that a cut row has fewer than any."""
+    def text(
+        self, path: str, rows: Iterable[tuple[int, list[str]]], names: Sequence[str]
+    ) -> bytes:
+        """Return a text with a column more, so that a cut row has fewer than any.
+
+        Rows come with their numbers, from 1.
+        """
         at = {name: number for number, name in reversed(list(enumerate(names)))}
         wanted = self.wanted
         made = cell_columns(*wanted.cells) if wanted.cells else ()
@@ -39,10 +44,8 @@ class Cleaned:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
         writer.writerow([*(_plain(name) for name in (*own, *made)), ROW])
-        if not ended and len(rows) > 1 and _is_cut(rows[-1], rows[-2], names):
-            rows[-1] = []
         selecting = [(name, at[name]) for name in wanted.selecting()]
-        for number, fields in enumerate(rows, start=1):
+        for number, fields in rows:
             if len(fields) != len(names):
                 cut = len(fields) < len(names)
                 out.write("cut\n" if cut else "," * len((*own, *made, ROW)) + "\n")
@@ -76,7 +79,7 @@ class Cleaned:
         return str(self.people.setdefault(text, len(self.people)))
 
 
-def _is_cut(last: list[str], before: list[str], names: Sequence[str]) -> bool:
+def is_cut(last: list[str], before: list[str], names: Sequence[str]) -> bool:
     """Return whether a last line without an end stops within its last number."""
     if not len(last) == len(before) == len(names):
         return False

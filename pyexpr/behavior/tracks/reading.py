@@ -160,7 +160,7 @@ def read_tracks(
                 "{part=} what stands there for one of them; give both"
             )
         )
-    found = layout_for(source, layout, own)
+    found = layout_for(source, layout, own, in_parts=part is not None)
     if isinstance(found, str):
         return read_openface(
             source,  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def read_recording(
     if layout is None or layout == OPENFACE:
         return read_openface(path, groups=groups, **options)
     if groups is not None:
-        found = layout_for(path, layout, {})
+        found = layout_for(path, layout, {}, in_parts=options.get("part") is not None)
         if isinstance(found, str):
             return read_openface(path, groups=groups, **options)
         groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
