@@ -286,9 +286,7 @@ def _names(recording: OpenFaceRecording, group: str) -> list[str]:
         "au_presence": recording.au_presence_names,
         "au_intensity": recording.au_intensity_names,
     }.get(group, recording.names.get(group, ()))
-    return _column_names(
-        group, labels, recording.groups[group].shape[1:], recording.unit(group)
-    )
+    return _column_names(group, labels, recording.groups[group].shape[1:], recording.unit(group))
 
 
 def _column_names(

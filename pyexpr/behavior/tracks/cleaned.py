@@ -29,10 +29,10 @@ class Cleaned:
     wanted: Wanted
     people: dict[str, int] = field(default_factory=dict)
     others: int = 0
+    #: Of each row of the text the number that it has in the table.
+    rows: list[int] = field(default_factory=list)
 
-    def text(
-        self, path: str, rows: Iterable[tuple[int, list[str]]], names: Sequence[str]
-    ) -> bytes:
+    def text(self, path: str, rows: Iterable[tuple[int, list[str]]], names: Sequence[str]) -> bytes:
         """Return a text with a column more, so that a cut row has fewer than any.
 
         Rows come with their numbers, from 1.
@@ -48,6 +48,7 @@ class Cleaned:
         for number, fields in rows:
             if len(fields) != len(names):
                 cut = len(fields) < len(names)
+                self.rows.append(number)
                 out.write("cut\n" if cut else "," * len((*own, *made, ROW)) + "\n")
                 continue
             if not wanted.takes({name: fields[position] for name, position in selecting}):
@@ -56,6 +57,7 @@ class Cleaned:
             numbers = [self.number(path, name, fields[at[name]], number) for name in own]
             if wanted.cells:
                 numbers += cell_numbers(path, fields[at[wanted.cells[0]]], wanted.cells, number)
+            self.rows.append(number)
             writer.writerow([*numbers, number])
         return out.getvalue().encode()
 

@@ -152,9 +152,10 @@ def arrow_table(path: str) -> FrameTable:
             file = None
             table = feather_table(content)
             schema = table.schema
+        all_names = tuple(schema.names)
     except DataError as error:
         raise TracksError(f"{path!r}: {error}") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
     nested = frozenset(one.name for one in schema if pa.types.is_nested(one.type))
 
@@ -167,7 +168,7 @@ def arrow_table(path: str) -> FrameTable:
             raise _damaged(path, error) from None
         return found[wanted]
 
-    return FrameTable(path, tuple(schema.names), nested, known.sha256, frame, len(content))
+    return FrameTable(path, all_names, nested, known.sha256, frame, len(content))
 
 
 def _damaged(path: str, error: Exception) -> TracksError:

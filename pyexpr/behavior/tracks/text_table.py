@@ -108,6 +108,7 @@ class TextTable:
             rows = self._part(wanted.part, cleaned)
         text = cleaned.text(self.path, rows, self.names)
         source = source_of(self.path, text, self.sha256, _plain_header)
+        source.rows = cleaned.rows
         columns = read_columns(source, *wanted.tables, (ROW,))
         # Messages name the rows of the file, of which some were left out.
         read = set(columns.column(ROW).astype(np.int64).tolist())
