@@ -110,8 +110,7 @@ def _check_columns(config: StudyConfig, inputs: Inputs) -> None:
     section = config.models.lstm
     if section is None:
         return
-    rated = inputs.clips()[["subject", "context"]].drop_duplicates()
-    table = inputs.recordings.merge(rated, on=["subject", "context"])
+    table = inputs.recordings
     layouts = table["layout"] if "layout" in table else [None] * len(table)
     try:
         check_sequences(zip(table["path"].map(str), layouts, strict=True), section.columns)
