@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from behavior.tracks_tables import flat, moving
+from behavior.tracks_tables import flat, mediapipe, moving, py_feat
 
+import pyexpr as px
 from pyexpr.base import unpacking
 from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
 from pyexpr.base.feather_file import feather_table
+from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.tracks import recognition
@@ -532,3 +534,27 @@ def test_rows_of_a_part_have_the_numbers_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fields", [["1", "2"], [], ["a\x1fb", "c"], ["", ""]])
 def test_fields_of_a_row_come_back_as_they_were(fields: list[str]) -> None:
     assert split_fields(joined_fields(fields)) == fields
+
+
+# --- given to OpenFace's reader -----------------------------------------------------------------
+
+
+def test_openfaces_reader_names_the_layout_of_another_trackers_table(tmp_path: Path) -> None:
+    points = moving(468, 3, n_axes=3) / 1000
+    for layout, given in (
+        ("mediapipe", mediapipe(points)),
+        ("py-feat", py_feat(moving(68, 3))),
+    ):
+        given.to_csv(tmp_path / "t.csv", index=False)
+        given.to_parquet(tmp_path / "t.parquet")
+        for name in ("t.csv", "t.parquet"):
+            said = f"not a file of OpenFace .* layout '{layout}' .* read_tracks .*layout='{layout}'"
+            for read in (px.read_openface, px.describe_openface, read_header):
+                with pytest.raises(OpenFaceError, match=said):
+                    read(tmp_path / name)
+    # What no layout is proved by, and what is no table, is refused as it was.
+    table().to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(OpenFaceError, match="not an OpenFace file: its header lacks"):
+        px.read_openface(tmp_path / "own.csv")
+    with pytest.raises(OpenFaceError, match="there is no such file"):
+        px.read_openface(tmp_path / "absent.csv")
