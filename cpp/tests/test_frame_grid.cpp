@@ -27,7 +27,7 @@ std::vector<double> middles(const std::vector<double>& points, std::size_t n_poi
 
 double fastest(const std::vector<double>& places, const std::vector<double>& seconds,
                double circle = 0.0) {
-    const std::size_t dims = places.size() / seconds.size();
+    const std::size_t dims = seconds.empty() ? 1 : places.size() / seconds.size();
     return fastest_step({places.data(), {seconds.size(), dims}}, {seconds.data(), {seconds.size()}},
                         0.1, circle);
 }
