@@ -12,8 +12,8 @@ from pyexpr.behavior.features.series import movement_series as movement_series
 from pyexpr.behavior.features.synchrony import SynchronyResult as SynchronyResult
 from pyexpr.behavior.features.synchrony import synchrony as synchrony
 from pyexpr.behavior.openface.recording import OpenFaceRecording as OpenFaceRecording
-from pyexpr.behavior.openface.recording import describe_openface as describe_openface
-from pyexpr.behavior.openface.recording import read_openface as read_openface
+from pyexpr.behavior.openface_files import describe_openface as describe_openface
+from pyexpr.behavior.openface_files import read_openface as read_openface
 from pyexpr.behavior.schedules import Schedule as Schedule
 from pyexpr.behavior.schedules import Segment as Segment
 from pyexpr.behavior.tracking.points_file import track_provenance as track_provenance

@@ -54,6 +54,13 @@ def count_frames(
     present: NDArray[np.bool_], valid: NDArray[np.bool_], confidence: NDArray[np.float64]
 ) -> tuple[int, int, int, int, float]: ...
 
+# frame_grid
+def blank_rows(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> int: ...
+def point_middles(points: NDArray[np.float64]) -> NDArray[np.float64]: ...
+def fastest_step(
+    places: NDArray[np.float64], seconds: NDArray[np.float64], least: float, circle: float
+) -> float: ...
+
 # icc
 _OneWay = tuple[int, int, int, float, float, float, float, float, NDArray[np.float64]]
 _TwoWay = tuple[int, int, float, float, float, float, float]

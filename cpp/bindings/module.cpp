@@ -11,6 +11,7 @@ void register_compiled_statistic(pybind11::module_&);
 void register_csv_reader(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
+void register_frame_grid(pybind11::module_&);
 void register_icc(pybind11::module_&);
 void register_interrupts(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
@@ -50,6 +51,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     register_csv_reader(m);
     register_elastic_net(m);
     register_factor_model(m);
+    register_frame_grid(m);
     register_icc(m);
     register_interrupts(m);
     register_kinematics(m);

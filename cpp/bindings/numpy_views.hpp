@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -88,6 +89,19 @@ template <std::size_t N, typename T>
 ArrayView<T, N> view_of_new(Array<T>& array) {
     return mutable_view<T, N>(array, "the result");
 }
+
+// Python's lock, given up where others would wait for long. Most work on a few thousand numbers
+// takes microseconds: whoever gives it up for that waits longer to have it back.
+class Unlocked {
+  public:
+    explicit Unlocked(py::ssize_t numbers) {
+        if (numbers >= kMany) release_.emplace();
+    }
+
+  private:
+    static constexpr py::ssize_t kMany = 1 << 16;
+    std::optional<py::gil_scoped_release> release_;
+};
 
 // The C++ object of a Python one. Of an object that was made without its constructor, by
 // `Class.__new__(Class)`, pybind11 would hand out memory that holds anything.

@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <optional>
 #include <stdexcept>
 
 #include "numpy_views.hpp"
@@ -7,25 +6,13 @@
 
 namespace py = pybind11;
 using pyexpr::bindings::Array;
+using pyexpr::bindings::Unlocked;
 using pyexpr::bindings::view;
 
 namespace {
 
 // Columns of a group side by side: rows may lie apart, coordinates may not.
 using Frames = py::array_t<double>;
-
-// Python's lock, given up where others would wait for long. Most clips take microseconds: whoever
-// gives it up for these waits longer to have it back.
-class Unlocked {
-  public:
-    explicit Unlocked(py::ssize_t numbers) {
-        if (numbers >= kMany) release_.emplace();
-    }
-
-  private:
-    static constexpr py::ssize_t kMany = 1 << 16;
-    std::optional<py::gil_scoped_release> release_;
-};
 
 pyexpr::ClipFrames clip_frames(const Frames& points) {
     constexpr auto size = static_cast<py::ssize_t>(sizeof(double));

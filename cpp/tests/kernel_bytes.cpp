@@ -14,6 +14,7 @@
 #include "pyexpr/csv_reader.hpp"
 #include "pyexpr/elastic_net.hpp"
 #include "pyexpr/factor_model.hpp"
+#include "pyexpr/frame_grid.hpp"
 #include "pyexpr/icc.hpp"
 #include "pyexpr/kinematics.hpp"
 #include "pyexpr/logistic_net.hpp"
@@ -298,6 +299,27 @@ void clip_features() {
     print("clip_features", hash);
 }
 
+void frame_grid() {
+    const std::size_t frames = 403, points = 9;
+    Hash hash;
+    for (const std::size_t dims : {std::size_t{2}, std::size_t{3}}) {
+        Uniform uniform(13);
+        Values drawn = uniform(frames * points * dims);
+        for (std::size_t i = 0; i < drawn.size(); ++i)
+            drawn[i] = i % 97 == 96 ? std::numeric_limits<double>::quiet_NaN() : 700 * drawn[i];
+        Values middles(frames * dims), seconds(frames);
+        pyexpr::point_middles({drawn.data(), {frames, points, dims}},
+                              {middles.data(), {frames, dims}});
+        hash.add(middles);
+        for (std::size_t frame = 0; frame < frames; ++frame)
+            seconds[frame] = 0.04 * static_cast<double>(frame);
+        for (const double circle : {0.0, 360.0})
+            hash.add(pyexpr::fastest_step({middles.data(), {frames, dims}},
+                                          {seconds.data(), {frames}}, 1.0 / 30, circle));
+    }
+    print("frame_grid", hash);
+}
+
 template <typename T>
 void kinematics(const char* name) {
     const std::size_t frames = 120, landmarks = 71;
@@ -384,6 +406,7 @@ int main() {
     logistic_net();
     factor_model();
     clip_features();
+    frame_grid();
     kinematics<double>("kinematics double");
     kinematics<float>("kinematics float");
     csv_reader();

@@ -133,7 +133,7 @@ def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
 
 def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     """`px.read_openface`: a row per frame, and what reading met with."""
-    from pyexpr.behavior.openface.recording import read_openface
+    from pyexpr.behavior.openface_files import read_openface
 
     return _recording(read_openface(path, **options))
 
@@ -204,7 +204,7 @@ def _labels(group: str, shape: tuple[int, ...]) -> list[str]:
 
 def do_describe_openface(path: str) -> pd.DataFrame:
     """`px.describe_openface`."""
-    from pyexpr.behavior.openface.recording import describe_openface
+    from pyexpr.behavior.openface_files import describe_openface
 
     return describe_openface(path)
 

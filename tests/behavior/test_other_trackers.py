@@ -24,7 +24,7 @@ def written(path: Path, columns: list[str]) -> Path:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (["frame", "face_id", *TIME, *POINTS_98, *UNITS_8], "no columns 'x_68', 'x_69'"),
+        (["frame", "face_id", *TIME, *POINTS_98, *UNITS_8], "layout 'openface3-flat'"),
         (["frame", *TIME, *UNITS_8], "no columns 'AU03_r', 'AU08_r', 'AU03_c', 'AU08_c'"),
         (["frame", *TIME, "AU1_r", "AU2_r"], "no columns 'AU1_r', 'AU2_r'"),
         (["frame", *TIME, *AU_R, "AU28_r"], "no columns 'AU28_r'"),

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from behavior.hand_made import openface_text
+from behavior.tracks_tables import mediapipe, moving, py_feat
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError
 from pyexpr.behavior.features import frame_store
 from pyexpr.behavior.features.frame_store import (
     COLUMN_SETS,
     Reading,
+    frame_columns,
     named_groups,
     read_frames,
     wanted_groups,
 )
-from pyexpr.behavior.features.sequences import read_sequences
+from pyexpr.behavior.features.sequences import check_sequences, read_sequences
+from pyexpr.behavior.openface.layout import expected_columns
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.tracks.groups import ALL_GROUPS
 
@@ -274,3 +278,58 @@ def test_what_another_tracker_does_not_have(mesh: tuple[str, str]) -> None:
     # Without a layout the file is not OpenFace's.
     with pytest.raises(OpenFaceError, match=r"mesh.csv"):
         read_sequences(table, "points")
+
+
+# --- columns by the header alone ----------------------------------------------------------------
+
+
+def said_or(read: Any, path: Path, reading: Reading) -> Any:
+    """Return the names that are found, or what the error says."""
+    try:
+        found = read(str(path), reading)
+    except OpenFaceError as error:
+        return str(error)
+    return getattr(found, "names", found)
+
+
+@pytest.mark.parametrize("columns", ["points", "expressions", "all", ["pose", "gaze"], "aus"])
+def test_columns_by_the_header_are_those_that_are_read(columns: Any, tmp_path: Path) -> None:
+    tables = {
+        "py-feat": (py_feat(moving(68, 5)), 25.0),
+        "mediapipe": (mediapipe(moving(468, 5, n_axes=3) / 1000), None),
+    }
+    groups, named = wanted_groups(columns), named_groups(columns)
+    for layout, (frame, fps) in tables.items():
+        path = tmp_path / f"{layout}.csv"
+        frame.to_csv(path, index=False)
+        for given in (layout, "auto"):
+            reading = Reading(groups, fps=fps, layout=given, named=named)
+            expected = said_or(read_frames, path, reading)
+            assert said_or(frame_columns, path, reading) == expected
+    own, groups = tmp_path / "own.csv", ("landmarks_2d", "landmarks_3d", "pose_rotation")
+    names = [*(name for group in groups for name in expected_columns(group)), "AU04_r", "AU01_r"]
+    own.write_text(openface_text({name: np.full(30, 0.5) for name in names}))
+    for given in (None, "auto", "openface"):
+        reading = Reading((*groups, "au_intensity"), layout=given)
+        assert frame_columns(str(own), reading) == read_frames(str(own), reading).names
+
+
+def test_what_a_study_of_sequences_lacks_is_said_by_the_headers(tmp_path: Path) -> None:
+    one, other = (write(tmp_path / f"{name}.csv", 40) for name in "ab")
+    text = Path(one).read_text()
+    text = text.replace("pose_Tx", "AU01_c").replace("pose_Ty", "AU10_c")
+    Path(one).write_text(text.replace("pose_Tz", "AU02_c"))
+    Path(other).write_text(text.replace("pose_Tz", "AU04_c"))
+    spoilt = tmp_path / "spoilt.csv"
+    spoilt.write_text("nothing\n")
+    files = [(one, None), (str(spoilt), None), (other, None), (str(tmp_path / "absent.csv"), None)]
+    with pytest.raises(
+        DataError, match=r"b\.csv' has other columns .* lacks 'AU02_c' and"
+    ) as by_header:
+        check_sequences(files, "au_presence")
+    with pytest.raises(DataError) as by_reading:
+        read_sequences(clips([one, other], (0, 1), (0, 1)), "au_presence")
+    assert str(by_header.value) == str(by_reading.value)
+    with pytest.raises(OpenFaceError, match="has no columns for 'landmarks_2d'"):
+        check_sequences(files, "points_2d")
+    check_sequences([(one, None), (one, ""), (str(spoilt), None)], "au_presence")

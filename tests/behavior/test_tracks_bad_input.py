@@ -5,19 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from behavior.tracks_tables import flat, moving
+from behavior.tracks_tables import flat, mediapipe, moving, py_feat
 
+import pyexpr as px
 from pyexpr.base import unpacking
 from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
+from pyexpr.base.feather_file import feather_table
+from pyexpr.behavior.openface.csv import read_header
+from pyexpr.behavior.openface.parts import parts_read_once
+from pyexpr.behavior.openface.recording import read_openface
+from pyexpr.behavior.tracks import recognition
 from pyexpr.behavior.tracks.layout import load_layout
 from pyexpr.behavior.tracks.reading import read_by_layout, read_tracks
 from pyexpr.behavior.tracks.table import open_table
+from pyexpr.behavior.tracks.text_table import TextTable, joined_fields, split_fields
 
 N = 30
 TIMES = np.arange(N) / 25
@@ -397,3 +405,156 @@ def test_cells_that_hold_no_points(tmp_path: Path) -> None:
             frame.to_csv(tmp_path / "cells.csv", index=False)
             with pytest.raises(TracksError, match=r"must hold 2 points of 2 numbers.*row 2"):
                 read_tracks(source, own)
+
+
+# --- feather, whose columns may be packed -------------------------------------------------------
+
+
+def feather_file(path: Path, table: Any, **options: Any) -> Path:
+    from pyarrow import feather
+
+    feather.write_feather(table, str(path), **options)
+    return path
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "uncompressed"])
+def test_feather_is_read_as_arrow_reads_it(compression: str, tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import feather
+
+    words = pa.array(["left", "right", None] * 10).dictionary_encode()
+    columns = {name: values.astype(float) for name, values in table().items()}
+    given = pa.table({**columns, "side": words, "none": pa.nulls(N)})
+    path = feather_file(tmp_path / "t.feather", given, compression=compression, chunksize=7)
+    content = path.read_bytes()
+    assert feather_table(content).equals(feather.read_table(pa.BufferReader(content)))
+    found = read_tracks(path, time="t", **GIVEN)
+    np.testing.assert_array_equal(
+        found.groups["landmarks_2d"], read_tracks(table(), time="t", **GIVEN).groups["landmarks_2d"]
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda pa: pa.table({name: np.zeros(400_000) for name in "ab"}),
+        lambda pa: pa.table({"a": pa.array(["a" * 4_000_000])}),
+        lambda pa: pa.table({"a": pa.array(["a" * 4_000_000]).dictionary_encode()}),
+        # Rows without any byte.
+        lambda pa: pa.table({"a": pa.nulls(10**6)}),
+    ],
+    ids=["numbers", "a text", "a dictionary", "nothing"],
+)
+def test_a_feather_bomb_is_not_unpacked(
+    given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+
+    own = {"compression": "zstd", "chunksize": 10**6}
+    path = feather_file(tmp_path / "b.feather", given(pa), **own)
+    monkeypatch.setattr(unpacking, "_HARMLESS", 10**6)
+    assert path.stat().st_size < 5000
+    monkeypatch.setattr(pa.ipc, "open_stream", lambda _: Whole())
+    for read in (read_tracks, read_openface):
+        with pytest.raises(OpenFaceError, match=r"unpacks to more than 0\.00"):
+            read(path)
+
+
+class Whole:
+    """A stream whose schema may be looked at, and nothing else."""
+
+    schema = ("a",)
+
+    def read_all(self) -> None:
+        raise AssertionError("it was unpacked")
+
+
+def test_damaged_feather_is_said_to_be(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    whole = pa.table({name: np.asarray(values) for name, values in table().items()})
+    content = feather_file(tmp_path / "t.feather", whole, compression="zstd").read_bytes()
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        damaged = bytearray(content)
+        for place in rng.integers(6, len(content), 4):
+            damaged[place] = rng.integers(256)
+        path = tmp_path / "d.feather"
+        path.write_bytes(bytes(damaged[: rng.integers(60, len(content) + 1)]))
+        # Most are refused; a changed number is read.
+        with suppress(OpenFaceError):
+            read_tracks(path, time="t", **GIVEN)
+
+
+# --- tables of several recordings ---------------------------------------------------------------
+
+
+def test_a_table_of_several_recordings_is_opened_and_split_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, given = ("a", "b, late", "c"), {"time": "t", "split_by": "who", **GIVEN}
+    frame = pd.concat([table(who=name) for name in names])
+    frame.loc[frame["who"] == "c", "x0"] += 5.0
+    path = tmp_path / "all.csv"
+    frame.to_csv(path, index=False)
+    alone = [read_tracks(path, part=name, **given) for name in names]
+    opened: list[str] = []
+    split: list[tuple[str, ...]] = []
+    open_table_, split_ = recognition.open_table, TextTable._split
+    monkeypatch.setattr(
+        recognition, "open_table", lambda source: opened.append(source) or open_table_(source)
+    )
+    monkeypatch.setattr(TextTable, "_split", lambda self, by: split.append(by) or split_(self, by))
+    with parts_read_once():
+        found = [read_tracks(path, part=name, **given) for name in names]
+        assert (len(opened), split) == (1, [("who",)])
+    for one, other in zip(found, alone, strict=True):
+        assert one.log == other.log
+        np.testing.assert_array_equal(one.groups["landmarks_2d"], other.groups["landmarks_2d"])
+    assert (found[2].groups["landmarks_2d"] != found[0].groups["landmarks_2d"]).any()
+
+
+def test_rows_of_a_part_have_the_numbers_of_the_file(tmp_path: Path) -> None:
+    frame = pd.concat([table(who="a"), table(who="b")])
+    frame["t"] = frame["t"].astype(str)
+    frame.iloc[N + 4, frame.columns.get_loc("t")] = "now"
+    path = tmp_path / "all.csv"
+    frame.to_csv(path, index=False)
+    given = {"time": "t", "split_by": "who", **GIVEN}
+    assert read_tracks(path, part="a", **given).log.rows_read == N
+    with pytest.raises(TracksError, match=f"'t' must hold .*row {N + 5} holds 'now'"):
+        read_tracks(path, part="b", **given)
+    # A cut row may be of any recording; whole ones of others are counted, as they were.
+    path.write_text(path.read_text().replace("now", "9.0") + "1,2\n")
+    log = read_tracks(path, part="a", **given).log
+    assert (log.rows_read, log.rows_cut) == (N, 1)
+    assert any(f"{N} rows left out" in note for note in log.notes)
+
+
+@pytest.mark.parametrize("fields", [["1", "2"], [], ["a\x1fb", "c"], ["", ""]])
+def test_fields_of_a_row_come_back_as_they_were(fields: list[str]) -> None:
+    assert split_fields(joined_fields(fields)) == fields
+
+
+# --- given to OpenFace's reader -----------------------------------------------------------------
+
+
+def test_openfaces_reader_names_the_layout_of_another_trackers_table(tmp_path: Path) -> None:
+    points = moving(468, 3, n_axes=3) / 1000
+    for layout, given in (
+        ("mediapipe", mediapipe(points)),
+        ("py-feat", py_feat(moving(68, 3))),
+    ):
+        given.to_csv(tmp_path / "t.csv", index=False)
+        given.to_parquet(tmp_path / "t.parquet")
+        for name in ("t.csv", "t.parquet"):
+            said = f"not a file of OpenFace .* layout '{layout}' .* read_tracks .*layout='{layout}'"
+            for read in (px.read_openface, px.describe_openface, read_header):
+                with pytest.raises(OpenFaceError, match=said):
+                    read(tmp_path / name)
+    # What no layout is proved by, and what is no table, is refused as it was.
+    table().to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(OpenFaceError, match="not an OpenFace file: its header lacks"):
+        px.read_openface(tmp_path / "own.csv")
+    with pytest.raises(OpenFaceError, match="there is no such file"):
+        px.read_openface(tmp_path / "absent.csv")

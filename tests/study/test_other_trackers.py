@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,14 @@ import pytest
 from behavior.tracks_tables import flat, motion, moving
 
 from pyexpr.base.contents import hashed_file
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, StudyError
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.cli.main import main
 from pyexpr.report.text.data import feature_sentences
 from pyexpr.study.check.data import recording_points
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.computations import features
+from pyexpr.study.tables.early_checks import check_early, early_problems
 from pyexpr.study.tables.inputs import Inputs
 from pyexpr.study.tables.recordings import read_recordings
 
@@ -97,3 +100,25 @@ def test_from_the_command_line(
     expected = [motion(points[:50])[0] for points in POINTS.values()]
     written = pd.read_csv(out).groupby("subject")["points_displacement"].first()
     np.testing.assert_allclose(written, expected, rtol=1e-9)
+
+
+def test_recordings_whose_columns_differ_are_told_to_an_lstm_study_first(folder: Path) -> None:
+    deep = {"models": {"lstm": {"columns": ["points_2d"]}}}
+    frame = pd.read_csv(folder / "b.csv")
+    frame.drop(columns=["x3", "y3"]).to_csv(folder / "b.csv", index=False)
+    chosen = config(layout="own.toml", on_mixed="keep")
+    chosen = StudyConfig.model_validate(chosen.model_dump() | deep)
+    rated = pd.DataFrame(
+        [(subject, "talk", "1", rater, "joy", 3.0) for subject in "ab" for rater in "xy"],
+        columns=["subject", "context", "clip", "rater", "question", "score"],
+    )
+    inputs = replace(stage(folder, chosen), ratings=rated, questions=("joy",))
+    said = r"\[models.lstm\] '.*b.csv' has other columns than '.*a.csv': it lacks 'X_3', 'Y_3'"
+    assert sum(bool(re.match(said, one)) for one in early_problems(chosen, inputs)) == 1
+    with pytest.raises(StudyError, match=said):
+        check_early(chosen, inputs)
+    # What they lack altogether, too.
+    deep["models"]["lstm"]["columns"] = ["pose_rotation"]
+    chosen = StudyConfig.model_validate(chosen.model_dump() | deep)
+    said = r"\[models.lstm\] '.*a.csv': the table has no columns for 'pose_rotation'"
+    assert any(re.match(said, one) for one in early_problems(chosen, inputs))

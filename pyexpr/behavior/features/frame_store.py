@@ -24,13 +24,20 @@ from pyexpr.base.errors import DataError, OpenFaceError, near_names
 from pyexpr.base.files import whole_file, write_text
 from pyexpr.base.messages import say
 from pyexpr.behavior.features.options import SIGNAL_PREFIXES
-from pyexpr.behavior.openface.layout import GROUPS, OPENFACE, expected_columns
+from pyexpr.behavior.openface.csv import read_header
+from pyexpr.behavior.openface.layout import (
+    GROUPS,
+    OPENFACE,
+    Header,
+    expected_columns,
+    group_unit,
+)
 from pyexpr.behavior.openface.options import Place
-from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
+from pyexpr.behavior.openface.recording import OpenFaceRecording, found_groups, read_openface
 from pyexpr.behavior.openface.sessions import joined_sha256, session_files
-from pyexpr.behavior.tracks.groups import ALL_GROUPS, OTHER_GROUPS
+from pyexpr.behavior.tracks.groups import ALL_GROUPS, OTHER_GROUPS, Group
 from pyexpr.behavior.tracks.layout import layout_named, shipped
-from pyexpr.behavior.tracks.reading import read_some
+from pyexpr.behavior.tracks.reading import header_groups, read_some, some_groups
 from pyexpr.behavior.tracks.recognition import AUTO
 
 #: Names for what goes together -> the reader's groups. Of another tracker's table a set is what
@@ -242,17 +249,59 @@ def _of_openface(reading: Reading) -> tuple[str, ...]:
     return tuple(name for name in reading.groups if name in GROUPS or name in reading.named)
 
 
+def frame_columns(path: str, reading: Reading) -> tuple[str, ...] | None:
+    """Return the names of the columns that `read_frames` would give, by the header alone.
+
+    None if the header cannot be used: reading the file says why.
+
+    Raises
+    ------
+    OpenFaceError
+        If the file lacks a group.
+    """
+    try:
+        header = _header(path, reading.layout)
+    except OpenFaceError:
+        return None
+    if isinstance(header, Header):
+        there, _ = found_groups(header, _of_openface(reading), "error")
+        named = [
+            (one, header.unit_names(one), header.group_shape(one), group_unit(one)) for one in there
+        ]
+    else:
+        layout, known = header
+        there = some_groups(path, layout, known, reading.groups, reading.named)
+        named = [(one, known[one].labels, known[one].shape, known[one].unit) for one in there]
+    return tuple(dict.fromkeys(name for one in named for name in _column_names(*one)))
+
+
+def _header(path: str, layout: str | None) -> Header | tuple[str, dict[str, Group]]:
+    """Return OpenFace's header, or the layout of another tracker's and its groups."""
+    found = None if layout in (None, OPENFACE) else header_groups(path, str(layout))
+    return read_header(path) if found is None else found
+
+
 def _names(recording: OpenFaceRecording, group: str) -> list[str]:
-    if group == "au_presence":
-        return [f"{unit}_c" for unit in recording.au_presence_names]
-    if group == "au_intensity":
-        return [f"{unit}_r" for unit in recording.au_intensity_names]
+    labels = {
+        "au_presence": recording.au_presence_names,
+        "au_intensity": recording.au_intensity_names,
+    }.get(group, recording.names.get(group, ()))
+    return _column_names(group, labels, recording.groups[group].shape[1:], recording.unit(group))
+
+
+def _column_names(
+    group: str, labels: Sequence[str], shape: tuple[int, ...], unit: str
+) -> list[str]:
+    """Return what the columns of a group are called."""
+    if group in ("au_presence", "au_intensity"):
+        ending = "c" if group == "au_presence" else "r"
+        return [f"{label}_{ending}" for label in labels]
     if group in SIGNAL_PREFIXES:
-        return [f"{SIGNAL_PREFIXES[group]}{name}" for name in recording.names.get(group, ())]
+        return [f"{SIGNAL_PREFIXES[group]}{label}" for label in labels]
     if group in ("landmarks_2d", "landmarks_3d"):
         # OpenFace's are in small letters in the image, in capitals in mm.
-        axes = "XYZ" if recording.unit(group) == "mm" else "xyz"
-        n_points, n_axes = recording.groups[group].shape[1:]
+        axes = "XYZ" if unit == "mm" else "xyz"
+        n_points, n_axes = shape
         return [f"{axis}_{point}" for point in range(n_points) for axis in axes[:n_axes]]
     return list(expected_columns(group))
 

@@ -14,6 +14,7 @@ from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import OPENFACE, Header
 from pyexpr.behavior.openface.middles import middles
+from pyexpr.behavior.openface.quantiles import quantiles
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.tracks.reading import unit_names
 
@@ -84,26 +85,33 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     known = np.isfinite(middle).all(axis=1) & (place[:, 2] > 0)
     if not known.any():
         return unknown
-    # Of half a width and half a height: the focal length is the mean of both sides' shares.
-    x, y = (place[known, :2] / place[known, 2:]).T
+    halves = _half_sizes(place[known], middle[known])
+    if not halves.shape[1]:
+        return unknown
+    # Of the width, and of the height.
+    spread = [[2 * one for one in quantiles(half, (0.1, 0.5, 0.9))] for half in halves]
+    width, height = (middle for _, middle, _ in spread)
+    focal = (width * _FOCAL[0] + height * _FOCAL[1]) / 2
+    left, right = (recording.groups["landmarks_2d"][known, corner] for corner in _OUTER)
+    apart = np.hypot(*(left - right).T) * place[known, 2] / _OUTER_MM
+    agree = all(high - low <= _ANOTHER_SIZE * middle for low, middle, high in spread)
+    if not agree or not _CAMERA[0] <= quantiles(apart, (0.5,))[0] / focal <= _CAMERA[1]:
+        return unknown
+    return width, height
+
+
+def _half_sizes(place: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half a width and half a height by each frame that tells them, (2, frames)."""
+    # The focal length is the mean of both sides' shares: two equations for each frame.
+    x, y = (place[:, :2] / place[:, 2:]).T
     by_width, by_height = _FOCAL
-    system = np.empty((len(x), 2, 2))
-    system[:, 0, 0], system[:, 0, 1] = 1 + x * by_width, x * by_height
-    system[:, 1, 0], system[:, 1, 1] = y * by_width, 1 + y * by_height
-    regular = np.abs(np.linalg.det(system)) > _ANOTHER_SIZE
-    if not regular.any():
-        return unknown
-    halves: NDArray[np.float64] = np.linalg.solve(
-        system[regular], middle[known][regular][:, :, np.newaxis]
-    )
-    low, (width, height), high = 2 * np.quantile(halves[:, :, 0], (0.1, 0.5, 0.9), axis=0)
-    focal = (width * by_width + height * by_height) / 2
-    eyes = recording.groups["landmarks_2d"][:, _OUTER]
-    apart = np.hypot(*(eyes[:, 0] - eyes[:, 1]).T)[known] * place[known, 2] / _OUTER_MM
-    agree = (high - low <= _ANOTHER_SIZE * np.array([width, height])).all()
-    if not agree or not _CAMERA[0] <= np.median(apart) / focal <= _CAMERA[1]:
-        return unknown
-    return float(width), float(height)
+    first, second = (1 + x * by_width, x * by_height), (y * by_width, 1 + y * by_height)
+    determinant = first[0] * second[1] - first[1] * second[0]
+    regular = np.abs(determinant) > _ANOTHER_SIZE
+    u, v = middle.T
+    found = np.stack([second[1] * u - first[1] * v, first[0] * v - second[0] * u])
+    halves: NDArray[np.float64] = found[:, regular] / determinant[regular]
+    return halves
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pyexpr.behavior.features.frame_store import (
     COLUMN_SETS,
     Frames,
     Reading,
+    frame_columns,
     mapped_rows,
     named_groups,
     read_frames,
@@ -260,8 +261,9 @@ def _assembled(pieces: list[_Piece]) -> ClipSequences:
 
     first = pieces[0]
     for piece in pieces:
-        if piece.names != first.names:
-            raise DataError(_other_columns(piece, first))
+        _refuse_others(
+            (piece.counts["openface"], piece.names), (first.counts["openface"], first.names)
+        )
     kept = [piece.place for piece in pieces if piece.place is not None]
     held = [piece.clip for piece in pieces if piece.clip is not None]
     return ClipSequences(
@@ -323,21 +325,55 @@ def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what
     return _Piece(frames.values[chosen].copy(), None, length, frames.names, counts)
 
 
-def _other_columns(piece: _Piece, first: _Piece) -> str:
+def check_sequences(
+    files: Iterable[tuple[str, str | None]], columns: str | Sequence[str] = "points"
+) -> None:
+    """Raise what `read_sequences` would raise about columns, by the headers of files alone.
+
+    Parameters
+    ----------
+    files : iterable of (path, layout)
+        The layout is None, or "", for OpenFace's own. A file whose header cannot be used is passed
+        over: reading it says why.
+    columns : str or sequence of str
+        As in `read_sequences`.
+
+    Raises
+    ------
+    OpenFaceError
+        If a file lacks a group.
+    DataError
+        If files have different columns.
+    """
+    groups, named = wanted_groups(columns), named_groups(columns)
+    first: tuple[str, tuple[str, ...]] | None = None
+    for path, layout in dict.fromkeys(files):
+        names = frame_columns(path, Reading(groups, layout=layout or None, named=named))
+        if names is not None:
+            first = first or (path, names)
+            _refuse_others((path, names), first)
+
+
+def _refuse_others(own: tuple[str, tuple[str, ...]], first: tuple[str, tuple[str, ...]]) -> None:
+    """Raise `DataError` if a file, (path, names), has other columns than the first."""
+    if own[1] == first[1]:
+        return
     said = [
         f"{word} {listed(names)}"
         for word, names in (
-            ("lacks", [name for name in first.names if name not in piece.names]),
-            ("has besides", [name for name in piece.names if name not in first.names]),
+            ("lacks", [name for name in first[1] if name not in own[1]]),
+            ("has besides", [name for name in own[1] if name not in first[1]]),
         )
         if names
     ]
-    return say(
-        "{path:label} has other columns than {first:label}: it {what}; choose {columns=} that all "
-        "recordings have",
-        path=piece.counts["openface"],
-        first=first.counts["openface"],
-        what=" and ".join(said),
+    raise DataError(
+        say(
+            "{path:label} has other columns than {first:label}: it {what}; choose {columns=} that "
+            "all recordings have",
+            path=own[0],
+            first=first[0],
+            what=" and ".join(said),
+        )
     )
 
 

@@ -31,9 +31,10 @@ from pyexpr.behavior.openface.dialects import (
     unpacked,
 )
 from pyexpr.behavior.openface.layout import Header, parse_header
+from pyexpr.behavior.openface.other_trackers import layout_named_if_proved
 from pyexpr.behavior.openface.sessions import is_session, joined_files, session_files
 from pyexpr.behavior.openface.text import TextFile, pieces_of
-from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
+from pyexpr.core.csv_reader import CsvTables, read_csv
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
@@ -63,6 +64,8 @@ class Source:
         program, or of several recordings. None where the file's is read as it is.
     notes : tuple of str
         What a reader of the recording must know of how the text was made.
+    rows : sequence of int
+        The number in the file of each row of the text, for messages; () if it is that of the text.
     """
 
     header: Header
@@ -70,6 +73,7 @@ class Source:
     sha256: str = ""
     content: bytes | None = None
     notes: tuple[str, ...] = ()
+    rows: Sequence[int] = ()
 
     def changed(self) -> OpenFaceError:
         """Return the error for a file that is no longer what was looked at."""
@@ -160,6 +164,11 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     OpenFaceError
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
+    with layout_named_if_proved(str(path)):
+        return _opened_source(path)
+
+
+def _opened_source(path: str | os.PathLike[str]) -> Source:
     files = session_files(path)
     if is_session(files):
         return open_session(str(path), files)
@@ -252,6 +261,11 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OpenFaceError
         As `open_source`.
     """
+    with layout_named_if_proved(str(path)):
+        return _looked_at(path)
+
+
+def _looked_at(path: str | os.PathLike[str]) -> Header:
     files = session_files(path)
     if is_session(files):
         return open_session(str(path), files, head=True).header
@@ -345,7 +359,11 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
             "again"
         )
     if read.unread is not None:
-        raise _no_number(header, tables[read.unread.table][read.unread.column], read.unread)
+        row = read.unread.row
+        row = source.rows[row - 1] if source.rows else row
+        raise _no_number(
+            header, tables[read.unread.table][read.unread.column], row, read.unread.text
+        )
     n_rows = len(read.tables[0])
     if n_rows == 0:
         raise OpenFaceError(_no_rows(header, len(read.cut), len(read.overlong)))
@@ -430,7 +448,7 @@ def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryv
         raise source.changed()
 
 
-def _no_number(header: Header, name: str, field: UnreadField) -> OpenFaceError:
+def _no_number(header: Header, name: str, row: int, text: bytes) -> OpenFaceError:
     """Return the error that names a value which is not a number."""
     return OpenFaceError(
         say(
@@ -439,8 +457,8 @@ def _no_number(header: Header, name: str, field: UnreadField) -> OpenFaceError:
             "again",
             path=header.path,
             name=name,
-            number=field.row,
-            text=_shown(field.text),
+            number=row,
+            text=_shown(text),
         )
     )
 

@@ -19,6 +19,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed
+from pyexpr.base.feather_file import feather_table
 from pyexpr.base.unpacking import check_archive, check_rows, decompressed
 from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
 
@@ -178,7 +179,7 @@ def _arrow_text(raw: bytes) -> bytes:
     """Return a table of parquet or feather as text, every number to its last digit."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
-    from pyarrow import feather, parquet
+    from pyarrow import parquet
 
     source = pa.BufferReader(raw)
     try:
@@ -186,9 +187,7 @@ def _arrow_text(raw: bytes) -> bytes:
             told = parquet.read_metadata(source)
             check_rows(told.num_rows, told.num_columns, len(raw))
             source.seek(0)
-        table = (
-            parquet.read_table(source) if raw.startswith(b"PAR1") else feather.read_table(source)
-        )
+        table = parquet.read_table(source) if raw.startswith(b"PAR1") else feather_table(raw)
         nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
         flat = table.drop_columns(nested)
         text = pa.BufferOutputStream()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Final
+from typing import Any, Final, Protocol, TypeVar
 
 from pyexpr.base.contents import FileState
 from pyexpr.base.errors import OpenFaceError, near_names
@@ -32,27 +32,37 @@ class _Split:
         return sum(map(len, self.parts.values()))
 
 
+class Sized(Protocol):
+    """What takes so many bytes of memory."""
+
+    def size(self) -> int:
+        """Return how many."""
+
+
+T = TypeVar("T", bound=Sized)
+
+
 class _Kept:
     """Files that were split, while somebody reads one part of them after the other."""
 
     def __init__(self) -> None:
         self.users = 0
         self._lock = Lock()
-        self._files: OrderedDict[tuple[object, ...], _Split] = OrderedDict()
+        self._files: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         # One for each file: two threads must not both split it.
         self._locks: dict[tuple[object, ...], Lock] = {}
 
-    def split(self, path: str, split_by: str) -> _Split:
-        """Return the parts of a file, split now unless its parts are kept."""
-        key = (path, split_by, *_state(path))
+    def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return what is kept under a key, made now unless it is there."""
         with self._lock:
             own = self._locks.setdefault(key, Lock())
         with own:
             with self._lock:
                 if key in self._files:
                     self._files.move_to_end(key)
-                    return self._files[key]
-            found = _split(path, split_by)
+                    kept: T = self._files[key]
+                    return kept
+            found = make()
             with self._lock:
                 self._files[key] = found
                 while len(self._files) > 1 and self._size() > KEPT_BYTES:
@@ -87,6 +97,20 @@ def parts_read_once() -> Iterator[None]:
         yield
     finally:
         _KEPT.end()
+
+
+def kept_for_parts(path: str, what: tuple[object, ...], make: Callable[[], T]) -> T:
+    """Return what is made of a file: once for all its parts, while `parts_read_once` is open.
+
+    Parameters
+    ----------
+    path : str
+        It is made again if the file changes.
+    what : tuple
+        What is made of it.
+    make : callable
+    """
+    return _KEPT.get((path, *what, *_state(path)), make) if _KEPT.users else make()
 
 
 def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
@@ -133,7 +157,7 @@ def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
 
 def _parts(path: str | os.PathLike[str], split_by: str) -> _Split:
     name = os.fspath(path)
-    return _KEPT.split(name, split_by) if _KEPT.users else _split(name, split_by)
+    return kept_for_parts(name, (split_by,), lambda: _split(name, split_by))
 
 
 def _state(path: str) -> tuple[FileState, ...]:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from pyexpr.behavior.openface.clock import Grid
 from pyexpr.behavior.openface.layout import OPENFACE_SCALE, FaceScale
 from pyexpr.behavior.openface.middles import middles
+from pyexpr.behavior.openface.quantiles import quantiles
+from pyexpr.core.frame_grid import fastest_step
 
 #: The fastest a head or face may move (mm/s), and a head or gaze may turn (degrees/s).
 MAX_SPEED: Final = 5000.0
@@ -24,6 +26,9 @@ MAX_TURN: Final = 1500.0
 _LEAST_SECONDS: Final = 1 / 30
 # What stands between two impossible steps for less is a fault; for longer, another face or place.
 _FAULT_SECONDS: Final = 0.5
+# A movement that is slower than the limit by this share (squared) is possible however its speed is
+# rounded: most recordings have none that is faster.
+_CERTAIN: Final = 1 - 1e-9
 # How far the outer corners of the eyes are apart in adults: pixels to millimetres.
 _OUTER_MM: Final = 90.0
 # Turned heads show less of that distance.
@@ -116,8 +121,12 @@ def implausible(
             places = _scaled(values, scale.outer)
         else:
             places = _PLACES[name](values)
+        circle = _WRAPPED if name == "pose_rotation" else 0.0
+        fastest = fastest_step(places, times, least=_LEAST_SECONDS, circle=circle)
+        if fastest <= _CERTAIN * limit * limit:
+            continue
         frames = np.flatnonzero(np.isfinite(places).all(axis=1))
-        one = _checked(places, frames, times, limit, _WRAPPED if name == "pose_rotation" else 0.0)
+        one = _checked(places, frames, times, limit, circle)
         if one is not None:
             found[name] = one
     return found
@@ -129,7 +138,7 @@ def _scaled(points: NDArray[np.float64], outer: tuple[int, int]) -> NDArray[np.f
     apart = points[:, left] - points[:, right]
     sizes = np.hypot(*apart.T) if apart.shape[1] == 2 else np.sqrt((apart**2).sum(axis=1))
     sizes = sizes[np.isfinite(sizes)]
-    size = float(np.quantile(sizes, _FRONTAL)) if len(sizes) else 0.0
+    size = quantiles(sizes, (_FRONTAL,))[0] if len(sizes) else 0.0
     return middles(points) * (_OUTER_MM / size if size > 0 else 0.0)
 
 

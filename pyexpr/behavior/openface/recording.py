@@ -40,6 +40,7 @@ from pyexpr.behavior.openface.parts import open_part
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN, without_implausible
 from pyexpr.behavior.openface.rows import FollowedRows, face_columns, follow
 from pyexpr.behavior.openface.time import FrameRate, frame_rate
+from pyexpr.core.frame_grid import blank_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -389,7 +390,7 @@ def _read(
     video: str | os.PathLike[str] | None,
 ) -> OpenFaceRecording:
     header = source.header
-    wanted, lacking = _wanted_groups(header, groups, on_missing)
+    wanted, lacking = found_groups(header, groups, on_missing)
     tables = [[name for name in ROW_COLUMNS if name in header]]
     tables += [list(header.group_columns(group)) for group in wanted]
     columns = read_columns(source, *tables)
@@ -507,11 +508,8 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
     values_missing = 0
     for group in wanted:
         members = columns.header.group_columns(group)
-        values = rows.dense(columns.hand_over(members))
-        values[~valid] = np.nan
-        if np.isnan(values.sum()):
-            # All that are missing but those of frames that are not valid: nothing is copied.
-            values_missing += int(np.isnan(values).sum()) - int((~valid).sum()) * values.shape[1]
+        values = np.require(rows.dense(columns.hand_over(members)), np.float64, ("C", "A", "W"))
+        values_missing += blank_rows(values, valid)
         read[group] = values.reshape(rows.n_frames, *columns.header.group_shape(group))
     grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
     return grid, values_missing
@@ -581,7 +579,7 @@ def _check_arguments(
         )
 
 
-def _wanted_groups(
+def found_groups(
     header: Header, groups: Sequence[str] | None, on_missing: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the groups to read, and notes on those the file lacks."""

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,9 +29,14 @@ class Cleaned:
     wanted: Wanted
     people: dict[str, int] = field(default_factory=dict)
     others: int = 0
+    #: Of each row of the text the number that it has in the table.
+    rows: list[int] = field(default_factory=list)
 
-    def text(self, path: str, rows: list[list[str]], names: Sequence[str], *, ended: bool) -> bytes:
-        """Return a text with a column more, so that a cut row has fewer than any."""
+    def text(self, path: str, rows: Iterable[tuple[int, list[str]]], names: Sequence[str]) -> bytes:
+        """Return a text with a column more, so that a cut row has fewer than any.
+
+        Rows come with their numbers, from 1.
+        """
         at = {name: number for number, name in reversed(list(enumerate(names)))}
         wanted = self.wanted
         made = cell_columns(*wanted.cells) if wanted.cells else ()
@@ -39,12 +44,11 @@ class Cleaned:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
         writer.writerow([*(_plain(name) for name in (*own, *made)), ROW])
-        if not ended and len(rows) > 1 and _is_cut(rows[-1], rows[-2], names):
-            rows[-1] = []
         selecting = [(name, at[name]) for name in wanted.selecting()]
-        for number, fields in enumerate(rows, start=1):
+        for number, fields in rows:
             if len(fields) != len(names):
                 cut = len(fields) < len(names)
+                self.rows.append(number)
                 out.write("cut\n" if cut else "," * len((*own, *made, ROW)) + "\n")
                 continue
             if not wanted.takes({name: fields[position] for name, position in selecting}):
@@ -53,6 +57,7 @@ class Cleaned:
             numbers = [self.number(path, name, fields[at[name]], number) for name in own]
             if wanted.cells:
                 numbers += cell_numbers(path, fields[at[wanted.cells[0]]], wanted.cells, number)
+            self.rows.append(number)
             writer.writerow([*numbers, number])
         return out.getvalue().encode()
 
@@ -76,7 +81,7 @@ class Cleaned:
         return str(self.people.setdefault(text, len(self.people)))
 
 
-def _is_cut(last: list[str], before: list[str], names: Sequence[str]) -> bool:
+def is_cut(last: list[str], before: list[str], names: Sequence[str]) -> bool:
     """Return whether a last line without an end stops within its last number."""
     if not len(last) == len(before) == len(names):
         return False

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.contents import read_content
 from pyexpr.base.errors import DataError, TracksError
+from pyexpr.base.feather_file import feather_table
 from pyexpr.base.messages import say
 from pyexpr.base.unpacking import check_rows
 from pyexpr.behavior.openface.csv import Columns
@@ -41,6 +42,8 @@ class FrameTable:
     sha256 : str
     frame : callable
         Names -> data frame of these columns.
+    n_bytes : int
+        Of a file.
     """
 
     path: str
@@ -48,10 +51,15 @@ class FrameTable:
     nested: frozenset[str]
     sha256: str
     frame: Callable[[Sequence[str]], pd.DataFrame]
+    n_bytes: int = 0
 
     def with_header(self, start: str) -> FrameTable:
         """Return the table itself: its names are no line of text."""
         return self
+
+    def size(self) -> int:
+        """Return the bytes of the file that are held; those of a data frame are the caller's."""
+        return self.n_bytes
 
     def read(self, wanted: Wanted) -> ReadTable:
         """Return columns as numbers."""
@@ -131,7 +139,7 @@ def frame_table(path: str, frame: pd.DataFrame) -> FrameTable:
 def arrow_table(path: str) -> FrameTable:
     """Return the table in a file of parquet or feather; columns are read when asked for."""
     import pyarrow as pa
-    from pyarrow import feather, parquet
+    from pyarrow import parquet
 
     try:
         content, known = read_content(path)
@@ -142,11 +150,12 @@ def arrow_table(path: str) -> FrameTable:
             check_rows(file.metadata.num_rows, len(schema), len(content))
         else:
             file = None
-            table = feather.read_table(source)
+            table = feather_table(content)
             schema = table.schema
+        all_names = tuple(schema.names)
     except DataError as error:
         raise TracksError(f"{path!r}: {error}") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
     nested = frozenset(one.name for one in schema if pa.types.is_nested(one.type))
 
@@ -159,7 +168,7 @@ def arrow_table(path: str) -> FrameTable:
             raise _damaged(path, error) from None
         return found[wanted]
 
-    return FrameTable(path, tuple(schema.names), nested, known.sha256, frame)
+    return FrameTable(path, all_names, nested, known.sha256, frame, len(content))
 
 
 def _damaged(path: str, error: Exception) -> TracksError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -22,9 +22,9 @@ from pyexpr.behavior.openface.recording import (
     recording_of,
 )
 from pyexpr.behavior.tracks.arguments import check_groups, checked_size, own_entries
-from pyexpr.behavior.tracks.groups import OTHER_GROUPS, SHARE, groups_of
+from pyexpr.behavior.tracks.groups import OTHER_GROUPS, SHARE, Group, groups_of
 from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit, layout_named
-from pyexpr.behavior.tracks.recognition import AUTO, layout_for
+from pyexpr.behavior.tracks.recognition import AUTO, layout_for, recognised
 from pyexpr.behavior.tracks.rows import Translated, translated
 from pyexpr.behavior.tracks.table import Table
 from pyexpr.behavior.tracks.text_table import beginning_of
@@ -160,7 +160,7 @@ def read_tracks(
                 "{part=} what stands there for one of them; give both"
             )
         )
-    found = layout_for(source, layout, own)
+    found = layout_for(source, layout, own, in_parts=part is not None)
     if isinstance(found, str):
         return read_openface(
             source,  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def read_recording(
     if layout is None or layout == OPENFACE:
         return read_openface(path, groups=groups, **options)
     if groups is not None:
-        found = layout_for(path, layout, {})
+        found = layout_for(path, layout, {}, in_parts=options.get("part") is not None)
         if isinstance(found, str):
             return read_openface(path, groups=groups, **options)
         groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
@@ -268,29 +268,49 @@ def read_some(
         return read_openface(path, groups=of_openface, **options)
     chosen, table = found
     known = groups_of(chosen, table, _stated_size(chosen))
+    there = some_groups(path, chosen.name, known, groups, needed)
+    reading = ReadingOptions(**options).to_dict()
+    return _read(chosen, table, there, reading, None, None, (), "error")
+
+
+def some_groups(
+    path: str, layout: str, known: Iterable[str], groups: Sequence[str], needed: Sequence[str]
+) -> tuple[str, ...]:
+    """Return those of some groups that a table has; it must have one, and those `needed`."""
+    known = tuple(known)
     there = tuple(name for name in groups if name in known)
     lacking = [name for name in needed if name not in known] or list(groups[: not there])
     if lacking:
         raise TracksError(
             f"{path!r}: the table has no columns for {listed(lacking if there else groups)} by the "
-            f"layout {chosen.name!r}; it has {listed(known, most=len(known))}: ask for those"
+            f"layout {layout!r}; it has {listed(known, most=len(known))}: ask for those"
         )
-    reading = ReadingOptions(**options).to_dict()
-    return _read(chosen, table, there, reading, None, None, (), "error")
+    return there
 
 
-def group_labels(path: str, layout: str) -> dict[str, tuple[str, ...]] | None:
-    """Return the labels of a table's groups by its header alone; None for OpenFace's own."""
-    beginning = None if layout == AUTO else beginning_of(path)
-    if beginning is None:
+def header_groups(path: str, layout: str) -> tuple[str, dict[str, Group]] | None:
+    """Return a table's layout and groups by its header alone; None for OpenFace's own."""
+    beginning = beginning_of(path)
+    name = layout
+    if layout == AUTO and beginning is not None:
+        name = recognised(beginning) or AUTO
+    if name == OPENFACE:
+        return None
+    if beginning is None or name == AUTO:
         found = layout_for(path, layout, {})
         if isinstance(found, str):
             return None
         chosen, table = found
     else:
-        chosen = layout_named(layout)
+        chosen = layout_named(name)
         table = beginning.with_header(chosen.header)
-    return {name: group.labels for name, group in groups_of(chosen, table, None).items()}
+    return chosen.name, groups_of(chosen, table, _stated_size(chosen))
+
+
+def group_labels(path: str, layout: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the labels of a table's groups by its header alone; None for OpenFace's own."""
+    found = header_groups(path, layout)
+    return None if found is None else {name: one.labels for name, one in found[1].items()}
 
 
 def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
 from pyexpr.base.messages import message_of, say
 from pyexpr.behavior.features.baseline import check_baseline
+from pyexpr.behavior.features.sequences import check_sequences
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.tracks.recognition import AUTO
 from pyexpr.deep.requirements import require, require_installed
@@ -82,6 +83,7 @@ def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], o
     if inputs.recorded:
         yield partial(_check_baseline, config, inputs)
         yield partial(_check_crop, config, inputs)
+        yield partial(_check_columns, config, inputs)
     yield partial(check_label, config, inputs)
     if config.label.method == "factor":
         yield partial(_check_factor, config, inputs)
@@ -101,6 +103,19 @@ def _check_crop(config: StudyConfig, inputs: Inputs) -> None:
             f'[models.video3d] crop = "face" cuts the face out by OpenFace\'s landmarks, but '
             f"recordings are of the layout {listed(others, most=3)}; leave crop out"
         )
+
+
+def _check_columns(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if the recordings of clips differ in the columns that the LSTM sees."""
+    section = config.models.lstm
+    if section is None:
+        return
+    table = inputs.recordings
+    layouts = table["layout"] if "layout" in table else [None] * len(table)
+    try:
+        check_sequences(zip(table["path"].map(str), layouts, strict=True), section.columns)
+    except DataError as error:
+        raise StudyError(say("[models.lstm] {error}", error=message_of(error))) from None
 
 
 def _check_baseline(config: StudyConfig, inputs: Inputs) -> None:
