@@ -17,7 +17,7 @@ from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, listed, w
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.messages import Template
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.versions import versions
+from pyexpr.base.versions import code_fingerprint, versions
 from pyexpr.base.visible import visible
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study.file.config import StudyConfig, read_known_config
@@ -25,7 +25,6 @@ from pyexpr.study.kept.kept_messages import messages_in
 from pyexpr.study.kept.seal import sealed
 from pyexpr.study.kept.store import (
     StageOutput,
-    code_fingerprint,
     load,
     save,
     stage_key,

@@ -18,7 +18,6 @@ import pytest
 from distributed import Client
 
 import pyexpr as px
-from pyexpr.base import jobs
 
 TABLE = pd.DataFrame({"subject": np.repeat(np.arange(20), 5), "y": np.arange(100.0) % 17})
 OPTIONS: dict[str, Any] = {"cluster": "subject", "n_boot": 24, "seed": 2}
@@ -66,7 +65,7 @@ def recording(path: Path, speed: float) -> str:
 
 
 def test_the_same_call_runs_on_a_cluster(
-    tmp_path: Path, scheduler: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scheduler: subprocess.Popen[bytes]
 ) -> None:
     here, flag = os.getpid(), str(tmp_path / "flag")
 
@@ -118,7 +117,6 @@ def test_the_same_call_runs_on_a_cluster(
             scheduler.kill()
 
         threading.Thread(target=end_the_scheduler, daemon=True).start()
-        monkeypatch.setattr(jobs, "_PATIENCE", 0.5)
         with pytest.raises(px.errors.PyexprError, match=r"do not answer any more \(.+\); connect"):
             px.cluster_bootstrap(TABLE, slow, n_jobs=-1, **OPTIONS)
     once = px.extract_features(files, every=1.0)

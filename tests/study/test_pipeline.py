@@ -23,7 +23,7 @@ from pyexpr.base.messages import codes_of, joined
 from pyexpr.hosted.voice import in_r
 from pyexpr.report.study_figures import STUDY_FIGURES
 from pyexpr.study.kept import store
-from pyexpr.study.kept.store import StageOutput, code_fingerprint
+from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results.report import study_report
 from pyexpr.study.stages import computations
