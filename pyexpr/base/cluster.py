@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyexpr.base.elsewhere import Software, expect_threads, other_software, software
@@ -42,7 +42,7 @@ class Place:
 
     backend: str = "local"
     address: str | None = None
-    site: Site = Site()
+    site: Site = field(default_factory=Site)
 
 
 class Workers:
@@ -50,11 +50,12 @@ class Workers:
 
     Parameters
     ----------
-    place : Place
+    place : callable
+        Gives the place when it is first needed.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Callable[[], Place]) -> None:
+        self._place = place
         self._holders = 0
         self._opened: ExitStack | None = None
 
@@ -87,10 +88,13 @@ class Workers:
         ClusterError
             If the workers cannot be reached, have other software, or do not find the files.
         """
-        if self.place.backend == "local" or self._opened is not None:
+        if self._opened is not None:
+            return
+        place = self._place()
+        if place.backend == "local":
             return
         with ExitStack() as opening:
-            _open(self.place, opening, paths, sys.stderr.isatty() if show is None else show)
+            _open(place, opening, paths, sys.stderr.isatty() if show is None else show)
             self._opened = opening.pop_all()
 
 
@@ -99,7 +103,7 @@ def on_workers(
     place: Place, paths: Iterable[str | os.PathLike[str]] = (), *, show: bool | None = None
 ) -> Iterator[None]:
     """Do the tasks of this block at a place; see `Workers.connect`."""
-    workers = Workers(place)
+    workers = Workers(lambda: place)
     with workers.held():
         workers.connect(lambda: paths, show=show)
         yield

@@ -89,6 +89,7 @@ def queue_cluster(system: str, site: Site, *, submits: bool = True) -> Any:
         (unless it `submits` nothing), or nobody has said how much a job needs.
     """
     try:
+        import dask
         import dask_jobqueue
     except ImportError as error:
         raise not_installed(error) from None
@@ -102,6 +103,16 @@ def queue_cluster(system: str, site: Site, *, submits: bool = True) -> Any:
                 command=kind.command,
             )
         )
+    settings = f"jobqueue.{system}"
+    for name in ("cores", "memory"):
+        if getattr(site, name) is None and dask.config.get(f"{settings}.{name}", None) is None:
+            raise ClusterError(
+                say(
+                    "how many cores and how much memory a job of {system} has is not known; give "
+                    "cores and memory in a file of the site (TOML), or in dask-jobqueue's settings",
+                    system=system,
+                )
+            )
     given = {
         "queue": site.queue,
         kind.account: site.account,
@@ -124,14 +135,6 @@ def queue_cluster(system: str, site: Site, *, submits: bool = True) -> Any:
             scheduler_options={"dashboard": False, "dashboard_address": ":0"},
         )
     except ValueError as error:
-        if site.cores is None or site.memory is None:
-            raise ClusterError(
-                say(
-                    "how many cores and how much memory a job of {system} has is not known; give "
-                    "cores and memory in a file of the site (TOML), or in dask-jobqueue's settings",
-                    system=system,
-                )
-            ) from None
         raise ClusterError(
             say("dask-jobqueue refuses the site: {why}", why=" ".join(str(error).split()))
         ) from None

@@ -105,6 +105,13 @@ def recordings_table(path: Path) -> pd.DataFrame:
     return table.assign(**paths)
 
 
+def recorded_files(given: list[str] | pd.DataFrame) -> list[str]:
+    """Return the files of recordings, of which workers elsewhere must find the first ones."""
+    if isinstance(given, list):
+        return given
+    return [str(name) for name in given.get("openface", ()) if name == name]
+
+
 def segments_file(schedule: str | None) -> Path | None:
     """Return the file that a schedule is, None of one that is built in."""
     return None if schedule is None or schedule == "bp4d_plus" else Path(schedule)

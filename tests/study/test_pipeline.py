@@ -20,6 +20,7 @@ from study_variants import STAGES, tables_of, variant
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
+from pyexpr.base.versions import code_fingerprint
 from pyexpr.hosted.voice import in_r
 from pyexpr.report.study_figures import STUDY_FIGURES
 from pyexpr.study.kept import store

@@ -13,6 +13,7 @@ from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.inference.coefficients.penalised import ALPHAS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
+from pyexpr.study.file.compute_section import ComputeSection, compute_section
 from pyexpr.study.file.data_sections import (
     ClipsSection,
     DataSection,
@@ -84,6 +85,8 @@ class StudyConfig(Section):
     baselines: BaselinesSection = BaselinesSection()
     compare: CompareSection = CompareSection()
     coefficients: CoefficientsSection = CoefficientsSection()
+    # Where tasks are done, on which no result depends.
+    compute: ComputeSection = ComputeSection()
 
     @model_validator(mode="before")
     @classmethod
@@ -275,8 +278,23 @@ class StudyConfig(Section):
         try:
             section = ModelsSection.model_validate(own | self.models.estimators() | given)
         except ValidationError as error:
-            raise StudyError("models=: " + "; ".join(_sentences(error))) from None
+            raise StudyError("models=: " + "; ".join(sentences(error))) from None
         return self.model_copy(update={"models": section})
+
+    def computed_on(self, cluster: str | None, n_jobs: int | None) -> StudyConfig:
+        """Return the study with its tasks done elsewhere; None leaves what the file says.
+
+        Raises
+        ------
+        StudyError
+            If there is no such cluster, or `n_jobs` is 0.
+        """
+        given = self.compute.model_dump() | compute_section(cluster, n_jobs)
+        try:
+            section = ComputeSection.model_validate(given)
+        except ValidationError as error:
+            raise StudyError("; ".join(sentences(error, ComputeSection))) from None
+        return self.model_copy(update={"compute": section})
 
     def of_label(self, name: str) -> StudyConfig:
         """Return the study of one of its labels."""
@@ -317,7 +335,7 @@ def read_known_config(
     try:
         return StudyConfig.model_validate(raw), file
     except ValidationError as error:
-        problems = "; ".join(_sentences(error))
+        problems = "; ".join(sentences(error))
         raise StudyError(f"study file {str(path)!r}: {problems}") from None
 
 
@@ -347,7 +365,7 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
     try:
         return StudyConfig.model_validate(raw), []
     except ValidationError as error:
-        problems = [*_sentences(error)]
+        problems = [*sentences(error)]
         wrong = {str(one["loc"][0]) if one["loc"] else "" for one in error.errors()}
     if wrong & (_OF_TABLES | {""}):
         return None, problems
@@ -358,13 +376,15 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
         return None, problems
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def sentences(error: ValidationError, model: type[Section] | None = None) -> Iterator[str]:
+    """Yield a sentence for everything that is wrong in a file; `model` is that of its entries."""
     for problem in error.errors(include_url=False):
         place = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             section, _, name = place.rpartition(".")
             where = f"[{section}]" if section else "the file"
-            yield f"{where} has no entry {name!r}; {near_names(name, _entries(section))}"
+            known = _entries(section, model or StudyConfig)
+            yield f"{where} has no entry {name!r}; {near_names(name, known)}"
         elif problem["type"] == "missing":
             yield f"[{place}] is missing"
         elif isinstance(misfits := problem.get("ctx", {}).get("error"), MisfitError):
@@ -377,8 +397,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{before}{given}"
 
 
-def _entries(section: str) -> list[str]:
-    model: Any = StudyConfig
+def _entries(section: str, model: Any) -> list[str]:
     for part in filter(None, section.split(".")):
         field = model.model_fields.get(part)
         # A section that may be absent is a union with None.
