@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pyexpr.base.addresses import address_of, is_remote
 from pyexpr.base.contents import irregular
 from pyexpr.base.errors import PyexprError, counted, listed
 from pyexpr.base.messages import say
@@ -30,6 +31,7 @@ def refuse_irregular(path: Path | str) -> None:
     is a link followed: what it points at belongs to whoever made it (a store of data, an earlier
     version).
     """
+    refuse_remote_output(path)
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -53,6 +55,21 @@ def refuse_irregular(path: Path | str) -> None:
             remedy=remedy,
         )
     )
+
+
+def refuse_remote_output(path: Path | str) -> None:
+    """Raise `OutputError` if a result were to be written to a network.
+
+    Object stores and web servers have no renaming that replaces a file at once.
+    """
+    if is_remote(path):
+        raise OutputError(
+            say(
+                "cannot write {path!r}: results are not written to a network, where a file cannot "
+                "be replaced at once; write them to a disk, and copy them",
+                path=address_of(path),
+            )
+        )
 
 
 def same_file(one: Path | str, other: Path | str) -> bool:

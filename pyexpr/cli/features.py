@@ -34,6 +34,7 @@ from pyexpr.cli.recordings import (
     ScheduleName,
     SplitBy,
     face_named,
+    paths_of,
     recorded_files,
     recordings_table,
     schedule_named,
@@ -149,7 +150,7 @@ def features(
             "say how to cut the recordings: --every 3 (seconds), or --schedule"
             + (", not both" if every is not None else "")
         )
-    given = [str(path) for path in files] if recordings is None else recordings_table(recordings)
+    given = paths_of(files) if recordings is None else recordings_table(recordings)
     with on_cluster(cluster, recorded_files(given), show):
         result = extract_features(
             given,

@@ -33,6 +33,7 @@ from pyexpr.cli.recordings import (
     ScheduleName,
     SplitBy,
     face_named,
+    paths_of,
     recorded_files,
     recordings_table,
     schedule_named,
@@ -115,7 +116,7 @@ def series(
     check_files(asked, [*files, *tables], None, overwrite=overwrite)
     from pyexpr.behavior.features.series import movement_series
 
-    given = [str(path) for path in files] if recordings is None else recordings_table(recordings)
+    given = paths_of(files) if recordings is None else recordings_table(recordings)
     with on_cluster(cluster, recorded_files(given), show):
         result = movement_series(
             given,

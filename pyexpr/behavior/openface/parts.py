@@ -13,6 +13,7 @@ from typing import Final
 from pyexpr.base.contents import FileState
 from pyexpr.base.errors import OpenFaceError, near_names
 from pyexpr.base.messages import say
+from pyexpr.base.remote_files import reads_remote
 from pyexpr.behavior.openface.csv import Source, source_of, whole_text
 from pyexpr.behavior.openface.dialects import Rows, line_writer, openface_text, rows_of
 from pyexpr.behavior.openface.sessions import session_files
@@ -89,6 +90,7 @@ def parts_read_once() -> Iterator[None]:
         _KEPT.end()
 
 
+@reads_remote
 def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
     """Return what stands in the column that tells recordings apart, in the order of the file.
 

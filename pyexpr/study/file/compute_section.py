@@ -12,6 +12,7 @@ from pyexpr.base.cluster import Place
 from pyexpr.base.errors import StudyError, listed
 from pyexpr.base.job_queue import QUEUES, Site
 from pyexpr.study.file.entries import toml_entries
+from pyexpr.study.file.problems import sentences
 from pyexpr.study.file.section import Section
 
 Backend = Literal["local", "dask", "slurm", "pbs", "sge", "lsf", "oar", "moab"]
@@ -138,8 +139,6 @@ def read_site(path: Path) -> tuple[str, Site]:
     StudyError
         If there is no such file, or an entry is wrong.
     """
-    from pyexpr.study.file.config import sentences
-
     try:
         raw = toml_entries(path.read_bytes(), path)
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -32,6 +32,7 @@ from pyexpr.study.file.model_sections import (
     ModelsSection,
     SplitSection,
 )
+from pyexpr.study.file.problems import MisfitError, sentences
 from pyexpr.study.file.section import Section
 
 # Of factor scores, which have mean 0 and whose factor has variance 1: the paper's.
@@ -46,19 +47,6 @@ def _default_penalties(raw: dict[str, Any], scale: float) -> None:
     if isinstance(net, Mapping) and "alpha" not in net and scale != 1:
         alpha = tuple(scale * value for value in ALPHAS)
         raw["models"] = {**models, "elastic_net": {"alpha": alpha, **net}}
-
-
-class MisfitError(ValueError):
-    """Sections of a study file do not fit one another: a sentence for each way.
-
-    Attributes
-    ----------
-    problems : list of str
-    """
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = list(problems)
 
 
 class StudyConfig(Section):
@@ -278,7 +266,7 @@ class StudyConfig(Section):
         try:
             section = ModelsSection.model_validate(own | self.models.estimators() | given)
         except ValidationError as error:
-            raise StudyError("models=: " + "; ".join(sentences(error))) from None
+            raise StudyError("models=: " + "; ".join(sentences(error, StudyConfig))) from None
         return self.model_copy(update={"models": section})
 
     def computed_on(self, cluster: str | None, n_jobs: int | None) -> StudyConfig:
@@ -335,7 +323,7 @@ def read_known_config(
     try:
         return StudyConfig.model_validate(raw), file
     except ValidationError as error:
-        problems = "; ".join(sentences(error))
+        problems = "; ".join(sentences(error, StudyConfig))
         raise StudyError(f"study file {str(path)!r}: {problems}") from None
 
 
@@ -365,7 +353,7 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
     try:
         return StudyConfig.model_validate(raw), []
     except ValidationError as error:
-        problems = [*sentences(error)]
+        problems = [*sentences(error, StudyConfig)]
         wrong = {str(one["loc"][0]) if one["loc"] else "" for one in error.errors()}
     if wrong & (_OF_TABLES | {""}):
         return None, problems
@@ -374,35 +362,3 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
         return StudyConfig.model_validate(rest), problems
     except ValidationError:
         return None, problems
-
-
-def sentences(error: ValidationError, model: type[Section] | None = None) -> Iterator[str]:
-    """Yield a sentence for everything that is wrong in a file; `model` is that of its entries."""
-    for problem in error.errors(include_url=False):
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            section, _, name = place.rpartition(".")
-            where = f"[{section}]" if section else "the file"
-            known = _entries(section, model or StudyConfig)
-            yield f"{where} has no entry {name!r}; {near_names(name, known)}"
-        elif problem["type"] == "missing":
-            yield f"[{place}] is missing"
-        elif isinstance(misfits := problem.get("ctx", {}).get("error"), MisfitError):
-            yield from misfits.problems
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
-            # Of the file as a whole there is no place.
-            before = f"{place}: {message[0].lower()}{message[1:]}" if place else message
-            yield f"{before}{given}"
-
-
-def _entries(section: str, model: Any) -> list[str]:
-    for part in filter(None, section.split(".")):
-        field = model.model_fields.get(part)
-        # A section that may be absent is a union with None.
-        kinds = () if field is None else get_args(field.annotation) or (field.annotation,)
-        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
