@@ -160,7 +160,7 @@ def tasks_at_a_time(n_jobs: int | None) -> int:
         return int(joblib.effective_n_jobs(n_jobs))
     with _without_answer():
         there = sum(client.nthreads().values())
-        return max(there, _requested.get(client, 0), 1)
+        return max(int(there), _requested.get(client, 0), 1)
 
 
 def expect_threads(client: Any, threads: int) -> None:

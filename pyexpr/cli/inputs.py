@@ -145,7 +145,7 @@ def study_from(path: Path, cluster: str | None = None, n_jobs: int | None = None
 
 
 @contextmanager
-def on_cluster(cluster: str | None, files: Iterable[Path], show: Showing) -> Iterator[None]:
+def on_cluster(cluster: str | None, files: Iterable[str | Path], show: Showing) -> Iterator[None]:
     """Do the tasks of this block where ``--cluster`` says; the workers must find the files."""
     if cluster is None:
         yield

@@ -24,7 +24,7 @@ class MisfitError(ValueError):
         self.problems = list(problems)
 
 
-def sentences(error: ValidationError, model: type[Section] | None = None) -> Iterator[str]:
+def sentences(error: ValidationError, model: type[Section]) -> Iterator[str]:
     """Yield a sentence for everything that is wrong in a file; `model` is that of its entries."""
     for problem in error.errors(include_url=False):
         place = ".".join(str(part) for part in problem["loc"])
