@@ -17,11 +17,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import pyexpr as px
 from pyexpr.base import cluster as base_cluster
 from pyexpr.base import elsewhere
 from pyexpr.base.cluster import Place, Workers, on_workers
+from pyexpr.base.csv_text import csv_text
+from pyexpr.cli.main import app
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 from local_cluster import LocalCluster
@@ -107,6 +110,9 @@ def test_results_are_those_of_one_process(
     with on_workers(place, files, show=True):
         features = px.extract_features(files, every=1.0)
         study.models()
+        arguments = [*files, "--every", "1", "--cluster", place.address, "-q"]
+        done = CliRunner().invoke(app, ["features", *arguments, "-o", str(tmp_path / "f.csv")])
+        assert done.exit_code == 0, done.output
         found = px.cluster_bootstrap(TABLE, deadly, n_jobs=-1, **OPTIONS)
         # A worker was killed in its task, and nobody notices.
         assert os.path.exists(flag)
@@ -150,6 +156,7 @@ def test_results_are_those_of_one_process(
     finally:
         client.close(timeout=1)
     once = px.extract_features(files, every=1.0)
+    assert (tmp_path / "f.csv").read_text("utf-8") == csv_text(once.tidy())
     pd.testing.assert_frame_equal(features.table, once.table, check_exact=True)
     assert features.hashes == once.hashes
 

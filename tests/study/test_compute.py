@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from pyexpr.base import cluster
 from pyexpr.base.cluster import Place, Workers
 from pyexpr.base.errors import ClusterError, StudyError
 from pyexpr.base.job_queue import QUEUES, Site, queue_cluster
 from pyexpr.study.file.compute_section import compute_section, place_named, read_site
 from pyexpr.study.file.config import StudyConfig, read_config
+from pyexpr.study.stages.order import options_of, stages_of
 
 BUILT_IN = '[clips]\nschedule = "bp4d_plus"\n'
 SITE = """
@@ -48,6 +50,19 @@ def test_the_section(tmp_path: Path) -> None:
     here = found.computed_on("local", None).compute
     assert (here.place(tmp_path), here.n_jobs) == (Place(), 4)
     assert found.computed_on(None, 2).compute.n_jobs == 2
+
+
+def test_no_stage_depends_on_where_it_is_computed(tmp_path: Path) -> None:
+    config = read(tmp_path, 'backend = "dask"\naddress = "tcp://node:8786"\n')
+    for stage in stages_of(config):
+        assert "compute" not in options_of(config, stage)
+
+
+def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_TO_ANSWER", 0.2)
+    workers = Workers(lambda: Place("dask", "tcp://127.0.0.1:9"))
+    with pytest.raises(ClusterError, match=r"the scheduler 'tcp://127\.0\.0\.1:9' does not answer"):
+        workers.connect(list, show=False)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +127,11 @@ def test_the_job_script_has_what_the_site_asks_for(
     path = tmp_path / "site.toml"
     path.write_text(SITE)
     system, site = read_site(path)
-    cluster = queue_cluster(system, site, submits=False)
+    jobs = queue_cluster(system, site, submits=False)
     try:
-        script = cluster.job_script()
+        script = jobs.job_script()
     finally:
-        cluster.close()
+        jobs.close()
     for line in (
         "#SBATCH -p short", "#SBATCH -A faces", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=30G",
         "#SBATCH -t 02:00:00", "#SBATCH --gres=gpu:1", "#SBATCH --nice", "module load python",

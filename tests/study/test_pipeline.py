@@ -98,6 +98,8 @@ def test_the_record_says_how_to_repeat_it(study_result: StudyResult) -> None:
     assert record["versions"]["pyexpr-stats"]
     assert record["stages"]["factor_model"]["provenance"]["versions"]["lavaan"]
     assert record["options"]["compare"]["n_boot"] == 2000
+    # Where it was computed is no choice of the analysis.
+    assert "compute" not in record["options"]
     assert len(record["inputs"]) == 2 + 45
     assert record["inputs"]["ratings.csv"] == sha256(study_result.folder.parent / "ratings.csv")
     assert record["dropped"] == {
