@@ -122,19 +122,11 @@ def _open(
         raise not_installed(error) from None
     opening.enter_context(_only_sentences())
     tell = _told if show else _untold
+    name = place.backend
     if place.backend == "dask":
-        target, name = place.address, f"the scheduler {place.address!r}"
-        by_file = str(place.address).endswith(".json")
-        if by_file and not os.path.isfile(str(place.address)):
-            raise ClusterError(
-                say("there is no file {path:label} of a Dask scheduler", path=str(place.address))
-            )
-        given = {"scheduler_file": target} if by_file else {"address": target}
+        name, given = f"the scheduler {place.address!r}", _scheduler(str(place.address))
     else:
-        cluster = queue_cluster(place.backend, place.site)
-        opening.callback(cluster.close, timeout=_TO_ANSWER)
-        cluster.scale(jobs=place.site.jobs)
-        given, name = {"address": cluster}, place.backend
+        given = {"address": _of_queue(place, opening)}
         tell(f"{name}: {counted(place.site.jobs, 'job')} requested")
     try:
         client = Client(**given, timeout=_TO_ANSWER, set_as_default=False)
@@ -153,6 +145,23 @@ def _open(
         expect_threads(client, place.site.jobs * (place.site.cores or 1))
     opening.enter_context(_followed(client, name, tell))
     opening.enter_context(joblib.parallel_config("dask", client=client))
+
+
+def _scheduler(address: str) -> dict[str, Any]:
+    """Return what names a scheduler that runs: its address, or the file that has it."""
+    if not address.endswith(".json"):
+        return {"address": address}
+    if not os.path.isfile(address):
+        raise ClusterError(say("there is no file {path:label} of a Dask scheduler", path=address))
+    return {"scheduler_file": address}
+
+
+def _of_queue(place: Place, opening: ExitStack) -> Any:
+    """Submit the jobs of a place; they end with the connection."""
+    cluster = queue_cluster(place.backend, place.site)
+    opening.callback(cluster.close, timeout=_TO_ANSWER)
+    cluster.scale(jobs=place.site.jobs)
+    return cluster
 
 
 def _let_go(client: Any) -> None:
