@@ -159,9 +159,14 @@ def _scheduler(address: str) -> dict[str, Any]:
 def _of_queue(place: Place, opening: ExitStack) -> Any:
     """Submit the jobs of a place; they end with the connection."""
     cluster = queue_cluster(place.backend, place.site)
-    opening.callback(cluster.close, timeout=_TO_ANSWER)
+    opening.callback(_end_jobs, cluster)
     cluster.scale(jobs=place.site.jobs)
     return cluster
+
+
+def _end_jobs(cluster: Any) -> None:
+    with suppress(Exception):
+        cluster.close(timeout=_TO_ANSWER)
 
 
 def _let_go(client: Any) -> None:
@@ -172,7 +177,9 @@ def _let_go(client: Any) -> None:
 @contextmanager
 def _only_sentences() -> Iterator[None]:
     """Keep what Dask logs of lost connections, and warns of versions, from the user's terminal."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application")]
+    loggers = [
+        logging.getLogger(name) for name in ("distributed", "tornado.application", "asyncio")
+    ]
     before = [logger.level for logger in loggers]
     try:
         for logger in loggers:
@@ -202,10 +209,24 @@ def _await_worker(client: Any, place: Place, name: str, tell: Callable[[str], No
 
 
 def _refuse_failed_jobs(cluster: Any, name: str) -> None:
-    """Raise what the queueing system said of a job, which dask-jobqueue only logs."""
-    state = str(getattr(cluster, "status", ""))
-    if "failed" in state or "closed" in state:
-        raise ClusterError(say("{name} accepts no jobs; see what it says", name=name))
+    """Raise an error if no job was accepted, which dask-jobqueue only logs."""
+    # A job is here once it was submitted, whether the queueing system has given it a number or not.
+    jobs = list(cluster.workers.values())
+    if jobs and all(job.job_id is None for job in jobs):
+        from distributed.core import Status
+
+        for job in jobs:
+            # Else closing the cluster fails by an assertion of Dask's.
+            job.status = Status.failed
+        command = QUEUES[name].command
+        raise ClusterError(
+            say(
+                "{name} has not accepted any job; submit one by {command!r} to see why, and "
+                "correct the file of the site",
+                name=name,
+                command=command,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,17 @@ def test_the_job_script_has_what_the_site_asks_for(
         queue_cluster(system, site)
 
 
+def test_a_queue_that_accepts_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sbatch").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    workers = Workers(lambda: Place("slurm", site=Site(cores=1, memory="1 GB")))
+    with pytest.raises(
+        ClusterError, match="slurm has not accepted any job; submit one by 'sbatch'"
+    ):
+        workers.connect(list, show=False)
+
+
 @pytest.mark.parametrize("system", [*QUEUES])
 def test_what_a_job_needs_is_said(system: str) -> None:
     with pytest.raises(ClusterError, match=f"how many cores and .* of {system} has is not known"):
