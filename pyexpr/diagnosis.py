@@ -43,6 +43,8 @@ _OPTIONAL = {
     "mediapipe": ("tracking faces in videos", "pip install 'pyexpr-stats[track]'"),
     **dict.fromkeys(("dask", "distributed", "dask-jobqueue"),
                     ("tasks on a cluster", "pip install 'pyexpr-stats[cluster]'")),
+    **dict.fromkeys(("fsspec", "aiohttp"),
+                    ("recordings on a network", "pip install 'pyexpr-stats[remote]'")),
 }  # fmt: skip
 _TIMEOUT = 60.0
 

@@ -48,6 +48,8 @@ DOORS = {
     "av": "base/video_file.py",
     "docx": "report/word/document.py",
     "narwhals": "base/foreign.py",
+    "fsspec": "base/remote_files.py",
+    "dask_jobqueue": "base/job_queue.py",
     "mediapipe": "behavior/tracking/mediapipe_tracker.py",
 }
 

@@ -17,7 +17,6 @@ import math
 import sys
 import warnings
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 from awkward_designs import DESIGNS, study, truths
+from work import do
 
 from pyexpr.base.errors import FewSubjectsWarning
 from pyexpr.base.files import write_text
@@ -335,15 +335,13 @@ def main() -> None:
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:
-        with ProcessPoolExecutor(chosen.processes) as pool:
-            running = [
-                pool.submit(one_piece, part, number, piece)
-                for piece in range(-(-chosen.studies // PIECE))
-                for part, (_, n) in PARTS.items()
-                for number in range(n)
-            ]
-            for future in running:
-                future.result()
+        work = [
+            (one_piece, (part, number, piece))
+            for piece in range(-(-chosen.studies // PIECE))
+            for part, (_, n) in PARTS.items()
+            for number in range(n)
+        ]
+        do(work, chosen.processes)
     report()
 
 

@@ -15,7 +15,6 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,7 @@ from awkward import ridge_over_folds
 from batches import Study, piled
 from classification_designs import DESIGNS, study
 from pages import with_earlier
+from work import do
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import write_text
@@ -301,21 +301,19 @@ def main() -> None:
         # Replicates take the time: a quarter of the studies has them.
         pieces = -(-chosen.studies // PIECE)
         wanted = {"jackknife_t": pieces, "percentile": -(-pieces // 4), "folded": -(-pieces // 2)}
-        with ProcessPoolExecutor(chosen.processes) as pool:
-            running = [
-                pool.submit(one_piece, part, number, piece)
-                for part in ("folded", "jackknife_t", "percentile")
-                for piece in range(wanted[part])
-                for number in range(parts[part])
-            ]
-            running += [
-                pool.submit(over_folds.one_piece, PIECES, number, repeats, piece)
-                for piece in range(-(-pieces // 4))
-                for number in range(len(over_folds.DESIGNS))
-                for repeats in over_folds.REPEATS
-            ]
-            for future in running:
-                future.result()
+        work = [
+            (one_piece, (part, number, piece))
+            for part in ("folded", "jackknife_t", "percentile")
+            for piece in range(wanted[part])
+            for number in range(parts[part])
+        ]
+        work += [
+            (over_folds.one_piece, (PIECES, number, repeats, piece))
+            for piece in range(-(-pieces // 4))
+            for number in range(len(over_folds.DESIGNS))
+            for repeats in over_folds.REPEATS
+        ]
+        do(work, chosen.processes)
     report()
 
 

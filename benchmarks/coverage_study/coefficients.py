@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 sys.path.insert(0, str(Path(__file__).parent))
-from run import in_processes
+from work import do
 
 from pyexpr.base.files import write_text
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS, ClusterOLS
@@ -338,9 +338,8 @@ def main() -> None:
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:
         work = [(n, piece) for piece in range(-(-chosen.studies // PIECE)) for n in SIZES]
-        in_processes(
-            one_piece, [one for one in work if not piece_path(*one).exists()], chosen.processes
-        )
+        todo = [one for one in work if not piece_path(*one).exists()]
+        do([(one_piece, one) for one in todo], chosen.processes)
     write_page(Path(__file__).with_name("coefficients_notes.md"))
 
 

@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +35,7 @@ from measurement_scenarios import (
     factor_study,
     model_study,
 )
+from work import do
 
 from pyexpr.base.errors import FactorModelError, PyexprWarning
 from pyexpr.base.files import write_text
@@ -280,15 +278,7 @@ def main() -> None:
 
 def simulate(wanted: list[Cell], workers: int) -> None:
     todo = [cell for cell in wanted if not piece_path(*cell).exists()]
-    start = time.perf_counter()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(workers) as pool:
-        running = [pool.submit(one_piece, *cell) for cell in todo]
-        for done, future in enumerate(as_completed(running), 1):
-            future.result()
-            if done % 24 == 0 or done == len(todo):
-                elapsed = time.perf_counter() - start
-                print(f"{done} of {len(todo)} pieces, {elapsed:.0f} s", file=sys.stderr, flush=True)
+    do([(one_piece, cell) for cell in todo], workers, every=24)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +28,7 @@ from reliability_scenarios import (
     one_way_study,
     one_way_truth,
 )
+from work import do
 
 from pyexpr.base.files import write_text
 from pyexpr.measurement.icc.bootstrap import Bootstrap, bootstrap_signals
@@ -199,15 +197,7 @@ def main() -> None:
 
 
 def simulate(todo: list[Cell], workers: int) -> None:
-    start = time.perf_counter()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(workers) as pool:
-        running = [pool.submit(one_piece, *cell) for cell in todo]
-        for done, future in enumerate(as_completed(running), 1):
-            future.result()
-            if done % 50 == 0 or done == len(todo):
-                elapsed = time.perf_counter() - start
-                print(f"{done} of {len(todo)} pieces, {elapsed:.0f} s", file=sys.stderr, flush=True)
+    do([(one_piece, cell) for cell in todo], workers, every=50)
 
 
 if __name__ == "__main__":

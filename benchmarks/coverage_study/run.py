@@ -15,11 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +26,7 @@ import alternatives
 import report
 from batches import Study, is_null, piled, prepare
 from scenarios import SCENARIOS, SIZES, study, truths
+from work import do
 
 from pyexpr.base.files import write_text
 from pyexpr.base.interval_methods import INTERVAL_METHODS
@@ -182,21 +179,8 @@ def main() -> None:
             for n_subjects in SIZES
         ]
         todo = [one for one in work if not piece_path(*one).exists()]
-        in_processes(one_piece, todo, chosen.processes)
+        do([(one_piece, one) for one in todo], chosen.processes)
     report.write(PIECES, ROOT, n_boot=N_BOOT, per_piece={kind: n for kind, (n, _) in KINDS.items()})
-
-
-def in_processes(work: Callable[..., Path], todo: list[tuple], n: int) -> None:
-    """Do the pieces, and say now and then how far it is."""
-    start = time.perf_counter()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(n) as pool:
-        running = [pool.submit(work, *one) for one in todo]
-        for done, future in enumerate(as_completed(running), 1):
-            future.result()
-            if done % 25 == 0 or done == len(todo):
-                elapsed = time.perf_counter() - start
-                print(f"{done} of {len(todo)} pieces, {elapsed:.0f} s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,10 @@ class TrackerNotInstalledError(TrackerError):
     """The tracker, or what it needs, is not installed."""
 
 
+class ClusterError(PyexprError, RuntimeError):
+    """The workers of a cluster cannot be reached, cannot be used, or are gone."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C was pressed; `result` holds what was computed until then.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyexpr.base.contents import sha256
 from pyexpr.base.messages import say
-from pyexpr.base.outputs import OutputError, refuse_irregular
+from pyexpr.base.outputs import OutputError, refuse_irregular, refuse_remote_output
 from pyexpr.base.part_files import part_file, part_folder
 from pyexpr.base.refusals import is_refusal, not_written
 
@@ -127,6 +127,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 def writable_folder(path: Path | str) -> Path:
     """Make the folder if needed, and raise `OutputError` if nothing can be written in it."""
+    refuse_remote_output(path)
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

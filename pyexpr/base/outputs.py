@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from pyexpr.base.addresses import address_of, is_remote
 from pyexpr.base.contents import irregular
 from pyexpr.base.errors import PyexprError, counted, listed
 from pyexpr.base.messages import say
@@ -31,6 +32,7 @@ def refuse_irregular(path: Path | str) -> None:
     is a link followed: what it points at belongs to whoever made it (a store of data, an earlier
     version).
     """
+    refuse_remote_output(path)
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -54,6 +56,21 @@ def refuse_irregular(path: Path | str) -> None:
             remedy=remedy,
         )
     )
+
+
+def refuse_remote_output(path: Path | str) -> None:
+    """Raise `OutputError` if a result were to be written to a network.
+
+    Object stores and web servers have no renaming that replaces a file at once.
+    """
+    if is_remote(path):
+        raise OutputError(
+            say(
+                "cannot write {path!r}: results are not written to a network, where a file cannot "
+                "be replaced at once; write them to a disk, and copy them",
+                path=address_of(path),
+            )
+        )
 
 
 def same_file(one: Path | str, other: Path | str) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_CODE = frozenset({".py", ".R", ".so", ".pyd"})
 
 
 def package_version(distribution: str) -> str | None:
@@ -33,3 +37,22 @@ def versions(*distributions: str) -> dict[str, str]:
         if installed is not None:
             found[name] = installed
     return found
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return a hash of the package's own sources, so that results are recomputed by new code."""
+    digest = hashlib.sha256()
+    # An editable install has two roots: the checkout, and where the extension was built.
+    roots = [Path(root) for root in sys.modules["pyexpr"].__path__]
+    found = sorted(
+        (path.relative_to(root).as_posix(), path)
+        for root in roots
+        for path in root.rglob("*")
+        if path.suffix in _CODE
+    )
+    assert found, f"no code of pyexpr in {roots}"
+    for name, path in found:
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

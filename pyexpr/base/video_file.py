@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.addresses import refuse_remote
 from pyexpr.base.contents import refuse_irregular_input
 from pyexpr.base.errors import DeepNotInstalledError, VideoError
 from pyexpr.base.files import whole_file
@@ -266,6 +267,7 @@ def _pixels(frame: Any) -> NDArray[np.uint8]:
 
 
 def _opened(path: Path | str) -> Any:
+    refuse_remote(path, "videos are not read from a network, since a frame may be anywhere in them")
     av = _av()
     name = str(path)
     try:

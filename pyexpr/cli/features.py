@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pyexpr.base.errors import DataError
-from pyexpr.cli.inputs import check_files, names_in, study_of
+from pyexpr.cli.inputs import check_files, names_in, on_cluster, study_of
 from pyexpr.cli.options import (
     OR_STUDY,
     TO_STANDARD_OUTPUT,
+    Cluster,
     Json,
+    NJobs,
     Output,
     Overwrite,
     Quiet,
@@ -32,14 +34,13 @@ from pyexpr.cli.recordings import (
     ScheduleName,
     SplitBy,
     face_named,
+    paths_of,
+    recorded_files,
     recordings_table,
     schedule_named,
     segments_file,
 )
 from pyexpr.cli.showing import Showing, write
-
-if TYPE_CHECKING:
-    pass
 
 
 def features(
@@ -120,6 +121,8 @@ def features(
         ),
     ] = None,
     output: Output = None,
+    cluster: Cluster = None,
+    n_jobs: NJobs = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -131,7 +134,7 @@ def features(
         raise typer.BadParameter("give OpenFace files, or one study file alone")
     if bool(files) == (recordings is not None):
         raise typer.BadParameter("give OpenFace files, or --recordings with a table of them")
-    study = study_of(asked, files[0]) if files else None
+    study = study_of(asked, files[0], where=(cluster, n_jobs)) if files else None
     tables = [path for path in (recordings, segments_file(schedule)) if path is not None]
     check_files(asked, [*files, *tables], study, overwrite=overwrite)
     if study is not None:
@@ -147,30 +150,33 @@ def features(
             "say how to cut the recordings: --every 3 (seconds), or --schedule"
             + (", not both" if every is not None else "")
         )
-    result = extract_features(
-        [str(path) for path in files] if recordings is None else recordings_table(recordings),
-        every=every,
-        schedule=None if schedule is None else schedule_named(schedule),
-        fps=fps,
-        clock=clock,  # type: ignore[arg-type]
-        rate=rate,
-        landmarks=landmarks,  # type: ignore[arg-type]
-        derivatives=derivatives,  # type: ignore[arg-type]
-        extra=names_in(extra),  # type: ignore[arg-type]
-        action_units=names_in(action_units),
-        expressions=names_in(expressions),
-        baseline=baseline,
-        min_confidence=min_confidence,
-        face=face_named(face),
-        join_ids=join_ids,
-        max_speed=max_speed,
-        max_turn=max_turn,
-        layout=layout,
-        split_by=split_by,
-        on_mixed=on_mixed,  # type: ignore[arg-type]
-        on_error=on_error,  # type: ignore[arg-type]
-        progress=show.progress,
-    )
+    given = paths_of(files) if recordings is None else recordings_table(recordings)
+    with on_cluster(cluster, recorded_files(given), show):
+        result = extract_features(
+            given,
+            every=every,
+            schedule=None if schedule is None else schedule_named(schedule),
+            fps=fps,
+            clock=clock,  # type: ignore[arg-type]
+            rate=rate,
+            landmarks=landmarks,  # type: ignore[arg-type]
+            derivatives=derivatives,  # type: ignore[arg-type]
+            extra=names_in(extra),  # type: ignore[arg-type]
+            action_units=names_in(action_units),
+            expressions=names_in(expressions),
+            baseline=baseline,
+            min_confidence=min_confidence,
+            face=face_named(face),
+            join_ids=join_ids,
+            max_speed=max_speed,
+            max_turn=max_turn,
+            layout=layout,
+            split_by=split_by,
+            on_mixed=on_mixed,  # type: ignore[arg-type]
+            on_error=on_error,  # type: ignore[arg-type]
+            n_jobs=-1 if n_jobs is None else n_jobs,
+            progress=show.progress,
+        )
     if result.table.empty:
         # Nothing that was asked for can be given; why stands with each recording.
         why = [f"{row.openface}: {row.reason}" for row in result.dropped.itertuples()]

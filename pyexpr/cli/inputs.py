@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pyexpr.cli.options import STANDARD_OUTPUT
+from pyexpr.cli.showing import Showing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,17 +138,23 @@ def refuse_standard_output(output: Path | None, what: str) -> None:
         )
 
 
-def study_of(asked: typer.Context, data: Path) -> Study | None:
-    """Return the study of a study file, and None of a table."""
+def study_of(
+    asked: typer.Context, data: Path, *, where: tuple[str | None, int | None] | None = None
+) -> Study | None:
+    """Return the study of a study file, and None of a table.
+
+    `where` is what ``--cluster`` and ``--n-jobs`` say, of commands that have these options. Of
+    others, ``--cluster`` is a column of subjects.
+    """
     if data.suffix != ".toml":
         return None
-    _refuse_options(asked)
-    return study_from(data)
+    _refuse_options(asked, () if where is None else ("cluster", "n_jobs"))
+    return study_from(data, *(where or ()))
 
 
-def _refuse_options(asked: typer.Context) -> None:
+def _refuse_options(asked: typer.Context, also: tuple[str, ...]) -> None:
     """Refuse options that the study file decides, instead of ignoring them in silence."""
-    allowed = {"data", "files", *_SHOWN, *_OF_A_STUDY}
+    allowed = {"data", "files", *_SHOWN, *_OF_A_STUDY, *also}
     for name in asked.params:
         source = asked.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
@@ -156,8 +164,21 @@ def _refuse_options(asked: typer.Context) -> None:
             )
 
 
-def study_from(path: Path) -> Study:
-    """Read a study file."""
+def study_from(path: Path, cluster: str | None = None, n_jobs: int | None = None) -> Study:
+    """Read a study file; `cluster` and `n_jobs` say where its tasks are done."""
     from pyexpr.study.pipeline import Study
 
-    return Study.from_file(path)
+    return Study.from_file(path, cluster=cluster, n_jobs=n_jobs)
+
+
+@contextmanager
+def on_cluster(cluster: str | None, files: Iterable[str | Path], show: Showing) -> Iterator[None]:
+    """Do the tasks of this block where ``--cluster`` says; the workers must find the files."""
+    if cluster is None:
+        yield
+        return
+    from pyexpr.base.cluster import on_workers
+    from pyexpr.study.file.compute_section import place_named
+
+    with on_workers(place_named(cluster), files, show=show.progress):
+        yield

@@ -23,7 +23,9 @@ from pyexpr.cli.inputs import (
 from pyexpr.cli.options import (
     OR_STUDY,
     TO_STANDARD_OUTPUT,
+    Cluster,
     Json,
+    NJobs,
     Output,
     Overwrite,
     Quiet,
@@ -45,13 +47,15 @@ def fit(
     weights: Annotated[
         Path | None, typer.Option(help=f"Write the weights here (CSV); {TO_STANDARD_OUTPUT}.")
     ] = None,
+    cluster: Cluster = None,
+    n_jobs: NJobs = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
     show = Showing(json, quiet)
-    planned = study_from(study)
+    planned = study_from(study, cluster, n_jobs)
     check_files(asked, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=not quiet), planned.models().tables
     found = tables.get("weights")

@@ -8,8 +8,17 @@ from typing import Annotated
 import typer
 
 from pyexpr.base.errors import DataError
-from pyexpr.cli.inputs import check_files, read_table, whole_numbers
-from pyexpr.cli.options import TO_STANDARD_OUTPUT, Json, Output, Overwrite, Quiet, one_of
+from pyexpr.cli.inputs import check_files, on_cluster, read_table, whole_numbers
+from pyexpr.cli.options import (
+    TO_STANDARD_OUTPUT,
+    Cluster,
+    Json,
+    NJobs,
+    Output,
+    Overwrite,
+    Quiet,
+    one_of,
+)
 from pyexpr.cli.recordings import (
     ClockName,
     Face,
@@ -24,6 +33,8 @@ from pyexpr.cli.recordings import (
     ScheduleName,
     SplitBy,
     face_named,
+    paths_of,
+    recorded_files,
     recordings_table,
     schedule_named,
     segments_file,
@@ -86,6 +97,8 @@ def series(
         ),
     ] = "drop",
     output: Output = None,
+    cluster: Cluster = None,
+    n_jobs: NJobs = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -103,27 +116,30 @@ def series(
     check_files(asked, [*files, *tables], None, overwrite=overwrite)
     from pyexpr.behavior.features.series import movement_series
 
-    result = movement_series(
-        [str(path) for path in files] if recordings is None else recordings_table(recordings),
-        schedule=None if schedule is None else schedule_named(schedule),
-        every=every,
-        rate=None if frames else rate,
-        bins=bins,  # type: ignore[arg-type]
-        velocity=velocity,  # type: ignore[arg-type]
-        head=head,  # type: ignore[arg-type]
-        landmarks=landmarks,  # type: ignore[arg-type]
-        min_confidence=min_confidence,
-        fps=fps,
-        clock=clock,  # type: ignore[arg-type]
-        face=face_named(face),
-        join_ids=join_ids,
-        max_speed=max_speed,
-        max_turn=max_turn,
-        layout=layout,
-        split_by=split_by,
-        on_short=on_short,  # type: ignore[arg-type]
-        progress=show.progress,
-    )
+    given = paths_of(files) if recordings is None else recordings_table(recordings)
+    with on_cluster(cluster, recorded_files(given), show):
+        result = movement_series(
+            given,
+            schedule=None if schedule is None else schedule_named(schedule),
+            every=every,
+            rate=None if frames else rate,
+            bins=bins,  # type: ignore[arg-type]
+            velocity=velocity,  # type: ignore[arg-type]
+            head=head,  # type: ignore[arg-type]
+            landmarks=landmarks,  # type: ignore[arg-type]
+            min_confidence=min_confidence,
+            fps=fps,
+            clock=clock,  # type: ignore[arg-type]
+            face=face_named(face),
+            join_ids=join_ids,
+            max_speed=max_speed,
+            max_turn=max_turn,
+            layout=layout,
+            split_by=split_by,
+            on_short=on_short,  # type: ignore[arg-type]
+            n_jobs=-1 if n_jobs is None else n_jobs,
+            progress=show.progress,
+        )
     if result.table.empty:
         why = [f"{row.openface}: {row.reason}" for row in result.dropped.itertuples()]
         more = f"; and {len(why) - 3} more" if len(why) > 3 else ""

@@ -47,6 +47,25 @@ Quiet = Annotated[
     ),
 ]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Where recordings, fits and replicates are computed: a Dask scheduler"
+        " (tcp://host:8786, or its file, .json), a queue (slurm, pbs, sge, lsf, oar, moab), a TOML"
+        " file of the site; local is this computer. Results do not depend on it.",
+        show_default=False,
+    ),
+]
+NJobs = Annotated[
+    int | None,
+    typer.Option(
+        "--n-jobs",
+        help="Tasks at a time on this computer; -1 is one per processor.",
+        show_default=False,
+    ),
+]
+
 
 def one_of(names: Iterable[str]) -> Callable[[str], list[str]]:
     """Return what completes one of these values.

@@ -90,19 +90,35 @@ def face_named(face: str) -> Any:
 
 def recordings_table(path: Path) -> pd.DataFrame:
     """Return a table of recordings, its paths from its own folder."""
+    from pyexpr.base.addresses import beside
     from pyexpr.base.csv_file import read_csv
     from pyexpr.behavior.tracks.layout import layout_beside
 
     labels = ("subject", "context", "openface", "face", "part", "video", "layout")
     table = read_csv(path, labels=labels, what=f"the recordings ({path})")
     paths = {
-        column: [str(path.parent / name) if name == name else name for name in table[column]]
+        column: [beside(path.parent, name) if name == name else name for name in table[column]]
         for column in ("openface", "video")
         if column in table
     }
     if "layout" in table:
         paths["layout"] = [layout_beside(name, path.parent) for name in table["layout"]]
     return table.assign(**paths)
+
+
+def paths_of(files: list[Path]) -> list[str]:
+    """Return the paths of files as functions take them; addresses have both of their slashes."""
+    from pyexpr.base.addresses import address_of
+
+    return [address_of(path) for path in files]
+
+
+def recorded_files(given: list[str] | pd.DataFrame) -> list[str]:
+    """Return the files of recordings, of which workers elsewhere must find the first ones."""
+    from pyexpr.base.addresses import is_remote
+
+    names = given if isinstance(given, list) else given.get("openface", ())
+    return [str(name) for name in names if name == name and not is_remote(name)]
 
 
 def segments_file(schedule: str | None) -> Path | None:

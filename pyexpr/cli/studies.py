@@ -15,7 +15,9 @@ from pyexpr.cli.options import (
     NONE,
     STANDARD_OUTPUT,
     TO_STANDARD_OUTPUT,
+    Cluster,
     Json,
+    NJobs,
     Overwrite,
     Quiet,
     StudyOutput,
@@ -50,6 +52,8 @@ def run(
             " the study does not use now.",
         ),
     ] = False,
+    cluster: Cluster = None,
+    n_jobs: NJobs = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -59,7 +63,7 @@ def run(
 
     refuse_standard_output(output, "a folder")
     show = Showing(json, quiet)
-    planned = Study.from_file(study, output=output)
+    planned = Study.from_file(study, output=output, cluster=cluster, n_jobs=n_jobs)
     result = planned.run(progress=not quiet, overwrite=overwrite, verify=verify, clean=clean)
     if json:
         show.result(result, **shown_facts(result))

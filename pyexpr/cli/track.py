@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from pyexpr.base.errors import DataError
-from pyexpr.cli.options import Json, Quiet
+from pyexpr.cli.inputs import on_cluster
+from pyexpr.cli.options import Cluster, Json, Quiet
 from pyexpr.cli.showing import Showing, show_warning
 
 
@@ -45,6 +46,7 @@ def track(
         int,
         typer.Option(help="Videos worked on at a time; -1 is one per processor."),
     ] = -1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -63,18 +65,19 @@ def track(
     from pyexpr.behavior.tracking.track import track_videos
 
     show = Showing(json, quiet)
-    result = track_videos(
-        videos,
-        output,
-        tracker=tracker,
-        model=model,
-        faces=faces,
-        options=dict(_option(text) for text in option or ()),
-        on_error=on_error,  # type: ignore[arg-type]
-        n_jobs=n_jobs,
-        overwrite=overwrite,
-        progress=show.progress,
-    )
+    with on_cluster(cluster, [*videos, output.absolute().parent], show):
+        result = track_videos(
+            videos,
+            output,
+            tracker=tracker,
+            model=model,
+            faces=faces,
+            options=dict(_option(text) for text in option or ()),
+            on_error=on_error,  # type: ignore[arg-type]
+            n_jobs=n_jobs,
+            overwrite=overwrite,
+            progress=show.progress,
+        )
     reasons = [f"{row.video}: {row.reason}" for row in result.dropped.itertuples()]
     if result.table.empty:
         more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""

@@ -12,8 +12,10 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from pyexpr.base.cluster import Workers
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import (
+    ClusterError,
     PyexprError,
     PyexprWarning,
     StudyError,
@@ -23,9 +25,9 @@ from pyexpr.base.errors import (
 )
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.known_hashes import KnownHashes
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.versions import versions
+from pyexpr.base.versions import code_fingerprint, versions
 from pyexpr.base.visible import visible
 from pyexpr.behavior.features.row_store import RowStore
 from pyexpr.measurement.engines.choice import r_versions
@@ -35,7 +37,6 @@ from pyexpr.study.kept.kept_messages import messages_in
 from pyexpr.study.kept.seal import sealed
 from pyexpr.study.kept.store import (
     StageOutput,
-    code_fingerprint,
     load,
     save,
     stage_key,
@@ -87,7 +88,8 @@ def _of_one_state(
     def begun(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         study._enter()
         try:
-            return method(study, *args, **kwargs)
+            with study._workers.held():
+                return method(study, *args, **kwargs)
         finally:
             study._leave()
 
@@ -149,6 +151,8 @@ class Study:
         self._verify = False
         # Studies of several labels have the same recordings.
         self._of_recordings = self.output / "stages"
+        self._workers = Workers(lambda: self.config.compute.place(self.folder))
+        self._show_workers: bool | None = None
 
     @classmethod
     def from_file(
@@ -157,14 +161,19 @@ class Study:
         *,
         output: Path | str | None = None,
         models: Mapping[str, Any] | None = None,
+        cluster: str | None = None,
+        n_jobs: int | None = None,
     ) -> Study:
         """Read a study file at `path`; `StudyError` says what is wrong with it.
 
         `output` is the folder of the results, if not the one in the file; `models` are additional
-        models.
+        models. `cluster` and `n_jobs` say where tasks are done, in place of the file's section
+        ``[compute]``: ``"local"``, the address of a Dask scheduler, a queueing system such as
+        ``"slurm"``, or the path of a file of the site. Results do not depend on it.
         """
         file = Path(path)
         config, known = read_known_config(file, with_what_tables_tell)
+        config = config.computed_on(cluster, n_jobs)
         study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
         study._file = replace(known, path=file.absolute())
@@ -266,6 +275,8 @@ class Study:
     @_of_one_state
     def features(self, *, progress: bool | None = None) -> StageOutput:
         """Run stage 3: clips and features; `progress` is as in `run`."""
+        if progress is not None:
+            self._show_workers = progress
         files = FeaturesFiles(self._of_recordings, self.output)
 
         def compute() -> StageOutput:
@@ -367,6 +378,8 @@ class Study:
             found[name] = Study(self.config.of_label(name), self.folder, output=self.output / name)
             found[name]._file = self._file
             found[name]._of_recordings = self._of_recordings
+            # One connection for all of them.
+            found[name]._workers = self._workers
         return found
 
     def run(
@@ -419,13 +432,14 @@ class Study:
         found = {}
         if len(studies) > 1:
             writable_folder(self.output)
-        for number, (name, study) in enumerate(studies.items()):
-            if shown and len(studies) > 1:
-                print(f"{visible(name)}:", file=sys.stderr)
-            # Of several labels the first verifies what all of them read.
-            found[name] = study._run_verified(
-                verify=verify and number == 0, progress=progress, overwrite=overwrite
-            )
+        with self._workers.held():
+            for number, (name, study) in enumerate(studies.items()):
+                if shown and len(studies) > 1:
+                    print(f"{visible(name)}:", file=sys.stderr)
+                # Of several labels the first verifies what all of them read.
+                found[name] = study._run_verified(
+                    verify=verify and number == 0, progress=progress, overwrite=overwrite
+                )
         files = FeaturesFiles(self._of_recordings, *(study.output for study in studies.values()))
         said = files.removed() if clean else files.unused_note()
         if shown and said:
@@ -482,6 +496,10 @@ class Study:
         }
         if progress is None:
             progress = sys.stderr.isatty()
+        self._show_workers = progress
+        if self.config.compute.backend != "local" and not self._is_stored("features"):
+            # What is wrong with the workers is said before anything is computed.
+            self._connect()
         for name in self.stage_names:
             start = time.perf_counter()
             runs[name]()
@@ -523,6 +541,8 @@ class Study:
                 stored = None
             self._sources().known_hashes.keep()
             if stored is None:
+                if name in {"features", "models", *self.config.models.deep()}:
+                    self._connect()
                 stored = self._computed(compute)
                 save(path, key, stored)
             else:
@@ -530,10 +550,24 @@ class Study:
             self._done[name] = stored
         return self._done[name]
 
+    def _is_stored(self, name: str) -> bool:
+        return load(self._stored(name), self._key(name)) is not None
+
+    def _connect(self) -> None:
+        """Have tasks done where the study says; the stages that have any call it."""
+        self._workers.connect(
+            lambda: [self.output.parent, *self._sources().paths().values()],
+            show=self._show_workers,
+        )
+
     def _computed(self, compute: Callable[[], StageOutput]) -> StageOutput:
         """Compute a stage; `StudyError` if meanwhile a file changed that it may have read."""
         try:
             found = compute()
+        except ClusterError as error:
+            raise ClusterError(
+                say("{why}; the completed stages are stored", why=message_of(error))
+            ) from error
         except PyexprError:
             # Half a file may be what the error is about.
             refuse_changed(self._sources().changed())
@@ -618,7 +652,8 @@ class Study:
             "simulated": self.config.simulated,
             "seed": self.config.seed,
             "versions": self._versions(),
-            "options": self.config.model_dump(mode="json"),
+            # Where it was computed is no choice of the analysis: results are the same.
+            "options": self.config.model_dump(mode="json", exclude={"compute"}),
             "contexts": list(self.inputs.contexts),
             "questions": list(self.inputs.questions),
             "inputs": self.input_hashes,

@@ -14,6 +14,7 @@ import pytest
 
 import pyexpr as px
 from pyexpr.base.checks import kernel_threads
+from pyexpr.base.elsewhere import plain
 from pyexpr.base.errors import DataError, FactorModelError, PyexprError
 from pyexpr.base.jobs import available_processors, checked_jobs, in_processes, results_in_order
 from pyexpr.base.processes import task_threads, threads_of_children
@@ -26,6 +27,8 @@ WORKERS = {"backend": "threading", "n_jobs": 2}
 class OddError(Exception):
     def __init__(self, frame: int, *, row: int) -> None:
         super().__init__(f"frame {frame} of row {row}")
+        # No other process can be sent this, whatever tblib (of distributed) knows of exceptions.
+        self.lock = threading.Lock()
 
 
 def task(number: int, kind: str = "") -> tuple[int, str, int, int]:
@@ -112,7 +115,7 @@ def test_ctrl_c_keeps_the_replicates_before_the_first_gap(monkeypatch: pytest.Mo
 
     def interrupted(function: Any, tasks: Any, **_: Any) -> Iterator[tuple[int, Any]]:
         for number in (1, 0, 3):
-            yield number, function(*tasks[number])
+            yield number, function(*plain(tasks[number]))
         raise KeyboardInterrupt
 
     options = {"cluster": "subject", "seed": 3, "n_jobs": 2}

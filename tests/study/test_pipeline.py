@@ -20,10 +20,11 @@ from study_variants import CACHES, STAGES, tables_of, variant
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
+from pyexpr.base.versions import code_fingerprint
 from pyexpr.hosted.voice import in_r
 from pyexpr.report.study_figures import STUDY_FIGURES
 from pyexpr.study.kept import store
-from pyexpr.study.kept.store import StageOutput, code_fingerprint
+from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results.report import study_report
 from pyexpr.study.stages import computations
@@ -97,6 +98,8 @@ def test_the_record_says_how_to_repeat_it(study_result: StudyResult) -> None:
     assert record["versions"]["pyexpr-stats"]
     assert record["stages"]["factor_model"]["provenance"]["versions"]["lavaan"]
     assert record["options"]["compare"]["n_boot"] == 2000
+    # Where it was computed is no choice of the analysis.
+    assert "compute" not in record["options"]
     assert len(record["inputs"]) == 2 + 45
     assert record["inputs"]["ratings.csv"] == sha256(study_result.folder.parent / "ratings.csv")
     assert record["dropped"] == {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.features.binning import Binning, Bins, bin_points
+from pyexpr.behavior.features.manifest import refuse_remote_headers
 from pyexpr.behavior.features.movement import differences
 from pyexpr.behavior.features.options import (
     EXPRESSION_FAMILIES,
@@ -161,6 +162,8 @@ def expressions_resolved(
     families = [family for family in EXPRESSION_FAMILIES if options.has(family)]
     if not families:
         return options
+    files = list(files)
+    refuse_remote_headers(files)
     known = _known(files, common or {})
     if not known:
         raise DataError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pyexpr.base.addresses import is_remote, refuse_remote
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, listed
 from pyexpr.base.messages import say
@@ -177,6 +178,12 @@ def face_of(value: Any, default: Default, row: int, what: str) -> Place | int | 
     return int(number)
 
 
+def refuse_remote_headers(files: Iterable[tuple[str, str | None]]) -> None:
+    """Raise `DataError` if a file is on a network, where the headers of all are read first."""
+    for path, _ in files:
+        refuse_remote(path, "the headers of all files are read first, but not from a network")
+
+
 def refuse_shared(entries: Sequence[Entry]) -> None:
     """Raise `DataError` if two subjects have the same face of the same recording."""
     owners: dict[tuple[str, str | None, Place | int], Entry] = {}
@@ -211,7 +218,10 @@ def refuse_shared(entries: Sequence[Entry]) -> None:
 def refuse_absent(entries: Sequence[Entry]) -> None:
     """Raise `OpenFaceError` if files are not there: now, not after the others were read."""
     absent = [
-        path for path in dict.fromkeys(entry.path for entry in entries) if not os.path.exists(path)
+        path
+        for path in dict.fromkeys(entry.path for entry in entries)
+        # Of a network: said when it is read.
+        if not is_remote(path) and not os.path.exists(path)
     ]
     if len(absent) > 1:
         raise OpenFaceError(

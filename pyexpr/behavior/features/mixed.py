@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
+from pyexpr.behavior.features.manifest import refuse_remote_headers
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import OPENFACE, Header
 from pyexpr.behavior.openface.middles import middles
@@ -298,7 +299,9 @@ def common_units(files: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str
     over: reading it says why.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for path, layout in dict.fromkeys(files):
+    files = list(dict.fromkeys(files))
+    refuse_remote_headers(files)
+    for path, layout in files:
         try:
             of_file = (
                 unit_names(path, layout)

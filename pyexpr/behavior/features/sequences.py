@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.jobs import available_processors
+from pyexpr.base.jobs import checked_jobs, results_in_order
 from pyexpr.base.messages import message_of, say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
@@ -225,23 +224,26 @@ def read_sequences(
     for number, row in enumerate(rows):
         key = (row.path, face if row.face is None else row.face, row.layout or layout)
         wanted.setdefault(key, []).append(number)
-
-    def read(key: tuple[str, Place | int, str | None]) -> list[tuple[int, _Piece]]:
-        path, own, by = key
-        reading = Reading(groups, fps, min_confidence, own, by, named)
-        frames = read_frames(path, reading, cache_dir)
-        return [
-            (number, _cut(frames, rows[number].segment, rate, number, what))
-            for number in wanted[key]
-        ]
-
-    pieces: dict[int, _Piece] = {}
-    with ThreadPoolExecutor(_workers(len(wanted))) as pool:
-        results = shown(
-            pool.map(read, wanted), total=len(wanted), label="Reading recordings", show=progress
+    tasks = [
+        (
+            path,
+            Reading(groups, fps, min_confidence, own, by, named),
+            cache_dir,
+            [(number, rows[number].segment) for number in numbers],
+            rate,
+            what,
         )
-        for found in results:
-            pieces.update(found)
+        for (path, own, by), numbers in wanted.items()
+    ]
+    results = shown(
+        results_in_order(_read, tasks, n_jobs=checked_jobs(-1)),
+        total=len(tasks),
+        label="Reading recordings",
+        show=progress,
+    )
+    pieces: dict[int, _Piece] = {}
+    for found in results:
+        pieces.update(found)
     return _assembled([pieces[number] for number in range(len(rows))])
 
 
@@ -254,6 +256,19 @@ class _Piece:
     length: int
     names: tuple[str, ...]
     counts: dict[str, Any]
+
+
+def _read(
+    path: str,
+    reading: Reading,
+    cache_dir: Path | str | None,
+    clips: list[tuple[int, Segment]],
+    rate: float | None,
+    what: str,
+) -> list[tuple[int, _Piece]]:
+    """Read one recording and cut its clips; with each the number of its row."""
+    frames = read_frames(path, reading, cache_dir)
+    return [(number, _cut(frames, segment, rate, number, what)) for number, segment in clips]
 
 
 def _assembled(pieces: list[_Piece]) -> ClipSequences:
@@ -375,7 +390,3 @@ def _refuse_others(own: tuple[str, tuple[str, ...]], first: tuple[str, tuple[str
             what=" and ".join(said),
         )
     )
-
-
-def _workers(n_files: int) -> int:
-    return min(available_processors(), n_files)

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 from pyexpr.base.contents import FileState
 from pyexpr.base.errors import OpenFaceError, near_names
 from pyexpr.base.messages import say
+from pyexpr.base.remote_files import reads_remote
 from pyexpr.behavior.openface.csv import Source, source_of, whole_text
 from pyexpr.behavior.openface.dialects import Rows, line_writer, openface_text, rows_of
 from pyexpr.behavior.openface.sessions import session_files
@@ -113,6 +114,7 @@ def kept_for_parts(path: str, what: tuple[object, ...], make: Callable[[], T]) -
     return _KEPT.get((path, *what, *_state(path)), make) if _KEPT.users else make()
 
 
+@reads_remote
 def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
     """Return what stands in the column that tells recordings apart, in the order of the file.
 

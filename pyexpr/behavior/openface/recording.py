@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.messages import Template, joined, message_column, say
+from pyexpr.base.remote_files import reads_remote
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.visible import visible
@@ -242,6 +243,7 @@ class OpenFaceRecording(Result):
 
 
 @stoppable("a recording was read")
+@reads_remote
 def read_openface(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,

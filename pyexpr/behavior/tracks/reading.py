@@ -11,6 +11,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
 from pyexpr.base.messages import Template, message_of, say
+from pyexpr.base.remote_files import reads_remote
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns
 from pyexpr.behavior.openface.layout import FEATURE_GROUPS, OPENFACE
@@ -46,6 +47,7 @@ _LACKING = Template("tracks_lacking", "the table has no {groups}")
 
 
 @stoppable("a recording was read")
+@reads_remote
 def read_tracks(
     source: FrameLike | str | os.PathLike[str],
     layout: str | os.PathLike[str] | None = None,
@@ -228,6 +230,7 @@ def read_by_layout(layout: Layout, table: Table) -> tuple[OpenFaceRecording, dic
     return recording, units
 
 
+@reads_remote
 def read_recording(
     path: str, layout: str | None, *, groups: Sequence[str] | None, **options: Any
 ) -> OpenFaceRecording:

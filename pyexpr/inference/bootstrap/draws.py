@@ -15,7 +15,7 @@ import numpy as np
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.interval_methods import WITHOUT_ERRORS
-from pyexpr.base.jobs import Sent, checked_jobs, in_processes, sent_elsewhere
+from pyexpr.base.jobs import Sent, Shared, checked_jobs, in_processes, sent_elsewhere
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import check_flat_columns, numeric_column
@@ -149,7 +149,8 @@ class Called(StatisticDraws):
         """Return the same from several processes; where Ctrl-C is pressed, those without a gap."""
         size = max(1, -(-n // (_RANGES * jobs)))
         starts = range(0, n, size)
-        tasks = [(Sent(self), first + at, min(size, n - at)) for at in starts]
+        shared = Shared(Sent(self))
+        tasks = [(shared, first + at, min(size, n - at)) for at in starts]
         found: dict[int, NDArray[np.float64]] = {}
         results: Any = in_processes(_of_range, tasks, n_jobs=jobs, what="computes the statistic")
         bar = shown(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.jobs import Sent, in_processes
+from pyexpr.base.jobs import Sent, Shared, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.fitting.plan import FEATURE, POOLED, SEPARATE, Part, evaluated_contexts
 from pyexpr.modeling.fitting.probabilities import class_probabilities, predicted_classes
@@ -129,7 +129,8 @@ def done(
     if n_jobs > 1:
         # Else one process might fit the last large one alone, while the others have no more to do.
         order.sort(key=lambda number: -work.n_fitted(units[number]))
-    tasks = [(Sent(units[number]), work) for number in order]
+    shared = Shared(work)
+    tasks = [(Sent(units[number]), shared) for number in order]
     results = in_processes(_do, tasks, n_jobs=n_jobs, what="fits models")
     numbered = ((order[at], found) for at, found in results)
     try:

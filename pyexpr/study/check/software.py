@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyexpr.base.errors import EngineError, PyexprError
+from pyexpr.base.errors import EngineError, PyexprError, counted
 from pyexpr.measurement.engines.choice import engine_versions
 from pyexpr.study.check.checked_study import CheckedStudy
 from pyexpr.study.check.points import PROBLEMS, SOFTWARE, WRONG, Point
@@ -20,7 +20,22 @@ def software_points(study: CheckedStudy) -> list[Point]:
             found.append(Point(SOFTWARE, "torch", None, "for the deep models: installed"))
         except PyexprError as error:
             found.append(Point(PROBLEMS, "torch", None, str(error), WRONG))
+    if config.compute.backend != "local":
+        found.append(_cluster(study))
     return found
+
+
+def _cluster(study: CheckedStudy) -> Point:
+    """Return where tasks would be done; nobody is asked whether the workers answer."""
+    compute = study.config.compute
+    try:
+        place = compute.place(study.folder)
+    except PyexprError as error:
+        return Point(PROBLEMS, "cluster", None, str(error), WRONG)
+    where = f"the Dask scheduler {place.address}"
+    if place.address is None:
+        where = f"{counted(place.site.jobs, 'job')} of {place.backend}"
+    return Point(SOFTWARE, "cluster", None, f"recordings and fits are computed by {where}")
 
 
 def _lavaan(engine: str) -> Point:

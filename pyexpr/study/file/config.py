@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.inference.coefficients.penalised import ALPHAS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
+from pyexpr.study.file.compute_section import ComputeSection, compute_section
 from pyexpr.study.file.data_sections import (
     ClipsSection,
     DataSection,
@@ -31,6 +32,7 @@ from pyexpr.study.file.model_sections import (
     ModelsSection,
     SplitSection,
 )
+from pyexpr.study.file.problems import MisfitError, sentences
 from pyexpr.study.file.section import Section
 
 # Of factor scores, which have mean 0 and whose factor has variance 1: the paper's.
@@ -45,19 +47,6 @@ def _default_penalties(raw: dict[str, Any], scale: float) -> None:
     if isinstance(net, Mapping) and "alpha" not in net and scale != 1:
         alpha = tuple(scale * value for value in ALPHAS)
         raw["models"] = {**models, "elastic_net": {"alpha": alpha, **net}}
-
-
-class MisfitError(ValueError):
-    """Sections of a study file do not fit one another: a sentence for each way.
-
-    Attributes
-    ----------
-    problems : list of str
-    """
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = list(problems)
 
 
 class StudyConfig(Section):
@@ -84,6 +73,8 @@ class StudyConfig(Section):
     baselines: BaselinesSection = BaselinesSection()
     compare: CompareSection = CompareSection()
     coefficients: CoefficientsSection = CoefficientsSection()
+    # Where tasks are done, on which no result depends.
+    compute: ComputeSection = ComputeSection()
 
     @model_validator(mode="before")
     @classmethod
@@ -275,8 +266,23 @@ class StudyConfig(Section):
         try:
             section = ModelsSection.model_validate(own | self.models.estimators() | given)
         except ValidationError as error:
-            raise StudyError("models=: " + "; ".join(_sentences(error))) from None
+            raise StudyError("models=: " + "; ".join(sentences(error, StudyConfig))) from None
         return self.model_copy(update={"models": section})
+
+    def computed_on(self, cluster: str | None, n_jobs: int | None) -> StudyConfig:
+        """Return the study with its tasks done elsewhere; None leaves what the file says.
+
+        Raises
+        ------
+        StudyError
+            If there is no such cluster, or `n_jobs` is 0.
+        """
+        given = self.compute.model_dump() | compute_section(cluster, n_jobs)
+        try:
+            section = ComputeSection.model_validate(given)
+        except ValidationError as error:
+            raise StudyError("; ".join(sentences(error, ComputeSection))) from None
+        return self.model_copy(update={"compute": section})
 
     def of_label(self, name: str) -> StudyConfig:
         """Return the study of one of its labels."""
@@ -317,7 +323,7 @@ def read_known_config(
     try:
         return StudyConfig.model_validate(raw), file
     except ValidationError as error:
-        problems = "; ".join(_sentences(error))
+        problems = "; ".join(sentences(error, StudyConfig))
         raise StudyError(f"study file {str(path)!r}: {problems}") from None
 
 
@@ -347,7 +353,7 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
     try:
         return StudyConfig.model_validate(raw), []
     except ValidationError as error:
-        problems = [*_sentences(error)]
+        problems = [*sentences(error, StudyConfig)]
         wrong = {str(one["loc"][0]) if one["loc"] else "" for one in error.errors()}
     if wrong & (_OF_TABLES | {""}):
         return None, problems
@@ -356,34 +362,3 @@ def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
         return StudyConfig.model_validate(rest), problems
     except ValidationError:
         return None, problems
-
-
-def _sentences(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            section, _, name = place.rpartition(".")
-            where = f"[{section}]" if section else "the file"
-            yield f"{where} has no entry {name!r}; {near_names(name, _entries(section))}"
-        elif problem["type"] == "missing":
-            yield f"[{place}] is missing"
-        elif isinstance(misfits := problem.get("ctx", {}).get("error"), MisfitError):
-            yield from misfits.problems
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
-            # Of the file as a whole there is no place.
-            before = f"{place}: {message[0].lower()}{message[1:]}" if place else message
-            yield f"{before}{given}"
-
-
-def _entries(section: str) -> list[str]:
-    model: Any = StudyConfig
-    for part in filter(None, section.split(".")):
-        field = model.model_fields.get(part)
-        # A section that may be absent is a union with None.
-        kinds = () if field is None else get_args(field.annotation) or (field.annotation,)
-        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
-        if model is None:
-            return []
-    return list(model.model_fields)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import sys
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 _NO_THREADS: dict[str, Any] = {"use_threads": False, "pre_buffer": False}
 
 _FACTS = "facts.json"
-_CODE = frozenset({".py", ".R", ".so", ".pyd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +41,6 @@ def stage_key(**parts: Any) -> str:
     """Return a hash of everything that a stage's result depends on."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def code_fingerprint() -> str:
-    """Return a hash of the package's own sources, so that results are recomputed by new code."""
-    digest = hashlib.sha256()
-    # An editable install has two roots: the checkout, and where the extension was built.
-    roots = [Path(root) for root in sys.modules["pyexpr"].__path__]
-    found = sorted(
-        (path.relative_to(root).as_posix(), path)
-        for root in roots
-        for path in root.rglob("*")
-        if path.suffix in _CODE
-    )
-    assert found, f"no code of pyexpr in {roots}"
-    for name, path in found:
-        digest.update(name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def load(path: Path, key: str) -> StageOutput | None:

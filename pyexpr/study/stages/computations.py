@@ -226,6 +226,7 @@ def features(
             **config.features.reading(),
             fps=config.clips.fps,
             on_short=config.clips.on_short,
+            n_jobs=config.compute.n_jobs or -1,
             progress=progress,
         )
     # As the study names its files, so that results do not depend on where it lies.

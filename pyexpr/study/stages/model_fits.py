@@ -185,7 +185,7 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
         trusted=config.models.trusted,
         seed=config.seed,
         # Starting processes costs more than a few elastic nets.
-        n_jobs=-1 if config.models.estimators() else 1,
+        n_jobs=config.compute.n_jobs or (-1 if config.models.estimators() else 1),
     )
     predictions, meant = _side_by_side(config, inputs, found)
     tables = _of_elastic_net(config, inputs, found, choice)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.addresses import refuse_remote
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, require_columns
@@ -99,6 +100,12 @@ def _with_layouts(
 
 def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
     """Return absolute paths of files that are there."""
+    for name in names:
+        refuse_remote(
+            name,
+            f"{what} name files on a network, but a study follows its files by "
+            "their state on a disk",
+        )
     above = folder.absolute()
     files = [str(above / name) for name in names]
     absent = [name for name in files if not os.path.isfile(name)]

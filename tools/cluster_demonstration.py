@@ -1,0 +1,211 @@
+"""The same bytes on a cluster as in one process: recordings, replicates, a cross-validated study.
+
+    python tools/cluster_demonstration.py [--recordings 60] [--replicates 2000] [--backend dask]
+
+Starts a Dask scheduler and three workers as processes of this machine, and ends them. A worker is
+killed while it works, and then the scheduler. Last, workers are jobs of a program that stands for
+Slurm's ``sbatch`` and runs a job at once. With ``--backend ray`` recordings and replicates are
+computed by Ray's workers instead (``pip install ray``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from local_cluster import LocalCluster
+
+import pyexpr as px
+
+_PYEXPR = [sys.executable, "-m", "pyexpr.cli.main"]
+
+
+def main() -> None:
+    """Do everything once here and once there, and say whether the bytes are the same."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", type=int, default=60)
+    parser.add_argument("--replicates", type=int, default=2000)
+    parser.add_argument("--backend", choices=("dask", "ray"), default="dask")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [recording(Path(folder) / f"r{k:02d}.csv", k) for k in range(given.recordings)]
+        here = results(files, given.replicates)
+        if given.backend == "ray":
+            from ray.util.joblib import register_ray
+
+            register_ray()
+            with joblib.parallel_config("ray", n_jobs=3):
+                same("Ray", here, results(files, given.replicates))
+            return
+        study = study_file(Path(folder) / "study")
+        of_study(study, "here")
+        with LocalCluster(Path(folder) / "cluster") as cluster:
+            on_dask(cluster, study, files, here, given.replicates)
+        by_jobs(study)
+
+
+def on_dask(
+    cluster: LocalCluster, study: Path, files: list[str], here: dict[str, bytes], n: int
+) -> None:
+    """Compute on the cluster, then with a worker that is killed, then without a scheduler."""
+    address = str(cluster.scheduler_file)
+    with on_cluster(cluster):
+        same("three workers", here, results(files, n))
+    with on_cluster(cluster):
+        same("a worker killed", here, results(files, n, during=kills(cluster.workers[0])))
+    of_study(study, "there", "--cluster", address)
+    one, other = (study.parent / name / "stages" for name in ("here", "there"))
+    for stage in sorted(path.name for path in one.iterdir()):
+        assert (one / stage).read_bytes() == (other / stage).read_bytes(), stage
+    for name in ("record.json", "comparison.csv"):
+        assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes(), name
+    print("study: stages, record and tables are the same bytes")
+    shown = of_study(study, "lost", "--cluster", address, kill=cluster.scheduler, fails=True)
+    kept = sorted(path.stem for path in (study.parent / "lost" / "stages").glob("*.zip"))
+    print(f"scheduler gone: {shown.splitlines()[-1]}\n  kept: {', '.join(kept) or 'nothing'}")
+
+
+def by_jobs(study: Path) -> None:
+    """Run the study with workers that are jobs, of a program in the place of Slurm's."""
+    programs = study.parent / "programs"
+    programs.mkdir()
+    for name, script in (
+        ("sbatch", 'setsid bash "$1" > "$1.log" 2>&1 &\necho "Submitted batch job $!"'),
+        ("scancel", 'kill -- "-$1"'),
+    ):
+        (programs / name).write_text(f"#!/bin/bash\n{script}\n")
+        (programs / name).chmod(0o755)
+    site = study.parent / "site.toml"
+    site.write_text(f'cores = 1\nmemory = "1 GB"\njobs = 2\nlocal_directory = "{study.parent}"\n')
+    os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
+    of_study(study, "jobs", "--cluster", str(site))
+    one, other = (study.parent / name / "record.json" for name in ("here", "jobs"))
+    assert one.read_bytes() == other.read_bytes()
+    print("jobs of a stand-in for Slurm: the record of the study is the same bytes")
+
+
+@contextmanager
+def on_cluster(cluster: LocalCluster) -> Iterator[None]:
+    """Send tasks to the cluster by joblib's context, as a user does."""
+    from distributed import Client
+
+    with (
+        Client(scheduler_file=str(cluster.scheduler_file), timeout="300s") as client,
+        joblib.parallel_config("dask", client=client),
+    ):
+        yield
+
+
+def kills(process: subprocess.Popen[bytes]) -> Callable[[], None]:
+    """Return what kills a process a moment after the work has begun."""
+
+    def kill() -> None:
+        time.sleep(0.5)
+        process.kill()
+
+    return kill
+
+
+def results(
+    files: list[str], n: int, *, during: Callable[[], None] | None = None
+) -> dict[str, bytes]:
+    """Return the bytes of features and of replicates of a Python statistic."""
+    table = pd.DataFrame({"subject": np.repeat(np.arange(40), 25), "y": np.arange(1000.0) % 17})
+
+    def mean(rows: pd.DataFrame, weights: Any) -> float:
+        return float(np.average(rows["y"], weights=weights))
+
+    helper = threading.Thread(target=during or (lambda: None), daemon=True)
+    helper.start()
+    begun = time.perf_counter()
+    features = px.extract_features(files, every=3.0, progress=False)
+    between = time.perf_counter()
+    draws = px.cluster_bootstrap(
+        table, mean, cluster="subject", n_boot=n, seed=1, n_jobs=-1, progress=False
+    )
+    helper.join()
+    print(f"  {between - begun:.1f} s and {time.perf_counter() - between:.1f} s")
+    return {
+        "features": pd.util.hash_pandas_object(features.table).to_numpy().tobytes(),
+        "replicates": draws.replicates.tobytes(),
+    }
+
+
+def same(where: str, here: dict[str, bytes], there: dict[str, bytes]) -> None:
+    """Compare bytes."""
+    for name, content in here.items():
+        assert there[name] == content, f"{where}: {name}"
+    print(f"{where}: {' and '.join(here)} are the same bytes")
+
+
+def of_study(
+    file: Path, output: str, *options: str, kill: subprocess.Popen[bytes] | None = None,
+    fails: bool = False,
+) -> str:  # fmt: skip
+    """Run a study by the command line; return what it says on standard error."""
+    command = [*_PYEXPR, "run", str(file), "-o", str(file.parent / output), *options]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"NO_COLOR": "1"},
+    )  # fmt: skip
+    if kill is not None:
+        stage = file.parent / output / "stages" / "features.zip"
+        while not stage.exists() and process.poll() is None:
+            time.sleep(0.02)
+        kill.send_signal(signal.SIGKILL)
+    shown = process.communicate()[1]
+    assert (process.returncode != 0) == fails, shown
+    return shown
+
+
+def recording(path: Path, number: int) -> str:
+    """Write a recording of 30 s at 25 frames a second with a head that moves."""
+    rng = np.random.default_rng(number)
+    place = rng.normal(size=(750, 6)).cumsum(axis=0) * 0.2
+    header = "frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz,pose_Rx,pose_Ry,pose_Rz"
+    rows = [
+        f"{k + 1},{k / 25:.2f},0.98,1," + ",".join(f"{value:.3f}" for value in place[k])
+        for k in range(750)
+    ]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return str(path)
+
+
+def study_file(folder: Path) -> Path:
+    """Write a study of 40 subjects with a table of features, cross-validated."""
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        [(f"s{s:02d}", context, clip) for s in range(40) for context in "ab" for clip in (1, 2, 3)],
+        columns=["subject", "context", "clip"],
+    )
+    for name in ("smile", "nod", "brow"):
+        rows[name] = rng.normal(size=len(rows))
+    rows["joy"] = rows["smile"] + rng.normal(size=len(rows))
+    folder.mkdir()
+    rows.to_csv(folder / "features.csv", index=False)
+    file = folder / "study.toml"
+    file.write_text(
+        'data.features = "features.csv"\nlabel.method = "column"\nlabel.column = "joy"\n'
+        'evaluation = {scheme = "cross_validation", folds = 3}\n'
+        "models.elastic_net = {alpha = [0.01, 0.1], l1_ratio = [0.1, 0.5]}\n"
+        '[models.forest]\nestimator = "sklearn.ensemble.RandomForestRegressor"\n'
+        "params = {n_estimators = 5, random_state = 1}\n"
+    )
+    return file
+
+
+if __name__ == "__main__":
+    main()
