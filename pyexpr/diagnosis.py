@@ -15,6 +15,7 @@ from pyexpr.base.installation import installation_problems
 from pyexpr.base.results import Result
 from pyexpr.base.versions import package_version
 from pyexpr.deep.requirements import INSTALL, REINSTALL
+from pyexpr.measurement.engines.children import run_child
 from pyexpr.measurement.engines.host_engine import hosted_by_r
 from pyexpr.measurement.engines.r_install import bridge_command, lavaan_command, r_command
 from pyexpr.measurement.engines.r_places import find_rscript
@@ -22,6 +23,7 @@ from pyexpr.measurement.engines.r_startup import (
     OPTIONS,
     RUNS,
     RUNS_FOR_RPY2,
+    TIMEOUT,
     hidden_lavaan,
     stops,
 )
@@ -46,7 +48,7 @@ _OPTIONAL = {
     **dict.fromkeys(("fsspec", "aiohttp"),
                     ("recordings on a network", "pip install 'pyexpr-stats[remote]'")),
 }  # fmt: skip
-_TIMEOUT = 60.0
+_NO_ANSWER = f"it did not answer within {TIMEOUT:.0f} seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,7 @@ def doctor() -> DoctorResult:
     findings.append(_pyexpr())
     findings.append(_extension())
     findings += [_package(name, "everything", f"pip install {name}") for name in _REQUIRED]
-    findings += _r()
-    findings.append(_bridge())
+    findings += _r_and_bridge()
     findings += [_package(name, what, remedy) for name, (what, remedy) in _OPTIONAL.items()]
     return DoctorResult(tuple(findings))
 
@@ -194,23 +195,30 @@ _R_CODE = (
 )
 
 
-def _r() -> list[Finding]:
-    use = "the factor model through lavaan"
+def _r_and_bridge() -> list[Finding]:
     program = find_rscript()
+    done = None if program is None else _run([program, *OPTIONS, "-e", _R_CODE])
+    # The bridge starts R: if R does not answer, it would only be waited for once more.
+    return [*_r(program, done), _bridge(hangs=program is not None and done is None)]
+
+
+def _r(program: str | None, done: subprocess.CompletedProcess[str] | None) -> list[Finding]:
+    """Return the findings on R and lavaan, from what Rscript answered; None: nothing in time."""
+    use = "the factor model through lavaan"
     if program is None:
         return [
             Finding("R", "", "missing", use, f"Run: {r_command()}"),
             Finding("lavaan", "", "missing", use, f"Run: {lavaan_command()}"),
         ]
-    done = _run([program, *OPTIONS, "-e", _R_CODE])
     said = dict(
         line.partition(" ")[::2]
         for line in (done.stdout if done else "").splitlines()
         if line.startswith(("R ", "lavaan "))
     )
     if "R" not in said:
-        text = " ".join(done.stderr.split()) if done else "it did not answer"
-        remedy = stops(RUNS, f"{program} does not run: {text or 'it printed nothing'}")
+        text = " ".join(done.stderr.split()) if done else _NO_ANSWER
+        otherwise = f"{program} does not run: {text or 'it printed nothing'}"
+        remedy = stops(RUNS, otherwise, hangs=done is None)
         return [
             Finding("R", "", "problem", use, f"{remedy}."),
             Finding("lavaan", "", "missing", use, "It can only be looked for once R runs."),
@@ -236,11 +244,14 @@ _BRIDGE_CODE = (
 )
 
 
-def _bridge() -> Finding:
+def _bridge(*, hangs: bool) -> Finding:
     name, use = "rpy2-rinterface", "lavaan in this process (engine='rpy2')"
     version = package_version(name)
     if hosted_by_r():
         return Finding(name, version or "", "ok", use, "Not used: this Python runs inside R.")
+    if hangs:
+        status = "missing" if version is None else "problem"
+        return Finding(name, version or "", status, use, "It can only be tried once R answers.")
     if not bridge_command():
         said = "Not needed: on Windows lavaan is fitted by Rscript (engine='rscript')."
         return Finding(name, version or "", "ok", use, said)
@@ -248,7 +259,7 @@ def _bridge() -> Finding:
         return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
     done = _run([sys.executable, "-c", _BRIDGE_CODE])
     if done is None or done.returncode != 0:
-        lines = (done.stderr if done else "it did not answer").strip().splitlines()
+        lines = (done.stderr if done else _NO_ANSWER).strip().splitlines()
         why = lines[-1] if lines else "it printed nothing"
         remedy = stops(RUNS_FOR_RPY2, f"It cannot load R: {why}. Run: {bridge_command()}")
         return Finding(name, version, "problem", use, remedy)
@@ -256,18 +267,12 @@ def _bridge() -> Finding:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
-    """Run a child process and return it, or None if it cannot be run."""
+    """Run a child process and return it; None if it took too long, and was ended."""
+    # The child process can import what this Python can.
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT,
-            check=False,
-            # The child process can import what this Python can.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    except (OSError, subprocess.SubprocessError):
+        return run_child(command, seconds=TIMEOUT, env=env)
+    except subprocess.TimeoutExpired:
         return None
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 1, "", f"{type(error).__name__}: {error}")

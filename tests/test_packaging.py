@@ -82,15 +82,24 @@ def test_wheels_are_built_for_every_python_that_is_declared() -> None:
         if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", one)
     }
     config = PYPROJECT["tool"]["cibuildwheel"]
-    assert {f"3.{tag[3:-2].removeprefix('p')}" for tag in config["build"]} == declared
+    tags = {tag.removesuffix("-*") for tag in config["build"]}
+    assert {f"3.{tag[3:]}" for tag in tags if not tag.endswith("t")} == declared
     tested = re.search(r"python: \[([^\]]+)\]", WORKFLOWS["ci.yml"])
     assert tested is not None
     assert set(re.findall(r"3\.\d+", tested[1])) == declared
-    # Without this declaration a wheel for free-threaded Python would bring the lock back with a
-    # warning. There are no such wheels until the tests have been run there.
+    # Without this declaration the wheel for free-threaded Python would bring the lock back with a
+    # warning. A workflow runs tests there.
     bindings = (ROOT / "cpp" / "bindings" / "module.cpp").read_text(encoding="utf-8")
     assert "mod_gil_not_used" in bindings
-    assert "cp3??t-*" in config["skip"]
+    assert {tag for tag in tags if tag.endswith("t")} == {"cp314t"}
+    assert '"3.14t"' in WORKFLOWS["ci.yml"]
+
+
+def test_workflows_test_the_checkout_with_its_extension() -> None:
+    # From a checkout pytest imports that checkout, where only an editable install has an extension.
+    for line in WORKFLOWS["ci.yml"].splitlines():
+        if re.search(r"pip install .*(?<![\w./])\.(?![\w/])", line):
+            assert "pip install -e " in line, line
 
 
 def test_what_workflows_and_the_release_procedure_call_is_there() -> None:

@@ -108,25 +108,28 @@ def check_files(
     from pyexpr.base.outputs import check_outputs
 
     check_standard_output(asked)
-    asked_for = {f"--{name.replace('_', '-')}": asked.params.get(name) for name in _WRITTEN}
-    outputs = {name: path for name, path in asked_for.items() if path != STANDARD_OUTPUT}
+    outputs = {
+        option: path for option, path in _named_files(asked).items() if path != STANDARD_OUTPUT
+    }
     inputs = [*data, *(() if study is None else study.input_files)]
     check_outputs(outputs, inputs=inputs, overwrite=overwrite)
 
 
 def check_standard_output(asked: typer.Context) -> None:
     """Refuse two things on standard output, each of which would be unreadable with the other."""
-    there = [
-        f"--{name.replace('_', '-')}"
-        for name in _WRITTEN
-        if asked.params.get(name) == STANDARD_OUTPUT
-    ]
+    there = [option for option, path in _named_files(asked).items() if path == STANDARD_OUTPUT]
     if asked.params.get("json"):
         there.append("--json")
     if len(there) > 1:
         raise typer.BadParameter(
             f"{' and '.join(there)} all write to standard output: give all but one a file"
         )
+
+
+def _named_files(asked: typer.Context) -> dict[str, Path]:
+    """Return the file of each option that names one to write; some versions of Typer keep text."""
+    named = {f"--{name.replace('_', '-')}": asked.params.get(name) for name in _WRITTEN}
+    return {option: Path(path) for option, path in named.items() if path is not None}
 
 
 def refuse_standard_output(output: Path | None, what: str) -> None:

@@ -97,7 +97,9 @@ def recordings_table(path: Path) -> pd.DataFrame:
     labels = ("subject", "context", "openface", "face", "part", "video", "layout")
     table = read_csv(path, labels=labels, what=f"the recordings ({path})")
     paths = {
-        column: [beside(path.parent, name) if name == name else name for name in table[column]]
+        column: [
+            beside(path.parent, name) if isinstance(name, str) else name for name in table[column]
+        ]
         for column in ("openface", "video")
         if column in table
     }

@@ -1,7 +1,8 @@
 """What only GCC and Clang understand stands in the C++ only where the compiler was asked for it.
 
-Visual C++ has no integer of 128 bits, no `__attribute__` and no `__builtin_` functions; it is not
-here to say so.
+Visual C++ has no integer of 128 bits, no `__attribute__`, no `__builtin_` functions, no headers of
+POSIX and no options of GCC; it is not here to say so. Arrays of variable length are refused where
+the kernels are compiled with -Wpedantic -Werror (`make kernels`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ import re
 from pathlib import Path
 
 CPP = Path(__file__).parents[2] / "cpp"
-_OF_GNU = re.compile(r"__attribute__|__builtin_|__int128|__extension__|vector_size|#\s*pragma GCC")
-# What is defined for compilers alone that have them.
+_OF_GNU = re.compile(
+    r"__attribute__|__builtin_|__int128|__extension__|vector_size|#\s*pragma GCC|__restrict__"
+    r"|typeof|\basm\b|\balloca\b|__PRETTY_FUNCTION__|(?<![:_\w])ssize_t\b|\?:"
+    r"|#\s*include\s*<(?:unistd|pthread|dlfcn|strings|alloca|sys/|bits/|x86intrin|immintrin)"
+)
+# What only compilers that have them define.
 _ASKED = re.compile(
     r"__GNUC__|__SIZEOF_INT128__|PYEXPR_VECTORS|PYEXPR_NUMBER_LANES|PYEXPR_SANITIZE"
 )
@@ -53,4 +58,39 @@ def test_extensions_are_asked_for() -> None:
 def test_an_extension_that_nobody_asked_for_is_found() -> None:
     text = "#if defined(__GNUC__)\nunsigned __int128 a;\n#else\nunsigned __int128 b;\n#endif\n"
     assert _unasked(text) == [4]
-    assert _unasked("typedef int V __attribute__((vector_size(16)));\n") == [1]
+    for line in (
+        "typedef int V __attribute__((vector_size(16)));", "#include <sys/mman.h>",
+        "ssize_t n = 0;", "a ?: b", "if (__builtin_expect(x, 1)) {",
+    ):  # fmt: skip
+        assert _unasked(f"#if defined(_MSC_VER)\nint x;\n#endif\n{line}\n") == [4], line
+    assert _unasked("py::ssize_t n; Py_ssize_t m;  // __builtin_\n") == []
+
+
+def _unasked_options(text: str) -> list[int]:
+    """Return the lines of a CMake file that give options of GCC to Visual C++."""
+    # The conditions around a line; "" is the other branch of if(MSVC).
+    conditions: list[str] = []
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        code = line.partition("#")[0].strip()
+        if code.startswith("if("):
+            conditions.append(code)
+        elif code == "else()":
+            conditions[-1] = "" if conditions[-1] == "if(MSVC)" else conditions[-1]
+        elif code.startswith("endif("):
+            conditions.pop()
+        else:
+            # Nobody asks Visual C++ for a sanitizer or a fuzzer of GCC and Clang.
+            without = any(
+                not one or re.search(r"NOT MSVC|SANITIZE|FUZZERS", one) for one in conditions
+            )
+            if not without and re.search(r"(?:^|[\s\"])-(?:f|W|m|O\d|U|D_)\w|LINKER:-", code):
+                found.append(number)
+    return found
+
+
+def test_options_of_gcc_are_not_given_to_visual_cpp() -> None:
+    text = (CPP.parent / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert _unasked_options(text) == []
+    lines = ["if(MSVC)", "else()", "o(-Wall)", "endif()", 'o("-fno-math-errno")']
+    assert _unasked_options("\n".join(lines)) == [5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,8 @@ import pytest
 
 from pyexpr import diagnosis as module
 from pyexpr.diagnosis import doctor
+from pyexpr.measurement.engines import r_startup
+from pyexpr.measurement.engines.children import run_child
 from pyexpr.measurement.engines.r_install import bridge_requirement
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +99,58 @@ def test_an_r_that_does_not_run_is_a_problem_not_a_crash(tmp_path: Path) -> None
     said = look(PATH=str(tmp_path))
     assert "R,,problem" in said
     assert "broken beyond repair" in said
+
+
+def test_an_r_that_hangs_is_waited_for_once_and_its_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = tmp_path / "Rprofile.site"
+    profile.write_text("Sys.sleep(1000)\n")
+    monkeypatch.setattr(module, "TIMEOUT", 1.0)
+    monkeypatch.setenv("R_PROFILE", str(profile))
+    r, lavaan, bridge = module._r_and_bridge()
+    assert (r.component, r.status) == ("R", "problem")
+    assert r.remedy == (
+        f"R does not answer within 60 seconds; it runs without the site's profile "
+        f"{str(profile)!r}: correct that file, or start Python with R_PROFILE=/dev/null."
+    )
+    assert lavaan.remedy == "It can only be looked for once R runs."
+    assert (bridge.status, bridge.remedy) == ("problem", "It can only be tried once R answers.")
+
+
+def test_an_r_that_always_hangs_blames_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The shell would end, but what it has started holds its output.
+    (tmp_path / "Rscript").write_text("#!/bin/sh\nsleep 1000\n")
+    (tmp_path / "Rscript").chmod(0o755)
+    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(r_startup, "_TIMEOUT_OF_A_TRY", 0.2)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    r, _, bridge = module._r_and_bridge()
+    assert r.remedy == "R does not answer within 60 seconds."
+    assert bridge.remedy == "It can only be tried once R answers."
+    assert r_startup.stops(r_startup.RUNS, "", hangs=True) == "R does not answer within 60 seconds"
+
+
+def test_what_a_child_has_started_ends_with_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    # The shell waits for a second process, which alone has the pipe.
+    script = f"(echo here; exec sleep 1000) >{pipe}; echo not reached"
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_child(["sh", "-c", script], seconds=1)
+    assert select.select([reader], [], [], 60)[0]
+    os.set_blocking(reader, True)
+    # Its end is read only when nobody can write any more.
+    assert os.read(reader, 100) + os.read(reader, 100) in (b"here\n", b"")
+    os.close(reader)
+
+
+def test_a_child_says_what_it_printed_whatever_the_bytes() -> None:
+    done = run_child(["sh", "-c", "printf 'a\\377'; echo b >&2; exit 3"], seconds=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "a\ufffd", "b\n")
 
 
 def test_the_result_is_a_result() -> None:

@@ -12,6 +12,7 @@ import sys
 from typing import Final
 
 from pyexpr.base.systems import System, system
+from pyexpr.measurement.engines.children import run_child
 from pyexpr.measurement.engines.r_places import find_program, find_rscript
 
 _LAVAAN_OF_CRAN: Final = "install.packages('lavaan', repos = 'https://cloud.r-project.org')"
@@ -102,10 +103,7 @@ def installed_r() -> str:
     if program is None:
         return ""
     try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=10, check=False,
-        )  # fmt: skip
+        done = run_child([program, "--version"], seconds=10)
     except (OSError, subprocess.SubprocessError):
         return ""
     found = re.search(r"R version (\S+)", done.stdout)

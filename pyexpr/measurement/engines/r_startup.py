@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from pyexpr.measurement.engines.children import run_child
 from pyexpr.measurement.engines.r_places import find_rscript
 
 # What Rscript is told whenever pyexpr starts it: to keep nothing, to read no profile of the user.
@@ -25,7 +26,9 @@ FINDS_LAVAAN = "invisible(find.package('lavaan'))"
 # What an R that started in this process has put into the environment: to children no user's words.
 SET_BY_R: set[str] = set()
 
-_TIMEOUT = 60.0
+#: Seconds in which R must answer, and those for each further try once it has not.
+TIMEOUT = 60.0
+_TIMEOUT_OF_A_TRY = 20.0
 # The variable by which R is told of another file, that file's name, and what to call it.
 _FILES = (
     ("R_PROFILE", "Rprofile.site", "the site's profile"),
@@ -41,7 +44,7 @@ class Failure:
     Attributes
     ----------
     said : str
-        R's own words, on one line.
+        R's own words, on one line; "" if it did not answer in time.
     files : tuple of str
         The files without which it can, each after what it is; empty if none is to blame.
     variables : tuple of str
@@ -69,31 +72,33 @@ def unread_profile() -> str:
     return _of_the_user("R_PROFILE_USER", ".Rprofile")
 
 
-def failure(code: str) -> Failure | None:
+def failure(code: str, *, hangs: bool = False) -> Failure | None:
     """Return why an Rscript fails at `code`, or None if it does not.
 
     A file is to blame if R does not fail without it, or all of them if it only does not
-    without them all.
+    without them all. `hangs`: R is known not to answer, and is not asked again for a minute.
     """
     program = find_rscript()
     if program is None:
         return Failure("Rscript was not found")
-    said = _said(program, code)
+    said = "" if hangs else _said(program, code, seconds=TIMEOUT)
     if said is None:
         return None
     read = _files_read(program)
     for tried in [*([name] for name in read), list(read)]:
-        if tried and _said(program, code, without=tried) is None:
+        if tried and _said(program, code, seconds=_TIMEOUT_OF_A_TRY, without=tried) is None:
             return Failure(said, tuple(read[name] for name in tried), tuple(tried))
     return Failure(said)
 
 
-def stops(code: str, otherwise: str) -> str:
+def stops(code: str, otherwise: str, *, hangs: bool = False) -> str:
     """Return the sentence on an R that fails at `code`, or `otherwise` if it does not."""
-    found = failure(code)
+    found = failure(code, hangs=hangs)
     if found is None:
         return otherwise
     blamed = f"; it runs {found.without()}" if found.files else ""
+    if not found.said:
+        return f"R does not answer within {TIMEOUT:.0f} seconds{blamed}"
     return f"R stops as soon as it starts, with the message: {found.said}{blamed}"
 
 
@@ -107,20 +112,19 @@ def hidden_lavaan() -> Failure | None:
     return found if found is not None and found.files else None
 
 
-def _said(program: str, code: str, *, without: Iterable[str] = ()) -> str | None:
-    """Return what an Rscript that fails at `code` said, or None for one that does not fail."""
+def _said(program: str, code: str, *, seconds: float, without: Iterable[str] = ()) -> str | None:
+    """Return what an Rscript that fails at `code` said, "" if nothing in time; None: no failure."""
     done = "pyexpr was here"
     # It is put together by R: the code itself may be part of an error's text.
     answer = f'{code}; cat("{done[:6]}", "{done[7:]}")'
     try:
-        found = subprocess.run(
+        found = run_child(
             [program, *OPTIONS, "-e", answer],
-            capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT, check=False,
+            seconds=seconds,
             env={**_environment(), **dict.fromkeys(without, os.devnull)},
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
-        return f"nothing for {_TIMEOUT:.0f} seconds"
+        return ""
     except OSError as error:
         return f"{type(error).__name__}: {error}"
     if found.returncode == 0 and done in found.stdout:
@@ -135,11 +139,11 @@ def _environment() -> dict[str, str]:
 def _files_read(program: str) -> dict[str, str]:
     """Return by its variable each file that R reads as it starts here, after what it is."""
     try:
-        folder = subprocess.run(
+        folder = run_child(
             [program, "--vanilla", "-e", 'cat(R.home("etc"))'],
-            capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT, check=False, env=_environment(),
-        ).stdout  # fmt: skip
+            seconds=_TIMEOUT_OF_A_TRY,
+            env=_environment(),
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
     paths = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pyexpr.base.files import temporary_folder
 from pyexpr.base.refusals import is_full
 from pyexpr.core.interrupts import handled, held
 from pyexpr.measurement.engines import wire
+from pyexpr.measurement.engines.children import end, own_group
 from pyexpr.measurement.engines.protocol import (
     STOPPED,
     Answer,
@@ -80,7 +80,7 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env={**os.environ, "TMPDIR": str(folder)},
-                process_group=0 if os.name == "posix" else None,
+                **own_group(),
             )
         handled(hold, STOPPED)
         _, said = child.communicate()
@@ -94,11 +94,7 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     with held() as hold:
-        if os.name == "posix":
-            os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.kill()
-        child.wait()
+        end(child)
         if child.stderr is not None:
             child.stderr.close()
     handled(hold, STOPPED)

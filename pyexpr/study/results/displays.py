@@ -170,7 +170,8 @@ def _weights_table(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> Displa
     shown = tables.weights_table(seen["weights"])
     if not config.label.classified:
         return shown
-    positive = positive_of(config, classes_of(seen["scores"]["score"].astype("str")))
+    scores = seen["scores"]["score"]
+    positive = positive_of(config, classes_of(scores[scores.notna()].astype("str")))
     note = f"Per standard deviation of a feature, in log odds of {positive}."
     return replace(shown, notes=(note, *shown.notes))
 

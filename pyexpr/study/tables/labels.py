@@ -60,7 +60,7 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
     if values.isna().all():
         raise DataError(f"no clip has a label: {why}")
     if config.label.classified:
-        classes = values.astype("str")
+        classes = values.astype("str").where(values.notna())
         check_classes(config, classes)
         counts = classes.value_counts()
         facts["classes"] = {name: int(counts[name]) for name in classes_of(classes)}
