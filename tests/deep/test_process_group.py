@@ -1,0 +1,228 @@
+"""Several processes that train one network: the same result as one, and one sentence at an end."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from deep.made_clips import trending_clips
+from deep.several_processes import together
+from deep.test_training import small
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.launch import Launch, first_node, launched
+from pyexpr.deep import LSTMRegressor, Video3DRegressor, fabrics, training
+from pyexpr.deep.devices import Place
+from pyexpr.deep.fabrics import own_device, place_in_group
+from pyexpr.deep.process_group import ProcessGroup
+
+# Sums of a batch in another order: float32 rounding, through a few steps of Adam.
+ROUNDING = 2e-6
+# The same through 17 layers of convolution, each normalised by means of the one before.
+ROUNDING_OF_VIDEO = 1e-3
+N = 3
+
+
+def fitted_lstm(**given: Any) -> LSTMRegressor:
+    """Fit clips of several lengths with dropout; the last batch has 2 clips, the validation 2."""
+    X, y, _ = trending_clips(3)
+    clips = [clip[: 12 + 2 * (i % 4)] for i, clip in enumerate(X)]
+    options = {"hidden_size": 8, "max_epochs": 3, "batch_size": 4, **given}
+    return small(**options).fit(clips[:10], y[:10], validation=(clips[10:], y[10:]))
+
+
+def fitted_video() -> Video3DRegressor:
+    """Fit 8 clips in batches of 3, 3 and 2."""
+    rng = np.random.default_rng(3)
+    X, y = rng.integers(0, 255, (8, 4, 16, 16, 3), dtype=np.uint8), rng.normal(size=8)
+    model = Video3DRegressor(
+        max_epochs=1, batch_size=3, patience=None, lr=1e-4, seed=2, progress=False
+    )
+    return model.fit(X, y)
+
+
+TOGETHER = f"""
+import json, os, sys, torch
+import numpy as np
+from deep.test_process_group import fitted_lstm, fitted_video
+from deep.made_clips import trending_clips
+from deep.test_training import small
+torch.set_num_threads(1)
+folder, rank = sys.argv[1], int(os.environ["RANK"])
+found = {{}}
+lstm = fitted_lstm(checkpoint_dir=folder)
+found["lstm"] = [each.tolist() for each in lstm.modules_[0].state_dict().values()]
+found["curve"] = lstm.history_["validation_rmse"].tolist()
+video = fitted_video().modules_[0].state_dict()
+found["video"] = [video[name].tolist() for name in ("body.fc.weight", "body.stem.1.running_var")]
+X, y, _ = trending_clips(3)
+for name, model, labels in (
+    ("few", small(batch_size=2, patience=None), y),
+    ("other", small(patience=None), y + rank),
+):
+    try:
+        model.fit(X, labels)
+    except ValueError as error:
+        found[name] = str(error)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Return what each of three processes found."""
+    ended = together(TOGETHER, N, tmp_path_factory.mktemp("state"))
+    assert [status for status, *_ in ended] == [0] * N, ended
+    return [json.loads(output) for _, output, _ in ended]
+
+
+def test_several_processes_equal_one(found: list[dict[str, Any]]) -> None:
+    # All have the same bytes, so that all stop at the same epoch.
+    assert all(one == found[0] for one in found)
+    alone = fitted_lstm()
+    for values, own in zip(
+        found[0]["lstm"], alone.modules_[0].state_dict().values(), strict=True
+    ):
+        np.testing.assert_allclose(values, own, atol=ROUNDING)
+    curve = alone.history_["validation_rmse"]
+    np.testing.assert_allclose(found[0]["curve"], curve, rtol=ROUNDING)
+    video = fitted_video().modules_[0].state_dict()
+    for values, name in zip(
+        found[0]["video"], ("body.fc.weight", "body.stem.1.running_var"), strict=True
+    ):
+        np.testing.assert_allclose(values, video[name], atol=ROUNDING_OF_VIDEO)
+
+
+def test_calls_that_do_not_fit_together_are_refused_in_all(found: list[dict[str, Any]]) -> None:
+    assert {one["few"] for one in found} == {
+        "there are 3 processes, but only 2 clips in a batch (batch_size=2), of which each process "
+        "takes a share; start fewer processes"
+    }
+    assert {one["other"] for one in found} == {
+        "process 2 of 3 fits something else than process 1: the clips or labels differs; all "
+        "processes must make the same calls with the same data"
+    }
+
+
+KILLED = """
+import os, signal, sys
+from deep.test_process_group import fitted_lstm
+from pyexpr.base.errors import PyexprError
+from pyexpr.deep import training
+whole = training._train_epoch
+def killed(*arguments):
+    if arguments[-1] == 3 and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*arguments)
+training._train_epoch = killed
+try:
+    fitted_lstm(checkpoint_dir=sys.argv[1])
+except PyexprError as error:
+    print(error)
+    sys.exit(1)
+"""
+
+
+def test_one_killed_ends_the_others_and_the_next_start_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (status, said, _), (killed, *_) = together(KILLED, 2, tmp_path)
+    assert killed == -signal.SIGKILL
+    assert status == 1
+    assert said == (
+        "another of the 2 processes was ended from outside (out of memory?); start them again to "
+        "go on: a study, or a model with checkpoint_dir=, continues after the last whole epoch\n"
+    )
+    trained: list[int] = []
+    whole = training._train_epoch
+
+    def counted(*arguments: Any) -> float:
+        trained.append(arguments[-1])
+        return whole(*arguments)
+
+    monkeypatch.setattr(training, "_train_epoch", counted)
+    resumed = fitted_lstm(checkpoint_dir=tmp_path)
+    assert trained == [3]
+    through = fitted_lstm()
+    for one, other in zip(
+        resumed.modules_[0].parameters(), through.modules_[0].parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=ROUNDING, rtol=0)
+
+
+KNOWN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}
+SLURM = {
+    "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "7",
+    "SLURM_STEP_ID": "2", "SLURM_STEP_NODELIST": "node[03-05,9],m1",
+}  # fmt: skip
+
+
+def test_what_the_environment_says() -> None:
+    assert launched({}) is None
+    assert launched(KNOWN) == Launch(1, 2, 1, "a", 1)
+    assert launched(KNOWN | {"LOCAL_RANK": "0"}) == Launch(1, 2, 0, "a", 1)
+    assert launched(SLURM) == Launch(3, 4, 1, "node03", 15009, by_slurm=True)
+    # The script of a job, which no srun started, is one process; and who says so decides.
+    assert launched({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) is None
+    assert launched(SLURM | {"WORLD_SIZE": "1"}) is None
+    assert [first_node(text) for text in ("a,b", "a-[1,3]-x,b", "host", "")] == [
+        "a", "a-1-x", "host", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"WORLD_SIZE": "2"}, "that 2 processes were started together, but RANK is not set"),
+        ({**KNOWN, "MASTER_ADDR": ""}, "but MASTER_ADDR is not set: start them by torchrun"),
+        ({**KNOWN, "WORLD_SIZE": "x"}, "WORLD_SIZE must be a whole number, not 'x'"),
+        ({**KNOWN, "WORLD_SIZE": "0"}, "there is no such number of processes"),
+        ({**KNOWN, "RANK": "2"}, "RANK must be a whole number below 2, not '2'"),
+        ({**SLURM, "SLURM_STEP_NODELIST": ""}, "neither SLURM_STEP_NODELIST nor MASTER_ADDR"),
+    ],
+)
+def test_an_environment_that_is_not_whole(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        launched(environment)
+
+
+def test_the_device_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = ProcessGroup(Launch(1, 2, 1, "a", 1), None)
+    monkeypatch.setattr(fabrics, "backends", lambda: "gloo")
+    assert place_in_group("cpu", 1, group) == Place("cpu")
+    with pytest.raises(DataError, match=r"devices=2 starts processes .* already process 2 of 2"):
+        place_in_group("cpu", 2, group)
+    with pytest.raises(DataError, match="there is no device 'cuda'; available: "):
+        place_in_group("cuda", 1, group)
+    monkeypatch.setattr(fabrics, "backends", lambda: "nccl")
+    with pytest.raises(DataError, match="initialised with 'nccl', which has GPUs only"):
+        place_in_group("cpu", 1, group)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert place_in_group(None, 1, group) == Place("cuda", 1)
+    with pytest.raises(DataError, match=r"device='cuda:0' is one device, but there are 2"):
+        place_in_group("cuda:0", 1, group)
+
+
+def test_a_machine_with_too_few_devices() -> None:
+    assert own_device(Launch(3, 4, 1, "a", 1), 2) == 1
+    # Slurm has bound one to each of its tasks.
+    assert own_device(Launch(3, 4, 1, "a", 1, by_slurm=True), 1) == 0
+    with pytest.raises(DataError, match=r"process 4 of 4 is number 2 of its machine.* only 1 CUDA"):
+        own_device(Launch(3, 4, 1, "a", 1), 1)
+
+
+def test_another_strategy_is_refused_and_fabrics_variables_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y, _ = trending_clips(3)
+    monkeypatch.setenv("LT_DEVICES", "7")
+    small(max_epochs=1, patience=None).fit(X, y)
+    monkeypatch.setenv("LT_STRATEGY", "fsdp")
+    with pytest.raises(DataError, match="the strategy 'fsdp' .* is not one by which networks"):
+        small(max_epochs=1, patience=None).fit(X, y)
