@@ -34,6 +34,7 @@ from pyexpr.deep.persistence import (
     to_bytes,
     write_model,
 )
+from pyexpr.deep.process_group import ProcessGroup, process_group
 from pyexpr.deep.saved_facts import (
     FittedFacts,
     Plain,
@@ -42,7 +43,6 @@ from pyexpr.deep.saved_facts import (
     checked_parameters,
     plain,
 )
-from pyexpr.deep.process_group import ProcessGroup, process_group
 from pyexpr.deep.tasks import Training, in_context, train_each
 from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted
 from pyexpr.modeling.splits import subject_folds
@@ -152,9 +152,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         fit_all([(self, X, y, groups, validation)], n_jobs=self.train_jobs)
         return self
 
-    def fitting(
-        self, X: Any, y: ArrayLike, groups: Any = None, validation: Any = None
-    ) -> Fitting:
+    def fitting(self, X: Any, y: ArrayLike, groups: Any = None, validation: Any = None) -> Fitting:
         """Return what `fit` does, in steps: it yields trainings, and is sent their results."""
         self._check_parameters()
         grid = self._combinations()
@@ -178,7 +176,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         # Without tuning all seeds at once: none waits for the first.
         ahead = [] if grid else self.seeds_[1:]
         results = yield [
-            *(make(values, first) for values in combined), *(make({}, seed) for seed in ahead)
+            *(make(values, first) for values in combined),
+            *(make({}, seed) for seed in ahead),
         ]
         tried = list(zip(combined, results, strict=False))
         errors = [_lowest(trained) for _, trained in tried]
@@ -473,9 +472,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             checkpoint = Checkpoint(Path(self.checkpoint_dir) / f"{name}.safetensors")
             if not self.resume:
                 checkpoint.path.unlink(missing_ok=True)
-        return Training(
-            partial(self._fresh, config), *parts, options, checkpoint, self.progress
-        )
+        return Training(partial(self._fresh, config), *parts, options, checkpoint, self.progress)
 
     def _history(self, runs: list[Trained]) -> pd.DataFrame:
         import pandas as pd
@@ -592,9 +589,7 @@ def _fit_all(
             with suppress(StopIteration), in_context(contexts[number]):
                 wanted[number] = steps[number].send(given)
         trainings = [
-            replace(one, context=contexts[number])
-            for number, own in wanted.items()
-            for one in own
+            replace(one, context=contexts[number]) for number, own in wanted.items() for one in own
         ]
         trained = iter(train_each(trainings, n_jobs=n_jobs, group=group))
         results = {number: [next(trained) for _ in own] for number, own in wanted.items()}

@@ -66,15 +66,18 @@ def share_batch_norm(module: Any) -> None:
     """Replace every ``BatchNorm3d`` of a module, keeping its parameters and its names."""
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm3d:
-            shared = SharedBatchNorm3d(
-                child.num_features, child.eps, child.momentum, device="meta"
-            )
+            shared = SharedBatchNorm3d(child.num_features, child.eps, child.momentum, device="meta")
             # The tensors themselves: the optimizer has them.
             shared._parameters, shared._buffers = child._parameters, child._buffers
             shared.train(child.training)
             setattr(module, name, shared)
         else:
             share_batch_norm(child)
+
+
+def is_shared(module: Any) -> bool:
+    """Return whether a module normalises over the clips of other processes, too."""
+    return any(isinstance(layer, SharedBatchNorm3d) for layer in module.modules())
 
 
 def count_clips(module: Any, counts: bool) -> None:

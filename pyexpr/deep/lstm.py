@@ -132,9 +132,7 @@ def _one_layer(
         # cuDNN wants the weights of all layers in one piece; those of one layer it copies.
         warnings.filterwarnings("ignore", message="RNN module weights are not part of single")
         if packed is None:
-            found = torch.lstm(
-                values, (nothing, nothing), weights, True, 1, 0.0, True, False, True
-            )
+            found = torch.lstm(values, (nothing, nothing), weights, True, 1, 0.0, True, False, True)
         else:
             found = torch.lstm(
                 values, packed.batch_sizes, (nothing, nothing), weights, True, 1, 0.0, True, False

@@ -23,7 +23,6 @@ from torch import distributed
 
 from pyexpr.base.errors import DataError, ProcessLostError, PyexprError
 from pyexpr.base.launch import Launch, launched
-from pyexpr.base.messages import message_of
 
 T = TypeVar("T")
 
@@ -39,7 +38,7 @@ _OF_A_LOSS = ("gloo", "nccl", "connection", "socket", "broken pipe", "peer", "st
 
 @dataclass(slots=True)
 class ProcessGroup:
-    """This process among those that were started with it.
+    """The processes that were started together, as one of them sees them.
 
     Attributes
     ----------
@@ -81,12 +80,23 @@ class ProcessGroup:
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """Do the block in the first process, then in the others: they find what it has cached."""
+        """Do the block in the first process, then in the others: they find what it has cached.
+
+        An error of the first is raised in all of them.
+        """
+        failed: PyexprError | None = None
         if not self.first:
-            self.from_first(None)
-        yield
-        if self.first:
-            self.from_first(None)
+            failed = self.from_first(failed)
+            if failed is not None:
+                raise failed
+        try:
+            yield
+        except PyexprError as error:
+            failed = error
+            raise
+        finally:
+            if self.first:
+                self.from_first(failed)
 
     def check_equal(self, facts: dict[str, Any], *, what: str, remedy: str) -> None:
         """Raise `DataError` in all processes if one has another value than the first."""
@@ -150,7 +160,10 @@ class ProcessGroup:
 
     def is_told_by_first(self, error: BaseException) -> bool:
         """Return whether the first process ends for the same reason, and says so."""
-        return not self.first and self._told(0) == str(error)
+        if self.first:
+            return False
+        told = self._told(0)
+        return told == str(error) or (told is not None and isinstance(error, ProcessLostError))
 
     def _why_lost(self) -> str:
         n = self.launch.world_size
@@ -283,8 +296,10 @@ def lead(work: Callable[[], T], facts: dict[str, Any]) -> T:
 def _end_badly(group: ProcessGroup, error: BaseException) -> None:
     group.tell(error)
     if group.first and not isinstance(error, ProcessLostError):
-        known = error if isinstance(error, PyexprError) else PyexprError(str(message_of(error)))
-        group.end("error", known)
+        known = error if isinstance(error, PyexprError) else PyexprError(str(error))
+        # The error that is raised here is the reason, not that another process has gone too.
+        with suppress(ProcessLostError):
+            group.end("error", known)
 
 
 def _beside(theirs: Any, first: Any) -> str:

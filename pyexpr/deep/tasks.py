@@ -6,6 +6,7 @@ results are the same bytes wherever they run.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from pyexpr.deep.devices import choose_place
 from pyexpr.deep.process_group import ProcessGroup
 from pyexpr.deep.training import Part, Trained, TrainingOptions, train
 
+# Torch's settings and generators are those of a process: where joblib's workers are threads, or
+# those of a Dask worker, trainings there follow each other.
+_ONE_AT_A_TIME = threading.Lock()
 # Weights as bytes: as tensors they would be memory shared with a process that may be gone.
 _Sent = tuple[bytes, int, list[dict[str, float]]]
 
@@ -121,7 +125,7 @@ def _by_device(trainings: Sequence[Training], jobs: int) -> list[list[Training]]
 
 
 def _trained(one: Training, group: ProcessGroup | None) -> Trained:
-    with in_context(one.context):
+    with in_context(one.context), _ONE_AT_A_TIME:
         return train(
             one.make_module,
             one.training,

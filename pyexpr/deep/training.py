@@ -26,6 +26,7 @@ from pyexpr.base.files import temporary_folder
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress
 from pyexpr.core import streams
+from pyexpr.deep.batch_norm import count_clips, share_batch_norm
 from pyexpr.deep.checkpoints import (
     Checkpoint,
     Tensors,
@@ -34,7 +35,6 @@ from pyexpr.deep.checkpoints import (
     copied,
     restore_adam,
 )
-from pyexpr.deep.batch_norm import count_clips, share_batch_norm
 from pyexpr.deep.devices import Place, choose_place, memory_told, repeatable
 from pyexpr.deep.fabrics import make_fabric, place_in_group
 from pyexpr.deep.process_group import ProcessGroup
@@ -241,7 +241,7 @@ def _state_before(
         return None
     if group is None:
         return checkpoint.read()
-    found: TrainingState | None | DataError = None
+    found: TrainingState | DataError | None = None
     if group.first:
         try:
             found = checkpoint.read()

@@ -65,7 +65,9 @@ class Video3DRegressor(DeepRegressor):
         stopping.
     clip_norm : float or None, default 1
         Largest norm of the gradient.
-    validation_share, n_seeds, seed, device, devices, train_jobs, precision, deterministic, n_threads
+    validation_share, n_seeds, seed, device, devices, train_jobs, precision, deterministic
+        As in `LSTMRegressor`.
+    n_threads
         As in `LSTMRegressor`.
     tune, checkpoint_dir, resume, progress
         As in `LSTMRegressor`, but ``tune="paper"`` is not available; pass a mapping. A checkpoint

@@ -21,8 +21,9 @@ from pyexpr.deep.devices import Place
 from pyexpr.deep.fabrics import own_device, place_in_group
 from pyexpr.deep.process_group import ProcessGroup
 
-# Sums of a batch in another order: float32 rounding, through a few steps of Adam.
-ROUNDING = 2e-6
+# Sums of a batch in another order: float32 rounding, through 9 steps of Adam of 0.02 each, which
+# divides a gradient by its own size; 2.1e-6 was seen. Another gradient would move 1e-2.
+ROUNDING = 2e-5
 # The same through 17 layers of convolution, each normalised by means of the one before.
 ROUNDING_OF_VIDEO = 1e-3
 N = 3
@@ -46,7 +47,7 @@ def fitted_video() -> Video3DRegressor:
     return model.fit(X, y)
 
 
-TOGETHER = f"""
+TOGETHER = """
 import json, os, sys, torch
 import numpy as np
 from deep.test_process_group import fitted_lstm, fitted_video
@@ -54,7 +55,7 @@ from deep.made_clips import trending_clips
 from deep.test_training import small
 torch.set_num_threads(1)
 folder, rank = sys.argv[1], int(os.environ["RANK"])
-found = {{}}
+found = {}
 lstm = fitted_lstm(checkpoint_dir=folder)
 found["lstm"] = [each.tolist() for each in lstm.modules_[0].state_dict().values()]
 found["curve"] = lstm.history_["validation_rmse"].tolist()
@@ -76,7 +77,7 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Return what each of three processes found."""
-    ended = together(TOGETHER, N, tmp_path_factory.mktemp("state"))
+    ended = together(N, "-c", TOGETHER, tmp_path_factory.mktemp("state"))
     assert [status for status, *_ in ended] == [0] * N, ended
     return [json.loads(output) for _, output, _ in ended]
 
@@ -85,9 +86,7 @@ def test_several_processes_equal_one(found: list[dict[str, Any]]) -> None:
     # All have the same bytes, so that all stop at the same epoch.
     assert all(one == found[0] for one in found)
     alone = fitted_lstm()
-    for values, own in zip(
-        found[0]["lstm"], alone.modules_[0].state_dict().values(), strict=True
-    ):
+    for values, own in zip(found[0]["lstm"], alone.modules_[0].state_dict().values(), strict=True):
         np.testing.assert_allclose(values, own, atol=ROUNDING)
     curve = alone.history_["validation_rmse"]
     np.testing.assert_allclose(found[0]["curve"], curve, rtol=ROUNDING)
@@ -131,7 +130,7 @@ except PyexprError as error:
 def test_one_killed_ends_the_others_and_the_next_start_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (status, said, _), (killed, *_) = together(KILLED, 2, tmp_path)
+    (status, said, _), (killed, *_) = together(2, "-c", KILLED, tmp_path)
     assert killed == -signal.SIGKILL
     assert status == 1
     assert said == (
@@ -224,5 +223,5 @@ def test_another_strategy_is_refused_and_fabrics_variables_do_not_count(
     monkeypatch.setenv("LT_DEVICES", "7")
     small(max_epochs=1, patience=None).fit(X, y)
     monkeypatch.setenv("LT_STRATEGY", "fsdp")
-    with pytest.raises(DataError, match="the strategy 'fsdp' .* is not one by which networks"):
+    with pytest.raises(DataError, match=r"the strategy 'fsdp' .* is not one by which networks"):
         small(max_epochs=1, patience=None).fit(X, y)
