@@ -437,7 +437,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         )
         least = min(n, self.batch_size)
         if least < size:
-            what = "training clips" if least == n else say("clips in a batch ({batch_size=})")
+            what = (
+                "training clips"
+                if least == n
+                else say("clips in a batch ({batch_size=})", batch_size=least)
+            )
             raise DataError(
                 say(
                     "there are {size} processes, but only {least} {what}, of which each process "

@@ -155,8 +155,10 @@ class ProcessGroup:
     def tell(self, error: BaseException) -> None:
         """Note why this process ends, for those that lose it."""
         self.whole = False
-        with suppress(RuntimeError):
-            _store().set(self._key(self.launch.rank), str(error))
+        if not isinstance(error, ProcessLostError):
+            # That another is lost is no reason: those that lose this one have lost that, too.
+            with suppress(RuntimeError):
+                _store().set(self._key(self.launch.rank), str(error))
 
     def is_told_by_first(self, error: BaseException) -> bool:
         """Return whether the first process ends for the same reason, and says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,35 @@ def fitted_video() -> Video3DRegressor:
 
 
 TOGETHER = """
-import json, os, sys, torch
+import json, os, signal, sys, torch
 import numpy as np
+from pyexpr.base.errors import PyexprError, StudyError
+from pyexpr.deep import training
+from pyexpr.deep.process_group import lead
 from deep.test_process_group import fitted_lstm, fitted_video
 from deep.made_clips import trending_clips
 from deep.test_training import small
 torch.set_num_threads(1)
 folder, rank = sys.argv[1], int(os.environ["RANK"])
-found = {}
-lstm = fitted_lstm(checkpoint_dir=folder)
+found, did = {}, []
+def led(what):
+    did.append(what)
+    if what == "fails":
+        raise StudyError("the study is wrong")
+    X, y, _ = trending_clips(3)
+    return small(max_epochs=1, patience=None).fit(X, y).predict(X).tolist()
+lstm = fitted_lstm(checkpoint_dir=folder + "/whole")
 found["lstm"] = [each.tolist() for each in lstm.modules_[0].state_dict().values()]
+found["led"] = lead(lambda: led("fits"), {"the version": 1})
+for name, work, facts in (
+    ("raised", lambda: led("fails"), {}),
+    ("unequal", lambda: led("unequal"), {"the version of numpy": rank}),
+):
+    try:
+        lead(work, facts)
+    except PyexprError as error:
+        found[name] = f"{type(error).__name__}: {error}"
+found["did"] = did
 found["curve"] = lstm.history_["validation_rmse"].tolist()
 video = fitted_video().modules_[0].state_dict()
 found["video"] = [video[name].tolist() for name in ("body.fc.weight", "body.stem.1.running_var")]
@@ -70,21 +90,53 @@ for name, model, labels in (
         model.fit(X, labels)
     except ValueError as error:
         found[name] = str(error)
-print(json.dumps(found))
+print(json.dumps(found), flush=True)
+
+whole = training._train_epoch
+def killed(*arguments):
+    if arguments[-1] == 3 and rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*arguments)
+training._train_epoch = killed
+try:
+    fitted_lstm(checkpoint_dir=folder + "/killed")
+except PyexprError as error:
+    print(error)
+    sys.exit(1)
 """
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What three processes found together, of which the second was killed at last."""
+
+    found: list[dict[str, Any]]
+    statuses: list[int]
+    said: list[str]
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Return what each of three processes found."""
-    ended = together(N, "-c", TOGETHER, tmp_path_factory.mktemp("state"))
-    assert [status for status, *_ in ended] == [0] * N, ended
-    return [json.loads(output) for _, output, _ in ended]
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Start them once: most of the time goes into importing torch."""
+    folder = tmp_path_factory.mktemp("state")
+    ends = together(N, "-c", TOGETHER, folder)
+    printed = [output.partition("\n") for _, output, _ in ends]
+    assert all(first for first, *_ in printed), ends
+    found = [json.loads(first) for first, *_ in printed]
+    return Ended(found, [status for status, *_ in ends], [rest for *_, rest in printed], folder)
+
+
+@pytest.fixture(scope="module")
+def found(ended: Ended) -> list[dict[str, Any]]:
+    """Return what each of them found."""
+    return ended.found
 
 
 def test_several_processes_equal_one(found: list[dict[str, Any]]) -> None:
     # All have the same bytes, so that all stop at the same epoch.
-    assert all(one == found[0] for one in found)
+    for name in ("lstm", "curve", "video", "led"):
+        assert all(one[name] == found[0][name] for one in found)
     alone = fitted_lstm()
     for values, own in zip(found[0]["lstm"], alone.modules_[0].state_dict().values(), strict=True):
         np.testing.assert_allclose(values, own, atol=ROUNDING)
@@ -95,6 +147,19 @@ def test_several_processes_equal_one(found: list[dict[str, Any]]) -> None:
         found[0]["video"], ("body.fc.weight", "body.stem.1.running_var"), strict=True
     ):
         np.testing.assert_allclose(values, video[name], atol=ROUNDING_OF_VIDEO)
+
+
+def test_the_first_leads_and_the_others_train_along(found: list[dict[str, Any]]) -> None:
+    X, y, _ = trending_clips(3)
+    alone = small(max_epochs=1, patience=None).fit(X, y).predict(X)
+    for one in found:
+        np.testing.assert_allclose(one["led"], alone, atol=ROUNDING)
+        assert one["raised"] == "StudyError: the study is wrong"
+        assert one["unequal"] == (
+            "DataError: process 2 of 3 has another study or installation than process 1: the "
+            "version of numpy (1 and 0); start all of them with the same files and versions"
+        )
+    assert [one["did"] for one in found] == [["fits", "fails"], [], []]
 
 
 def test_calls_that_do_not_fit_together_are_refused_in_all(found: list[dict[str, Any]]) -> None:
@@ -108,35 +173,16 @@ def test_calls_that_do_not_fit_together_are_refused_in_all(found: list[dict[str,
     }
 
 
-KILLED = """
-import os, signal, sys
-from deep.test_process_group import fitted_lstm
-from pyexpr.base.errors import PyexprError
-from pyexpr.deep import training
-whole = training._train_epoch
-def killed(*arguments):
-    if arguments[-1] == 3 and os.environ["RANK"] == "1":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return whole(*arguments)
-training._train_epoch = killed
-try:
-    fitted_lstm(checkpoint_dir=sys.argv[1])
-except PyexprError as error:
-    print(error)
-    sys.exit(1)
-"""
-
-
 def test_one_killed_ends_the_others_and_the_next_start_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (status, said, _), (killed, *_) = together(2, "-c", KILLED, tmp_path)
-    assert killed == -signal.SIGKILL
-    assert status == 1
-    assert said == (
-        "another of the 2 processes was ended from outside (out of memory?); start them again to "
+    assert ended.statuses == [1, -signal.SIGKILL, 1]
+    sentence = (
+        "another of the 3 processes was ended from outside (out of memory?); start them again to "
         "go on: a study, or a model with checkpoint_dir=, continues after the last whole epoch\n"
     )
+    # Both have lost the second; that one then loses the other, too, is no reason to name it.
+    assert [ended.said[0], ended.said[2]] == [sentence, sentence]
     trained: list[int] = []
     whole = training._train_epoch
 
@@ -145,7 +191,7 @@ def test_one_killed_ends_the_others_and_the_next_start_resumes(
         return whole(*arguments)
 
     monkeypatch.setattr(training, "_train_epoch", counted)
-    resumed = fitted_lstm(checkpoint_dir=tmp_path)
+    resumed = fitted_lstm(checkpoint_dir=ended.folder / "killed")
     assert trained == [3]
     through = fitted_lstm()
     for one, other in zip(
