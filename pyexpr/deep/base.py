@@ -562,6 +562,8 @@ def fit_all(
     """
     group = process_group()
     if group is None or not group.led:
+        if group is not None:
+            group.begin()
         try:
             _fit_all(fits, n_jobs, contexts)
         except BaseException as error:

@@ -23,6 +23,7 @@ from torch import distributed
 
 from pyexpr.base.errors import DataError, ProcessLostError, PyexprError
 from pyexpr.base.launch import Launch, launched
+from pyexpr.base.messages import say
 
 T = TypeVar("T")
 
@@ -30,8 +31,9 @@ T = TypeVar("T")
 _START = timedelta(minutes=10)
 # How long the others wait while the first computes: a process that ends is noticed at once.
 _WAIT = timedelta(days=30)
-# How long one that fails waits whether another says the same, or the reason.
-_SAME = timedelta(seconds=3)
+# Seconds for which one that fails waits whether another says the same, or the reason; and
+# between two looks.
+_SAME, _GLANCE = 3.0, 0.05
 # What torch's errors say when another process is gone.
 _OF_A_LOSS = ("gloo", "nccl", "connection", "socket", "broken pipe", "peer", "store", "timed out")
 
@@ -160,34 +162,43 @@ class ProcessGroup:
             with suppress(RuntimeError):
                 _store().set(self._key(self.launch.rank), str(error))
 
+    def begin(self) -> None:
+        """Forget an error that was told, as the caller has caught it and goes on."""
+        self.whole = True
+        with suppress(RuntimeError):
+            _store().delete_key(self._key(self.launch.rank))
+
     def is_told_by_first(self, error: BaseException) -> bool:
         """Return whether the first process ends for the same reason, and says so."""
         if self.first:
             return False
-        told = self._told(0)
+        _, told = self._first_told([0])
         return told == str(error) or (told is not None and isinstance(error, ProcessLostError))
 
     def _why_lost(self) -> str:
         n = self.launch.world_size
         others = [rank for rank in range(n) if rank != self.launch.rank]
-        until = time.monotonic() + _SAME.total_seconds()
-        while time.monotonic() < until:
-            for rank in others:
-                why = self._told(rank, wait=timedelta(milliseconds=50))
-                if why is not None:
-                    return f"process {rank + 1} of {n} has ended ({why})"
-        return (
-            f"another of the {n} processes was ended from outside (out of memory?); start them "
-            "again to go on: a study, or a model with checkpoint_dir=, continues after the last "
-            "whole epoch"
+        rank, why = self._first_told(others)
+        if why is not None:
+            return f"process {rank + 1} of {n} has ended ({why})"
+        return say(
+            "another of the {n} processes was ended from outside (out of memory?); start them "
+            "again to go on: a study, or a model with {checkpoint_dir=}, continues after the last "
+            "whole epoch",
+            n=n,
         )
 
-    def _told(self, rank: int, wait: timedelta = _SAME) -> str | None:
-        try:
-            _store().wait([self._key(rank)], wait)
-            return str(_store().get(self._key(rank)).decode())
-        except RuntimeError:
-            return None
+    def _first_told(self, ranks: list[int]) -> tuple[int, str | None]:
+        """Return which of these processes has first told why it ends, and what it told."""
+        until = time.monotonic() + _SAME
+        # If the store is gone with the first process, nothing is told any more.
+        with suppress(RuntimeError):
+            while time.monotonic() < until:
+                for rank in ranks:
+                    if _store().check([self._key(rank)]):
+                        return rank, str(_store().get(self._key(rank)).decode())
+                time.sleep(_GLANCE)
+        return ranks[0], None
 
     @staticmethod
     def _key(rank: int) -> str:
@@ -275,6 +286,7 @@ def lead(work: Callable[[], T], facts: dict[str, Any]) -> T:
     group = process_group()
     if group is None or group.led:
         return work()
+    group.begin()
     group.check_equal(
         facts,
         what="has another study or installation",
