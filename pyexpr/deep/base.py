@@ -444,8 +444,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             )
             raise DataError(
                 say(
-                    "there are {size} processes, but only {least} {what}, of which each process "
-                    "takes a share; start fewer processes",
+                    "there are {size} processes, but the number of {what} is {least}, and each "
+                    "process takes a share of them; start fewer processes",
                     size=size,
                     least=least,
                     what=what,

@@ -137,8 +137,9 @@ class ProcessGroup:
 
         For all but the first.
         """
+        nothing: Any = ("", None, ())
         while True:
-            kind, value, args = self.from_first(("", None, ()))
+            kind, value, args = self.from_first(nothing)
             if kind == "end":
                 return value
             if kind == "error":
