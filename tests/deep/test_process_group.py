@@ -27,25 +27,27 @@ from pyexpr.deep.process_group import ProcessGroup
 # Sums of a batch in another order: float32 rounding, through 9 steps of Adam of 0.02 each, which
 # divides a gradient by its own size; 2.1e-6 was seen. Another gradient would move 1e-2.
 ROUNDING = 2e-5
-# The same through 17 layers of convolution, each normalised by means of the one before.
-ROUNDING_OF_VIDEO = 1e-3
+# Of the 3D-CNN: Adam's first step is this for every weight, up or down. A weight whose gradient
+# is next to 0 may go the other way; running variances are sums through rounded layers.
+STEP, ROUNDING_OF_VARIANCE = 1e-4, 1e-4
+VIDEO = ("body.fc.weight", "body.layer4.1.conv1.1.weight", "body.layer2.0.conv1.1.running_var")
 N = 2
 
 
 def fitted_lstm(**given: Any) -> LSTMRegressor:
-    """Fit clips of several lengths with dropout; of one clip to validate the second has none."""
+    """Fit clips of several lengths with dropout; the last batch has 2 clips, the validation 2."""
     X, y, _ = trending_clips(3)
     clips = [clip[: 12 + 2 * (i % 4)] for i, clip in enumerate(X)]
     options = {"hidden_size": 8, "max_epochs": 3, "batch_size": 4, **given}
-    return small(**options).fit(clips[:11], y[:11], validation=(clips[11:], y[11:]))
+    return small(**options).fit(clips[:10], y[:10], validation=(clips[10:], y[10:]))
 
 
 def fitted_video() -> Video3DRegressor:
-    """Fit 8 clips in batches of 3, 3 and 2."""
+    """Do one step with a batch of 7 clips: shares of 4 and 3."""
     rng = np.random.default_rng(3)
-    X, y = rng.integers(0, 255, (8, 4, 16, 16, 3), dtype=np.uint8), rng.normal(size=8)
+    X, y = rng.integers(0, 255, (7, 8, 32, 32, 3), dtype=np.uint8), rng.normal(size=7)
     model = Video3DRegressor(
-        max_epochs=1, batch_size=3, patience=None, lr=1e-4, seed=2, progress=False
+        max_epochs=1, batch_size=8, patience=None, lr=STEP, seed=2, progress=False
     )
     return model.fit(X, y)
 
@@ -56,7 +58,7 @@ import numpy as np
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.deep import training
 from pyexpr.deep.process_group import lead
-from deep.test_process_group import fitted_lstm, fitted_video
+from deep.test_process_group import VIDEO, fitted_lstm, fitted_video
 from deep.made_clips import trending_clips
 from deep.test_training import small
 torch.set_num_threads(1)
@@ -82,7 +84,7 @@ for name, work, facts in (
 found["did"] = did
 found["curve"] = lstm.history_["validation_rmse"].tolist()
 video = fitted_video().modules_[0].state_dict()
-found["video"] = [video[name].tolist() for name in ("body.fc.weight", "body.stem.1.running_var")]
+found["video"] = [video[name].tolist() for name in VIDEO]
 X, y, _ = trending_clips(3)
 for name, model, labels in (
     ("few", small(batch_size=1, patience=None), y),
@@ -145,12 +147,11 @@ def test_several_processes_equal_one(found: list[dict[str, Any]]) -> None:
     curve = alone.history_["validation_rmse"]
     np.testing.assert_allclose(found[0]["curve"], curve, rtol=ROUNDING)
     video = fitted_video().modules_[0].state_dict()
-    for values, name in zip(
-        found[0]["video"], ("body.fc.weight", "body.stem.1.running_var"), strict=True
-    ):
-        off = np.abs(np.asarray(values) - video[name].numpy())
-        # Adam moves a weight whose gradient is next to 0 by a whole step, whichever its sign.
-        assert np.quantile(off, 0.8) < ROUNDING_OF_VIDEO, name
+    off = [np.abs(np.asarray(found[0]["video"][k]) - video[VIDEO[k]].numpy()) for k in range(3)]
+    assert [float((values < STEP / 100).mean()) for values in off[:2]] == pytest.approx(
+        [1, 1], abs=0.02
+    )
+    np.testing.assert_allclose(found[0]["video"][2], video[VIDEO[2]], rtol=ROUNDING_OF_VARIANCE)
 
 
 def test_the_first_leads_and_the_others_train_along(found: list[dict[str, Any]]) -> None:
