@@ -57,7 +57,7 @@ _FINGERPRINT = 16
 # Parameters that say where and how, not what: they may differ between processes.
 _LOCAL = frozenset({"cache_dir", "checkpoint_dir", "progress", "n_jobs", "train_jobs", "n_threads"})
 #: The steps of a `fit`: trainings to do, and their results.
-Fitting = Generator[list[Training], list[Trained] | None, None]
+Fitting = Generator[list[Training], Any, None]
 _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
 
 
@@ -175,14 +175,16 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         combined = grid or [{}]
         # Without tuning all seeds at once: none waits for the first.
         ahead = [] if grid else self.seeds_[1:]
-        results = yield [
+        results: list[Trained] = yield [
             *(make(values, first) for values in combined),
             *(make({}, seed) for seed in ahead),
         ]
         tried = list(zip(combined, results, strict=False))
         errors = [_lowest(trained) for _, trained in tried]
         chosen, trained = tried[int(np.argmin(errors)) if grid else 0]
-        others = yield [make(chosen, seed) for seed in self.seeds_[1:]] if grid else []
+        others: list[Trained] = (
+            yield [make(chosen, seed) for seed in self.seeds_[1:]] if grid else []
+        )
         runs = [trained, *(others if grid else results[1:])]
 
         self.best_params_ = dict(chosen)

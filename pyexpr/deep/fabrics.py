@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -16,9 +16,6 @@ from pyexpr.base.launch import Launch
 from pyexpr.base.messages import say
 from pyexpr.deep.devices import Place, choose_place
 from pyexpr.deep.process_group import ProcessGroup, backends
-
-if TYPE_CHECKING:
-    from pyexpr.deep.training import TrainingOptions
 
 # What `fabric run` sets, and Fabric puts in place of what it is given.
 _OF_FABRIC = ("LT_ACCELERATOR", "LT_STRATEGY", "LT_DEVICES", "LT_NUM_NODES", "LT_PRECISION")
@@ -65,7 +62,7 @@ class _Launched(ClusterEnvironment):
         return self.launch.rank
 
 
-def make_fabric(options: TrainingOptions, place: Place, group: ProcessGroup | None) -> Any:
+def make_fabric(place: Place, devices: int, precision: str, group: ProcessGroup | None) -> Any:
     """Return the Fabric of a training.
 
     Raises
@@ -75,9 +72,9 @@ def make_fabric(options: TrainingOptions, place: Place, group: ProcessGroup | No
     """
     chosen: dict[str, Any] = {
         "accelerator": place.kind,
-        "devices": options.devices if place.index is None else [place.index],
+        "devices": devices if place.index is None else [place.index],
         # Processes of their own; `spawn`, because fork breaks threads and CUDA.
-        "strategy": "ddp_spawn" if options.devices > 1 else "auto",
+        "strategy": "ddp_spawn" if devices > 1 else "auto",
     }
     if group is not None:
         chosen |= {
@@ -87,7 +84,7 @@ def make_fabric(options: TrainingOptions, place: Place, group: ProcessGroup | No
             "plugins": [_Launched(group.launch)],
         }
     with _without_variables():
-        fabric = Fabric(**chosen, precision=options.precision)
+        fabric = Fabric(**chosen, precision=precision)
     if group is not None:
         fabric.launch()
     return fabric

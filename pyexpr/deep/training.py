@@ -138,7 +138,7 @@ def train(
         if group is None
         else place_in_group(options.device, options.devices, group)
     )
-    fabric = make_fabric(options, place, group)
+    fabric = make_fabric(place, options.devices, options.precision, group)
     # Bound to its arguments, because Fabric would take those apart on their way.
     run = partial(
         _train,
