@@ -33,6 +33,7 @@ FLOORS = {
     "paper": 8,
     "cli": 9,
     "hosted": 9,
+    "__main__": 10,
 }
 
 # What is foreign -> where alone it may be imported.

@@ -153,6 +153,10 @@ class DeepMemoryError(PyexprError, MemoryError):
     """The memory of the device is not sufficient for the model and a batch."""
 
 
+class ProcessLostError(PyexprError, RuntimeError):
+    """Another of the processes that train a network together has ended."""
+
+
 class PyexprWarning(UserWarning):
     """Base of all warnings issued by pyexpr."""
 

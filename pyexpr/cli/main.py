@@ -67,7 +67,7 @@ def main() -> None:
                 if sys.stdout is not None:
                     sys.stdout.flush()
     except PyexprError as error:
-        show_error(error)
+        _show_once(error)
         sys.exit(1)
     except OSError as error:
         # What the system refuses anywhere: a full disk, a name that is too long, a lost share.
@@ -86,6 +86,16 @@ def main() -> None:
         # Before or after the commands.
         typer.echo(said(str(stop) or BEFORE_THE_END), err=True)
         sys.exit(STATUS)
+
+
+def _show_once(error: PyexprError) -> None:
+    """Print an error, unless the first of several processes ends by the same one and says it."""
+    several = sys.modules.get("pyexpr.deep.process_group")
+    group = None if several is None else several.joined_group()
+    if group is None or group.first:
+        show_error(error)
+    elif not group.is_told_by_first(error):
+        show_error(f"{group.launch.name}: {error}")
 
 
 def _let_go(stream: TextIO | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +34,9 @@ from pyexpr.cli.options import (
 )
 from pyexpr.cli.showing import Showing, write
 
+if TYPE_CHECKING:
+    from pyexpr.study.pipeline import Study
+
 
 def fit(
     asked: typer.Context,
@@ -53,11 +56,22 @@ def fit(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a study's models; print their weights, write the test predictions."""
+    """Fit a study's models; print their weights, write the test predictions.
+
+    Several processes can train its networks together, as for pyexpr run.
+    """
+    from pyexpr.study.pipeline import in_one_process
+
     show = Showing(json, quiet)
     planned = study_from(study, cluster, n_jobs)
     check_files(asked, [study], planned, overwrite=overwrite)
-    predictions, tables = planned.predictions(progress=not quiet), planned.models().tables
+    in_one_process(planned, lambda: _fit(planned, show, output, weights, progress=not quiet))
+
+
+def _fit(
+    planned: Study, show: Showing, output: Path | None, weights: Path | None, *, progress: bool
+) -> None:
+    predictions, tables = planned.predictions(progress=progress), planned.models().tables
     found = tables.get("weights")
     if weights is not None:
         if found is None:
@@ -168,7 +182,7 @@ def compare(
     study = study_of(asked, data)
     check_files(asked, [data], study, overwrite=overwrite)
     if study is not None:
-        show.table("comparison", study.comparison().tables["comparison"], output)
+        _compare_study(study, show, output)
         return
     from pyexpr.base.results import Result
     from pyexpr.inference.comparison.comparison import compare_models
@@ -234,3 +248,12 @@ def _numbers(text: str) -> list[float | str]:
         except ValueError:
             found.append(part)
     return found
+
+
+def _compare_study(study: Study, show: Showing, output: Path | None) -> None:
+    from pyexpr.study.pipeline import in_one_process
+
+    def work() -> None:
+        show.table("comparison", study.comparison().tables["comparison"], output)
+
+    in_one_process(study, work)

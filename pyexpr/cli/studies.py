@@ -57,18 +57,26 @@ def run(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a whole study: tables, figures, record.json, and the report."""
-    from pyexpr.study.pipeline import Study
+    """Run a whole study: tables, figures, record.json, and the report.
+
+    Started by torchrun (torchrun --nproc_per_node 2 -m pyexpr run study.toml) or by Slurm's srun,
+    the processes train each network together; the first of them does, and writes, all else.
+    """
+    from pyexpr.study.pipeline import Study, in_one_process
     from pyexpr.study.results.summary import print_summary, shown_facts
 
     refuse_standard_output(output, "a folder")
     show = Showing(json, quiet)
     planned = Study.from_file(study, output=output, cluster=cluster, n_jobs=n_jobs)
-    result = planned.run(progress=not quiet, overwrite=overwrite, verify=verify, clean=clean)
-    if json:
-        show.result(result, **shown_facts(result))
-    elif not quiet:
-        print_summary(result)
+
+    def work() -> None:
+        result = planned.run(progress=not quiet, overwrite=overwrite, verify=verify, clean=clean)
+        if json:
+            show.result(result, **shown_facts(result))
+        elif not quiet:
+            print_summary(result)
+
+    in_one_process(planned, work)
 
 
 def init(

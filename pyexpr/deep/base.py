@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -32,6 +34,7 @@ from pyexpr.deep.persistence import (
     to_bytes,
     write_model,
 )
+from pyexpr.deep.process_group import ProcessGroup, process_group
 from pyexpr.deep.saved_facts import (
     FittedFacts,
     Plain,
@@ -40,7 +43,8 @@ from pyexpr.deep.saved_facts import (
     checked_parameters,
     plain,
 )
-from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
+from pyexpr.deep.tasks import Training, in_context, train_each
+from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted
 from pyexpr.modeling.splits import subject_folds
 from pyexpr.modeling.unfitted import unfit
 
@@ -50,6 +54,10 @@ if TYPE_CHECKING:
 
 # Bytes of the fingerprint in the name of a checkpoint: two never meet by chance.
 _FINGERPRINT = 16
+# Parameters that say where and how, not what: they may differ between processes.
+_LOCAL = frozenset({"cache_dir", "checkpoint_dir", "progress", "n_jobs", "train_jobs", "n_threads"})
+#: The steps of a `fit`: trainings to do, and their results.
+Fitting = Generator[list[Training], Any, None]
 _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
 
 
@@ -141,21 +149,43 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         DeepMemoryError
             If a batch does not fit into the device's memory.
         """
+        fit_all([(self, X, y, groups, validation)], n_jobs=self.train_jobs)
+        return self
+
+    def fitting(self, X: Any, y: ArrayLike, groups: Any = None, validation: Any = None) -> Fitting:
+        """Return what `fit` does, in steps: it yields trainings, and is sent their results."""
         self._check_parameters()
         grid = self._combinations()
-        examples = self._examples(X, reset=True, what="X")
-        labels = checked_labels(y, len(examples), name="y", what="X")
-        training, held_out = self._parts(examples, labels, groups, validation, bool(grid))
+        group = process_group()
+        with nullcontext() if group is None else group.first_before_others():
+            examples = self._examples(X, reset=True, what="X")
+            labels = checked_labels(y, len(examples), name="y", what="X")
+            training, held_out = self._parts(examples, labels, groups, validation, bool(grid))
         self.label_mean_ = float(training[1].mean())
         self.label_scale_ = float(training[1].std()) or 1.0
         parts = self._standardised(training), held_out and self._standardised(held_out)
+        known = group is not None or self.checkpoint_dir is not None
+        prints = [_fingerprint(part) for part in parts if part is not None] if known else []
+        if group is not None:
+            self._check_group(group, len(training[1]), prints)
 
         first = checked_seed(self.seed)
         self.seeds_ = [first + k for k in range(self.n_seeds)]
-        tried = [(values, self._trained(values, first, *parts)) for values in grid or [{}]]
+        make = partial(self._training, parts=parts, prints=prints)
+        combined = grid or [{}]
+        # Without tuning all seeds at once: none waits for the first.
+        ahead = [] if grid else self.seeds_[1:]
+        results: list[Trained] = yield [
+            *(make(values, first) for values in combined),
+            *(make({}, seed) for seed in ahead),
+        ]
+        tried = list(zip(combined, results, strict=False))
         errors = [_lowest(trained) for _, trained in tried]
         chosen, trained = tried[int(np.argmin(errors)) if grid else 0]
-        runs = [trained, *(self._trained(chosen, seed, *parts) for seed in self.seeds_[1:])]
+        others: list[Trained] = (
+            yield [make(chosen, seed) for seed in self.seeds_[1:]] if grid else []
+        )
+        runs = [trained, *(others if grid else results[1:])]
 
         self.best_params_ = dict(chosen)
         self.config_ = self._config({**self.get_params(deep=False), **chosen})
@@ -166,7 +196,6 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         self.path_ = self._path([(values, run) for values, run in tried] if grid else [], chosen)
         self.device_ = str(choose_place(self.device).device)
         self.versions_ = versions("torch", "lightning", "safetensors")
-        return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predicted label of each clip of `X`, shape (n,), averaged over the seeds."""
@@ -392,9 +421,48 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         values = (part[1] - self.label_mean_) / self.label_scale_
         return Part(part[0], values.astype(np.float32))
 
-    def _trained(
-        self, chosen: Mapping[str, Any], seed: int, training: Part, validation: Part | None
-    ) -> Trained:
+    def _check_group(self, group: ProcessGroup, n: int, prints: list[Any]) -> None:
+        """Raise `DataError` if the processes cannot train this together."""
+        size = group.launch.world_size
+        parameters = jsonable(
+            {key: value for key, value in self.get_params(deep=False).items() if key not in _LOCAL}
+        )
+        group.check_equal(
+            {
+                "the parameters": json.dumps([type(self).__name__, parameters]),
+                # Labels are hashed as they are standardised, by these two numbers.
+                "the clips or labels": json.dumps([prints, self.label_mean_, self.label_scale_]),
+                "the kind of device": choose_place(self.device).kind,
+                "the version of torch": str(torch.__version__),
+            },
+            what="fits something else",
+            remedy="all processes must make the same calls with the same data",
+        )
+        least = min(n, self.batch_size)
+        if least < size:
+            what = (
+                "training clips"
+                if least == n
+                else say("clips in a batch ({batch_size=})", batch_size=least)
+            )
+            raise DataError(
+                say(
+                    "there are {size} processes, but the number of {what} is {least}, and each "
+                    "process takes a share of them; start fewer processes",
+                    size=size,
+                    least=least,
+                    what=what,
+                )
+            )
+
+    def _training(
+        self,
+        chosen: Mapping[str, Any],
+        seed: int,
+        *,
+        parts: tuple[Part, Part | None],
+        prints: list[Any],
+    ) -> Training:
         parameters = {**self.get_params(deep=False), **chosen}
         config = self._config(parameters)
         options = TrainingOptions(
@@ -407,18 +475,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         )
         checkpoint = None
         if self.checkpoint_dir is not None:
-            name = _fingerprint(type(self).__name__, config, options, training, validation)
+            name = _checkpoint_name(type(self).__name__, config, options, prints)
             checkpoint = Checkpoint(Path(self.checkpoint_dir) / f"{name}.safetensors")
             if not self.resume:
                 checkpoint.path.unlink(missing_ok=True)
-        return train(
-            partial(self._fresh, config),
-            training,
-            validation,
-            options,
-            checkpoint=checkpoint,
-            show=self.progress,
-        )
+        return Training(partial(self._fresh, config), *parts, options, checkpoint, self.progress)
 
     def _history(self, runs: list[Trained]) -> pd.DataFrame:
         import pandas as pd
@@ -467,12 +528,13 @@ def _lowest(run: Trained) -> float:
     return run.history[run.best_epoch - 1]["validation"]
 
 
-def _fingerprint(
-    name: str,
-    config: Mapping[str, Any],
-    options: TrainingOptions,
-    training: Part,
-    validation: Part | None,
+def _fingerprint(part: Part) -> tuple[str, str]:
+    """Hash clips and labels."""
+    return part.examples.fingerprint(), hashlib.sha256(part.labels.tobytes()).hexdigest()
+
+
+def _checkpoint_name(
+    name: str, config: Mapping[str, Any], options: TrainingOptions, prints: list[Any]
 ) -> str:
     """Hash all that a training depends on, so that no other is ever resumed in its stead."""
     where = ("device", "devices", "n_threads")
@@ -481,10 +543,62 @@ def _fingerprint(
         for field in TrainingOptions.__dataclass_fields__
         if field not in where
     }
-    parts = [
-        (part.examples.fingerprint(), hashlib.sha256(part.labels.tobytes()).hexdigest())
-        for part in (training, validation)
-        if part is not None
-    ]
-    text = json.dumps([name, jsonable(dict(config)), chosen, parts, str(torch.__version__)])
+    text = json.dumps([name, jsonable(dict(config)), chosen, prints, str(torch.__version__)])
     return f"{hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT]}-seed{options.seed}"
+
+
+def fit_all(
+    fits: Sequence[tuple[DeepRegressor, Any, Any, Any, Any]],
+    *,
+    n_jobs: int | None,
+    contexts: Sequence[str | None] = (None,),
+) -> None:
+    """Fit several regressors, the trainings of all of them as tasks alike.
+
+    Parameters
+    ----------
+    fits : sequence of (regressor, X, y, groups, validation)
+    n_jobs : int, optional
+        Trainings at a time. In a group of processes they follow each other.
+    contexts : sequence of str or None
+        What each is a model of, for errors.
+    """
+    group = process_group()
+    if group is None or not group.led:
+        if group is not None:
+            group.begin()
+        try:
+            _fit_all(fits, n_jobs, contexts)
+        except BaseException as error:
+            if group is not None:
+                group.tell(error)
+            raise
+    elif group.calling:
+        _fit_all(fits, n_jobs, contexts)
+    else:
+        group.call(_fit_all, fits, n_jobs, contexts)
+
+
+def _fit_all(
+    fits: Sequence[tuple[DeepRegressor, Any, Any, Any, Any]],
+    n_jobs: int | None,
+    contexts: Sequence[str | None],
+) -> None:
+    group = process_group()
+    steps: dict[int, Fitting] = {}
+    for number, (regressor, *data) in enumerate(fits):
+        if group is not None and group.led and not group.first:
+            # A copy of the first one's, and seen by nobody.
+            regressor.progress = False
+        steps[number] = regressor.fitting(*data)
+    results: dict[int, list[Trained] | None] = dict.fromkeys(steps)
+    while results:
+        wanted: dict[int, list[Training]] = {}
+        for number, given in results.items():
+            with suppress(StopIteration), in_context(contexts[number]):
+                wanted[number] = steps[number].send(given)
+        trainings = [
+            replace(one, context=contexts[number]) for number, own in wanted.items() for one in own
+        ]
+        trained = iter(train_each(trainings, n_jobs=n_jobs, group=group))
+        results = {number: [next(trained) for _ in own] for number, own in wanted.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import is_number, whole_number
+from pyexpr.base.checks import is_number, is_whole, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.tables import float_values
@@ -45,6 +45,15 @@ def check_training(parameters: Mapping[str, Any]) -> None:
             )
         )
     checked_seed(parameters["seed"])
+    jobs = parameters["train_jobs"]
+    if jobs is not None and (not is_whole(jobs) or jobs == 0):
+        raise DataError(
+            say(
+                "{train_jobs=} must be {value None} or a whole number other than 0, as n_jobs in "
+                "joblib, not {given!r}",
+                given=jobs,
+            )
+        )
     choose_place(parameters["device"])
 
 

@@ -74,6 +74,10 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For another process: what is standardised there is as quickly made as sent.
+        return {**self.__dict__, "_ready": {}}
+
     def take(self, rows: NDArray[np.int64]) -> Sequences:
         """Return the clips at these positions."""
         return Sequences(self.clips, self.width, self.lengths, self.rows[rows], self._ready)

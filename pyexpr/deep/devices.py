@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pyexpr.base.errors import DataError, DeepMemoryError
+from pyexpr.base.errors import DataError, DeepMemoryError, PyexprError
 from pyexpr.base.messages import say
 
 DEVICES = ("cpu", "cuda", "mps")
@@ -109,7 +109,8 @@ def memory_told(batch_size: int, place: Place) -> Iterator[None]:
         wanting = isinstance(error, MemoryError) or any(
             words in said for words in ("out of memory", "not enough memory", "can't allocate")
         )
-        if not wanting or isinstance(error, DeepMemoryError):
+        # What is ours is said already, whatever its words.
+        if not wanting or isinstance(error, PyexprError):
             raise
         where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"
         remedy = (

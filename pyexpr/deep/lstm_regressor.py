@@ -96,8 +96,14 @@ class LSTMRegressor(DeepRegressor):
     device : {"cpu", "cuda", "cuda:0", "mps"} or None, default None
         None: CUDA if there is one, else MPS, else the CPU.
     devices : int, default 1
-        Number of devices that share each batch. Each runs in a separate process, so a script needs
-        ``if __name__ == "__main__":``.
+        Number of devices of this machine that share each batch. Each runs in a separate process, so
+        a script needs ``if __name__ == "__main__":``. In a process that torchrun or Slurm started
+        it stays 1: there all processes share each batch.
+    train_jobs : int or None, default None
+        Number of trainings at a time, which differ in their seed or in the values of `tune`, with
+        the meaning of ``n_jobs`` in joblib: None is 1, or as ``joblib.parallel_config`` says, which
+        may also send them to a cluster. On GPUs there is at most one at a time on each. Results do
+        not depend on it.
     precision : {"32", "16-mixed", "bf16-mixed"}, default "32"
     deterministic : bool, default True
         Whether to use only deterministic algorithms.
@@ -210,6 +216,7 @@ class LSTMRegressor(DeepRegressor):
         seed: int = 0,
         device: str | None = None,
         devices: int = 1,
+        train_jobs: int | None = None,
         precision: str = "32",
         deterministic: bool = True,
         n_threads: int | None = 1,
@@ -239,6 +246,7 @@ class LSTMRegressor(DeepRegressor):
         self.seed = seed
         self.device = device
         self.devices = devices
+        self.train_jobs = train_jobs
         self.precision = precision
         self.deterministic = deterministic
         self.n_threads = n_threads

@@ -16,6 +16,7 @@ from torchvision.models.video import R3D_18_Weights, r3d_18
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.files import writable_folder
 from pyexpr.base.messages import say
+from pyexpr.deep.batch_norm import is_shared
 from pyexpr.deep.checkpoints import Tensors
 
 KINETICS: Final = "kinetics400"
@@ -109,7 +110,7 @@ class Video3DNet(nn.Module):
         # Frames are halved three times, height and width four times: this is the last layer's.
         shape = [-(-frames.shape[k] // 2**halved) for k, halved in ((1, 3), (2, 4), (3, 4))]
         normalised = self.training and "layer4" not in self.frozen
-        if normalised and len(frames) == 1 and math.prod(shape) == 1:
+        if normalised and len(frames) == 1 and math.prod(shape) == 1 and not is_shared(self):
             raise DataError(
                 f"a batch of one clip of {tuple(frames.shape[1:4])} (frames, height, width) "
                 "gives only one value for the last normalisation; train with batches of at "

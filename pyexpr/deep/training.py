@@ -1,7 +1,8 @@
 """The training loop: Adam on the mean squared error; the best epoch is kept.
 
-What is random in epoch e is keyed by (seed, e), never by what came before, so
-that a training that was killed and resumed equals one that was not.
+What is random in epoch e is keyed by (seed, e), and by the clip, never by what came before or by
+the process: a training that was killed and resumed equals one that was not, and several processes
+compute what one computes, but for the order in which their sums are added.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
@@ -26,6 +26,7 @@ from pyexpr.base.files import temporary_folder
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress
 from pyexpr.core import streams
+from pyexpr.deep.batch_norm import count_clips, share_batch_norm
 from pyexpr.deep.checkpoints import (
     Checkpoint,
     Tensors,
@@ -35,6 +36,8 @@ from pyexpr.deep.checkpoints import (
     restore_adam,
 )
 from pyexpr.deep.devices import Place, choose_place, memory_told, repeatable
+from pyexpr.deep.fabrics import make_fabric, place_in_group
+from pyexpr.deep.process_group import ProcessGroup
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,6 +104,7 @@ def train(
     options: TrainingOptions,
     *,
     checkpoint: Checkpoint | None = None,
+    group: ProcessGroup | None = None,
     show: bool | None = None,
 ) -> Trained:
     """Train a module and return the weights of its best epoch.
@@ -115,7 +119,10 @@ def train(
         squared error on `validation` (ties: the earliest); without it, the last.
     options : TrainingOptions
     checkpoint : Checkpoint, optional
-        Written after each epoch; if it is there already, training goes on from it.
+        Written after each epoch; if it is there already, training goes on from it. Of a group
+        the first process reads and writes it.
+    group : ProcessGroup, optional
+        The processes that call this together, each with the same arguments; None: this one alone.
     show : bool, optional
         Whether to show progress; None: if standard error is a terminal.
 
@@ -126,15 +133,12 @@ def train(
     DeepMemoryError
         If a batch does not fit.
     """
-    place = choose_place(options.device)
-    several = options.devices > 1
-    fabric = Fabric(
-        accelerator=place.kind,
-        devices=options.devices if place.index is None else [place.index],
-        # Processes of their own; `spawn`, because fork breaks threads and CUDA.
-        strategy="ddp_spawn" if several else "auto",
-        precision=options.precision,
+    place = (
+        choose_place(options.device)
+        if group is None
+        else place_in_group(options.device, options.devices, group)
     )
+    fabric = make_fabric(place, options.devices, options.precision, group)
     # Bound to its arguments, because Fabric would take those apart on their way.
     run = partial(
         _train,
@@ -143,10 +147,14 @@ def train(
         validation=validation,
         options=options,
         checkpoint=checkpoint,
+        group=group,
         show=show,
     )
     with memory_told(options.batch_size, place):
-        if not several:
+        if group is not None:
+            with group.watched():
+                return run(fabric)
+        if options.devices == 1:
             return run(fabric)
         with temporary_folder() as folder:
             # By a file: a pipe that nobody reads before the processes end holds 64 KB.
@@ -173,6 +181,7 @@ def _train(
     validation: Part | None,
     options: TrainingOptions,
     checkpoint: Checkpoint | None,
+    group: ProcessGroup | None,
     show: bool | None,
 ) -> Trained:
     place = Place(fabric.device.type, fabric.device.index)
@@ -184,10 +193,12 @@ def _train(
     ):
         torch.manual_seed(torch_seed(epoch_words(options.seed, FIRST_WEIGHTS, 1)))
         plain = make_module()
+        if fabric.world_size > 1:
+            share_batch_norm(plain)
         weights = [weight for weight in plain.parameters() if weight.requires_grad]
         adam = torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
         module, optimizer = fabric.setup(plain, adam)
-        state = None if checkpoint is None else checkpoint.read()
+        state = _state_before(checkpoint, group)
         if state is None:
             state = TrainingState(0, {}, {}, {}, 0, [], {})
         else:
@@ -220,6 +231,26 @@ def _train(
                 state.scaler = fabric.strategy.precision.state_dict()
                 checkpoint.write(state)
     return Trained(state.best, state.best_epoch, state.history)
+
+
+def _state_before(
+    checkpoint: Checkpoint | None, group: ProcessGroup | None
+) -> TrainingState | None:
+    """Return the state on disk; that of the first process in all of a group, or its error."""
+    if checkpoint is None:
+        return None
+    if group is None:
+        return checkpoint.read()
+    found: TrainingState | DataError | None = None
+    if group.first:
+        try:
+            found = checkpoint.read()
+        except DataError as error:
+            found = error
+    found = group.from_first(found)
+    if isinstance(found, DataError):
+        raise found
+    return found
 
 
 def _epochs_left(state: TrainingState, options: TrainingOptions) -> Iterator[int]:
@@ -259,17 +290,23 @@ def _train_epoch(
 ) -> float:
     """Go once through the clips in an order of this epoch; return the mean squared error."""
     words = epoch_words(options.seed, epoch, 1 + len(part.labels))
-    # For what the module draws itself, such as dropout.
-    torch.manual_seed(torch_seed(words) + fabric.global_rank)
+    # For what a module draws by itself.
+    torch.manual_seed(torch_seed(words))
     order = np.argsort(words[1:], kind="stable")
+    # For what it draws for each clip, as the layers of dropout do: whichever process has it.
+    draws = torch.from_numpy((words[1:] >> np.uint64(1)).astype(np.int64))
     module.train()
+    drawing = bool(getattr(module.module, "draws_by_clip", False))
     total = torch.zeros((), dtype=torch.float64)
-    for inputs, labels, weight, n in _prefetched(_shards(fabric, part, order, options.batch_size)):
-        inputs, labels = fabric.to_device((inputs, labels))
+    for shard in _prefetched(_shards(fabric, part, order, options.batch_size)):
+        inputs, labels = fabric.to_device((shard.inputs, shard.labels))
         optimizer.zero_grad()
-        squares = (module(*inputs) - labels).square().sum() * weight
+        if fabric.world_size > 1:
+            count_clips(module, shard.weight > 0)
+        drawn = {"draws": draws[shard.rows]} if drawing else {}
+        squares = (module(*inputs, **drawn) - labels).square().sum() * shard.weight
         # Devices average their gradients: together they give that of the batch's mean.
-        fabric.backward(squares * (fabric.world_size / n))
+        fabric.backward(squares * (fabric.world_size / shard.n))
         if options.clip_norm is not None:
             # Gradients that are not finite are for the scaler of mixed precision, which
             # then leaves the step out; else the loss tells.
@@ -286,9 +323,9 @@ def _mean_squared_error(fabric: Any, module: Any, part: Part, batch_size: int) -
     total = torch.zeros((), dtype=torch.float64)
     with torch.no_grad():
         shards = _shards(fabric, part, np.arange(len(part.labels)), batch_size)
-        for inputs, labels, weight, _ in _prefetched(shards):
-            inputs, labels = fabric.to_device((inputs, labels))
-            squares = (module(*inputs) - labels).square().sum() * weight
+        for shard in _prefetched(shards):
+            inputs, labels = fabric.to_device((shard.inputs, shard.labels))
+            squares = (module(*inputs) - labels).square().sum() * shard.weight
             total += squares.cpu().double()
     return _over_devices(fabric, total) / len(part.labels)
 
@@ -311,18 +348,28 @@ def batches(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.in
     yield from np.split(order, ends)
 
 
-_Shard = tuple[tuple[torch.Tensor, ...], torch.Tensor, float, int]
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A device's share of a batch: its clips, and whether they count (1) or not (0)."""
+
+    rows: NDArray[np.int64]
+    inputs: tuple[torch.Tensor, ...]
+    labels: torch.Tensor
+    weight: float
+    # Clips of the whole batch.
+    n: int
 
 
 def _shards(fabric: Any, part: Part, order: NDArray[np.int64], batch_size: int) -> Iterator[_Shard]:
-    """Yield this device's share of each batch, its weight, and the size of the whole batch."""
+    """Yield this device's share of each batch."""
     for rows in batches(order, batch_size):
         mine = rows[fabric.global_rank :: fabric.world_size]
         weight = 1.0
         if not len(mine):
             # All devices must take part in each step; this one without effect.
             mine, weight = rows[:1], 0.0
-        yield part.examples.batch(mine), torch.from_numpy(part.labels[mine]), weight, len(rows)
+        labels = torch.from_numpy(part.labels[mine])
+        yield _Shard(mine, part.examples.batch(mine), labels, weight, len(rows))
 
 
 def _prefetched(shards: Iterable[_Shard]) -> Iterator[_Shard]:
@@ -343,7 +390,7 @@ def epoch_words(seed: int, epoch: int, n: int) -> NDArray[np.uint64]:
 
 def torch_seed(words: NDArray[np.uint64]) -> int:
     """Return the seed of torch's generator for an epoch."""
-    # torch takes whole numbers under 2**63; room is left for the rank of a device.
+    # torch takes whole numbers under 2**63.
     return int(words[0] >> np.uint64(2))
 
 

@@ -65,7 +65,9 @@ class Video3DRegressor(DeepRegressor):
         stopping.
     clip_norm : float or None, default 1
         Largest norm of the gradient.
-    validation_share, n_seeds, seed, device, devices, precision, deterministic, n_threads
+    validation_share, n_seeds, seed, device, devices, train_jobs, precision, deterministic
+        As in `LSTMRegressor`.
+    n_threads
         As in `LSTMRegressor`.
     tune, checkpoint_dir, resume, progress
         As in `LSTMRegressor`, but ``tune="paper"`` is not available; pass a mapping. A checkpoint
@@ -143,6 +145,7 @@ class Video3DRegressor(DeepRegressor):
         seed: int = 0,
         device: str | None = None,
         devices: int = 1,
+        train_jobs: int | None = None,
         precision: str = "32",
         deterministic: bool = True,
         n_threads: int | None = 1,
@@ -172,6 +175,7 @@ class Video3DRegressor(DeepRegressor):
         self.seed = seed
         self.device = device
         self.devices = devices
+        self.train_jobs = train_jobs
         self.precision = precision
         self.deterministic = deterministic
         self.n_threads = n_threads

@@ -25,11 +25,13 @@ from pyexpr.base.errors import (
 )
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.known_hashes import KnownHashes
+from pyexpr.base.launch import launched
 from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import code_fingerprint, versions
 from pyexpr.base.visible import visible
 from pyexpr.behavior.features.row_store import RowStore
+from pyexpr.deep.requirements import require
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study.file.config import StudyConfig, read_known_config
 from pyexpr.study.kept.features_files import HASHES, FeaturesFiles
@@ -71,6 +73,49 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _by_the_first(
+    method: Callable[Concatenate[Any, P], T],
+) -> Callable[Concatenate[Any, P], T]:
+    """Let the first of several processes do a method, and call the others to its trainings."""
+
+    @wraps(method)
+    def led(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return in_one_process(study, lambda: method(study, *args, **kwargs))
+
+    return led
+
+
+def in_one_process(study: Study, work: Callable[[], T]) -> T:
+    """Do the work in the first of the processes that torchrun or Slurm started; return its result.
+
+    The others take part in the trainings of its networks, and in nothing else: all get its result,
+    or its error. A process that was started alone does it itself.
+
+    Raises
+    ------
+    StudyError
+        If there are several processes, but no network to train.
+    """
+    launch = launched()
+    if launch is None:
+        return work()
+    if not study.config.models.deep():
+        if launch.by_slurm:
+            # Tasks of Slurm may be one study each.
+            return work()
+        raise StudyError(
+            f"{launch.world_size} processes were started together (WORLD_SIZE), which only "
+            "networks can use, and the study has none; start it once, without torchrun, or set "
+            "WORLD_SIZE=1 if each process has another study"
+        )
+    require()
+    from pyexpr.deep.process_group import lead
+
+    known = {} if study._file is None else {"the study file": study._file.sha256}
+    about = {f"the version of {name}": number for name, number in study._versions().items()}
+    return lead(work, known | about | {"the code of pyexpr": code_fingerprint()})
+
+
 def _of_one_state(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
@@ -79,6 +124,7 @@ def _of_one_state(
     What was read before is read again if a file has changed since.
     """
 
+    @_by_the_first
     @stoppable(
         "the study was run",
         kept="the completed stages are stored, and the features of the recordings that were read; "
@@ -382,6 +428,7 @@ class Study:
             found[name]._workers = self._workers
         return found
 
+    @_by_the_first
     def run(
         self,
         *,

@@ -16,7 +16,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision
 
 from pyexpr.base.errors import DataError, DeepMemoryError
-from pyexpr.deep import LSTMRegressor, devices, training
+from pyexpr.deep import LSTMRegressor, devices, fabrics, training
 from pyexpr.deep.checkpoints import Checkpoint, TrainingState
 from pyexpr.deep.persistence import to_bytes
 from pyexpr.deep.training import batches
@@ -150,7 +150,7 @@ def test_a_scaler_of_half_precision_is_resumed_too(
         given["plugins"] = MixedPrecision("16-mixed", "cpu", scaler)
         return Fabric(**given | {"precision": None})
 
-    monkeypatch.setattr(training, "Fabric", in_half_precision)
+    monkeypatch.setattr(fabrics, "Fabric", in_half_precision)
     X, y, subjects = trending_clips(10)
     through = small().fit(X, y, groups=subjects)
     state = state_when_interrupted(4, tmp_path, X, y, subjects)

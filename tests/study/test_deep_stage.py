@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from deep.several_processes import together
 from study_variants import STAGES, variant
 
-from pyexpr.base.errors import DeepNotInstalledError, StudyError
+from pyexpr.base.errors import DataError, DeepNotInstalledError, StudyError
 from pyexpr.deep import LSTMRegressor, training
 from pyexpr.modeling.metrics import correlation
 from pyexpr.report.tables.seeds import seeds_table
@@ -289,3 +290,37 @@ def test_a_device_that_is_not_there_is_said_before_the_first_stage(
     with pytest.raises(StudyError, match=r"\[models.lstm\] device: there is no device 'cuda:99'"):
         Study.from_file(file).run(progress=False)
     assert not (tmp_path / "study" / "results" / "stages").exists()
+
+
+# Two processes add the halves of a batch in another order than one: float32 rounding.
+ROUNDING = 1e-5
+
+
+def test_two_processes_train_together_and_one_writes(
+    study_result: StudyResult, tmp_path: Path, result: StudyResult
+) -> None:
+    file = with_lstm(study_result, tmp_path / "two")
+    output = tmp_path / "predictions.csv"
+    ended = together(2, "-m", "pyexpr", "fit", file, "--output", output, "--quiet")
+    assert [(status, said) for status, said, _ in ended] == [(0, "")] * 2, ended
+    # The second was never asked to write; the first did so once.
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [output.name]
+    found = pd.read_csv(output, dtype={"clip": str}).set_index([*KEY, "evaluated"])
+    alone = result.table("predictions").set_index([*KEY, "evaluated"])
+    np.testing.assert_allclose(found["lstm"], alone.loc[found.index, "lstm"], atol=ROUNDING)
+    assert not list((tmp_path / "two" / "results" / "stages").glob("training*"))
+
+
+def test_several_processes_without_a_network_are_refused(
+    study_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("WORLD_SIZE", "2"), ("RANK", "0"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    study = Study.from_file(study_folder / "study.toml")
+    with pytest.raises(StudyError, match=r"^2 processes were started together \(WORLD_SIZE\), wh"):
+        study.run(progress=False)
+    monkeypatch.setenv("MASTER_ADDR", "")
+    with pytest.raises(DataError, match="but MASTER_ADDR is not set: start them by torchrun"):
+        study.run(progress=False)

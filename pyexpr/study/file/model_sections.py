@@ -68,8 +68,17 @@ class DeepSection(Section):
     n_seeds: int = Field(default=1, ge=1)
     device: str | None = None
     devices: int = Field(default=1, ge=1)
+    # Trainings at a time: seeds and contexts.
+    train_jobs: int | None = None
     precision: Literal["32", "16-mixed", "bf16-mixed"] = "32"
     n_threads: int | None = Field(default=1, ge=1)
+
+    @field_validator("train_jobs")
+    @classmethod
+    def _some_jobs(cls, jobs: int | None) -> int | None:
+        if jobs == 0:
+            raise ValueError("a whole number other than 0 is required, as n_jobs in joblib")
+        return jobs
 
     @field_validator("device")
     @classmethod

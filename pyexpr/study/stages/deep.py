@@ -11,13 +11,11 @@ from pyexpr.base.messages import Template
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import DeepSection
 from pyexpr.study.kept.store import StageOutput
-from pyexpr.study.stages.model_fits import fit_contextual
+from pyexpr.study.stages.model_fits import label_column
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pyexpr.modeling.contextual import ContextualRegressor
 
 # What a model reads its clips from: columns of the clip table.
 _READS: dict[str, tuple[str, ...]] = {
@@ -145,18 +143,23 @@ def _fit(
     columns: list[str],
 ) -> dict[str, Any]:
     """Return the fitted regressors by context, the one over all last."""
-    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
-    if section.per_context:
-        found: ContextualRegressor = fit_contextual(estimator, rows, columns, label)
-        return {**found.estimators_, ALL: found.pooled_}
-    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
-    estimator.fit(
-        train[columns],
-        train["score_pooled"],
-        groups=train["subject"],
-        validation=(validation[columns], validation["score_pooled"]),
-    )
-    return {ALL: estimator}
+    from sklearn.base import clone
+
+    from pyexpr.deep.base import fit_all
+
+    contexts = sorted(rows["context"].unique()) if section.per_context else []
+    models = {context: clone(estimator) for context in (*contexts, ALL)}
+    fits = []
+    for context, model in models.items():
+        label = "score_pooled" if context == ALL else label_column(config)
+        own = rows if context == ALL else rows[rows["context"] == context]
+        train, validation = (own[own["part"] == part] for part in ("train", "validation"))
+        judged = (validation[columns], validation[label])
+        fits.append((model, train[columns], train[label], train["subject"], judged))
+    # The seeds of all of them as tasks alike, which one model after the other would not be.
+    named = [*contexts, None]
+    fit_all(fits, n_jobs=estimator.train_jobs, contexts=named)
+    return models
 
 
 _SEES_VIDEO = Template(

@@ -16,7 +16,6 @@ from pyexpr.modeling.baselines import (
     normal_baseline,
     uniform_baseline,
 )
-from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.fit_models import fit_models
 from pyexpr.modeling.fitting.labels import column_of_class
 from pyexpr.modeling.fitting.notes import (
@@ -370,25 +369,6 @@ def _with_chance(
         if sd > 0:
             draws = draws.assign(normal=normal_baseline(clips, mean=mean, sd=sd, seed=config.seed))
     return predictions.merge(draws, on=CLIP_KEY, how="left", validate="many_to_one")
-
-
-def fit_contextual(
-    estimator: Any, rows: pd.DataFrame, columns: Iterable[str], label: str
-) -> ContextualRegressor:
-    """Fit an estimator per context and over all on the training part; the next judges it."""
-    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
-    used = ["context", *columns]
-    return ContextualRegressor(estimator, context="context").fit(
-        train[used],
-        train[label],
-        y_pooled=train["score_pooled"],
-        groups=train["subject"],
-        validation={
-            "X": validation[used],
-            "y": validation[label],
-            "y_pooled": validation["score_pooled"],
-        },
-    )
 
 
 def _with_prior(

@@ -28,7 +28,12 @@ def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
         "comparison": models | {"models": True, "compare": True},
         "coefficients": models | {"compare": True, "coefficients": True},
     }
-    return found.get(stage, _BEFORE_MODELS | {"models": {stage}})
+    deep = config.models.deep()
+    if stage in deep:
+        # How many trainings are done at a time does not change them.
+        entries = set(type(deep[stage]).model_fields) - {"train_jobs"}
+        return _BEFORE_MODELS | {"models": {stage: entries}}
+    return found[stage]
 
 
 def stages_of(config: StudyConfig) -> tuple[str, ...]:

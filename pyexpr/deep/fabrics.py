@@ -1,0 +1,160 @@
+"""Lightning Fabric for one device, for several of this machine, or for a group of processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments import ClusterEnvironment
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.launch import Launch
+from pyexpr.base.messages import say
+from pyexpr.deep.devices import Place, choose_place
+from pyexpr.deep.process_group import ProcessGroup, backends
+
+# What `fabric run` sets, and Fabric puts in place of what it is given.
+_OF_FABRIC = ("LT_ACCELERATOR", "LT_STRATEGY", "LT_DEVICES", "LT_NUM_NODES", "LT_PRECISION")
+_STRATEGIES = ("auto", "ddp")
+
+
+class _Launched(ClusterEnvironment):
+    """The group that is there already, for Fabric: to it each process is a machine of its own.
+
+    So machines may have different numbers of processes, and the device is chosen by us.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+
+    creates_processes_externally = True
+
+    @property
+    def main_address(self) -> str:
+        return self.launch.address
+
+    @property
+    def main_port(self) -> int:
+        return self.launch.port
+
+    @staticmethod
+    def detect() -> bool:
+        return False
+
+    def world_size(self) -> int:
+        return self.launch.world_size
+
+    def set_world_size(self, size: int) -> None: ...
+
+    def global_rank(self) -> int:
+        return self.launch.rank
+
+    def set_global_rank(self, rank: int) -> None: ...
+
+    def local_rank(self) -> int:
+        return 0
+
+    def node_rank(self) -> int:
+        return self.launch.rank
+
+
+def make_fabric(place: Place, devices: int, precision: str, group: ProcessGroup | None) -> Any:
+    """Return the Fabric of a training.
+
+    Raises
+    ------
+    DataError
+        If the environment wants a strategy that networks cannot be trained by.
+    """
+    chosen: dict[str, Any] = {
+        "accelerator": place.kind,
+        "devices": devices if place.index is None else [place.index],
+        # Processes of their own; `spawn`, because fork breaks threads and CUDA.
+        "strategy": "ddp_spawn" if devices > 1 else "auto",
+    }
+    if group is not None:
+        chosen |= {
+            "devices": 1 if place.index is None else [place.index],
+            "num_nodes": group.launch.world_size,
+            "strategy": "ddp",
+            "plugins": [_Launched(group.launch)],
+        }
+    with _without_variables():
+        fabric = Fabric(**chosen, precision=precision)
+    if group is not None:
+        fabric.launch()
+    return fabric
+
+
+@contextmanager
+def _without_variables() -> Iterator[None]:
+    """Let only what is given count; a strategy that there is not is refused."""
+    strategy = os.environ.get("LT_STRATEGY", "auto")
+    if strategy not in _STRATEGIES:
+        raise DataError(
+            f"the strategy {strategy!r} (the environment variable LT_STRATEGY) is not one by which "
+            "networks are trained here: 'ddp' is, where each process has the whole network and a "
+            "share of each batch"
+        )
+    before = {name: os.environ.pop(name) for name in _OF_FABRIC if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+def place_in_group(device: str | None, devices: int, group: ProcessGroup) -> Place:
+    """Return the device of this process.
+
+    Raises
+    ------
+    DataError
+        If the processes cannot train together on this device, or there is none for this one.
+    """
+    launch = group.launch
+    place = choose_place(device)
+    if devices > 1:
+        raise DataError(
+            say(
+                "{devices=} starts processes of its own, but this is already {name}; leave it "
+                "out: how many there are is said to torchrun, or to Slurm",
+                devices=devices,
+                name=launch.name,
+            )
+        )
+    if place.kind == "mps" or place.index is not None:
+        raise DataError(
+            say(
+                "{device=} is one device, but there are {n} processes; give {device='cpu'}, or "
+                "{device='cuda'}, of which each process takes its own",
+                device=str(place.device),
+                n=launch.world_size,
+            )
+        )
+    if place.kind == "cpu":
+        if backends() == "nccl":
+            raise DataError(
+                "networks are trained on the CPU, but torch.distributed was initialised with "
+                "'nccl', which has GPUs only; use init_process_group('gloo'), or none: it is made "
+                "when it is needed"
+            )
+        return place
+    return Place("cuda", own_device(launch, torch.cuda.device_count()))
+
+
+def own_device(launch: Launch, n_devices: int) -> int:
+    """Return which of the machine's CUDA devices is that of this process."""
+    # Slurm may show each task the device that it has bound to it, and no other.
+    if launch.by_slurm and n_devices == 1:
+        return 0
+    if launch.local_rank >= n_devices:
+        raise DataError(
+            f"{launch.name} is number {launch.local_rank + 1} of its machine, which has only "
+            f"{n_devices} CUDA devices; start at most {n_devices} processes there "
+            "(torchrun --nproc_per_node)"
+        )
+    return launch.local_rank
