@@ -35,6 +35,8 @@ class Choices {
     }
     std::size_t below(std::size_t n) { return byte() % n; }
     bool seldom() { return below(16) == 15; }
+    // Seldom two: to start a thread takes longer than all else.
+    std::size_t threads() { return seldom() ? 2 : 1; }
 
     std::size_t size() {
         constexpr std::array<std::size_t, 6> hostile{
@@ -173,7 +175,7 @@ void metric_design(Choices& choose) {
     const std::size_t wanted = choose.seldom() ? choose.size() : n;
     const std::size_t offset = choose.seldom() ? choose.size() : 0;
     design.replicates(1, 1, choose.size(), wanted, rows, offset, out.view(), 1);
-    design.standard_errors(1, 1, choose.size(), wanted, rows, offset, out.view(), 2);
+    design.standard_errors(1, 1, choose.size(), wanted, rows, offset, out.view(), choose.threads());
 }
 
 void sign_flips(Choices& choose) {
@@ -211,7 +213,7 @@ void compiled(Choices& choose) {
         pyexpr::statistic_leave_one_out(statistics, data, values.view(), failed.view(), 1);
     } else {
         pyexpr::statistic_replicates(statistics, data, 1, 1, choose.size(), values.view(),
-                                     failed.view(), 2);
+                                     failed.view(), choose.threads());
     }
 }
 
@@ -251,7 +253,7 @@ void factor_model(Choices& choose) {
     if (which == 2) pyexpr::fit_factor_sums(sums.read(), said, many.view(), status.view(), 1);
     if (which == 3) {
         pyexpr::fit_factor_resampled(sums.read(), counts.read(), said, many.view(), status.view(),
-                                     2);
+                                     choose.threads());
     }
 }
 

@@ -89,13 +89,14 @@ def main() -> None:
 
 def _let_go(stream: TextIO | None) -> None:
     """Have what a stream still holds, and cannot write, go nowhere."""
+    if stream is None:
+        return
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except OSError:
         # Python writes it once more at its end, and would show a traceback.
         with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print_what_the_terminal_lacks() -> None:

@@ -14,8 +14,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
     "bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result",
@@ -84,6 +86,10 @@ def by_coverage(name: str, seconds: float, seed: int) -> None:
     """Hand the target to atheris, which ends the process."""
     import atheris
 
+    # Modules of an editable install have a loader of their own, which atheris does not instrument.
+    sys.path.insert(0, str(ROOT))
+    standard = (BuiltinImporter, FrozenImporter, PathFinder)
+    sys.meta_path.sort(key=lambda finder: finder not in standard)
     with atheris.instrument_imports(include=["pyexpr", "fuzz"]):
         one = target(name)
     scratch = Path("build") / "fuzz" / "corpus" / name
