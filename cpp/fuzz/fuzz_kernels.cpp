@@ -240,7 +240,9 @@ void icc(Choices& choose) {
 }
 
 void factor_model(Choices& choose) {
-    const std::size_t p = choose.below(6), n = choose.below(4), r = choose.below(4);
+    // A fit of 5 indicators takes ten times as long as one of 3.
+    const std::size_t p = choose.seldom() ? 5 : choose.below(4), n = choose.below(4);
+    const std::size_t r = choose.below(4);
     const std::size_t width = 1 + p + p * (p + 1) / 2, which = choose.below(4);
     const std::size_t said = choose.seldom() ? choose.size() : p;
     Reals2 x(choose, {n, p}), covariance(choose, {p, p}), sums(choose, {n, width});
@@ -279,7 +281,7 @@ void elastic_net(Choices& choose) {
                                       gap.view()};
     if (choose.below(2)) {
         pyexpr::elastic_net_fits(sums.read(), counts.read(), alphas.read(), ratios.read(),
-                                 start.read(), {choose.real(), choose.below(40), 1}, fits);
+                                 start.read(), {choose.real(), choose.below(6), 1}, fits);
     } else {
         pyexpr::elastic_net_squared_errors(sums.read(), counts.read(), fits, 1, errors.view(),
                                            n_rows.view());
@@ -298,7 +300,7 @@ void logistic_net(Choices& choose) {
     Reals3 intercept(choose, {a, s, vectors});
     Reals2 breach(choose, {a, s});
     pyexpr::logistic_net_fits(z.read(), label.read(), classes, alphas.read(), ratios.read(),
-                              {choose.real(), choose.below(30), 1},
+                              {choose.real(), choose.below(6), 1},
                               {coef.view(), intercept.view(), breach.view()});
 }
 
