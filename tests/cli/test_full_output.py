@@ -22,6 +22,7 @@ from pyexpr.cli.app import app
 from pyexpr.paper import beside_truth, reproduce
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.display import DisplayTable
+from pyexpr.simulation import simulate
 from pyexpr.simulation.simulate import simulate_study
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results import report, summary
@@ -136,3 +137,14 @@ def test_every_command_says_in_a_sentence_that_nothing_could_be_printed(
         if code != 1 or sentences != [FULL] or errors[-1] != FULL:
             wrong += [f"{' '.join(map(str, call))}: {code}, {errors}"]
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_disk_that_fails_is_not_taken_for_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(simulate, "simulate_study", failing)
+    assert status("simulate", tmp_path) == 1
+    assert capsys.readouterr().err == "Error: reading or writing failed: Input/output error\n"
