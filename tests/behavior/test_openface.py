@@ -269,9 +269,7 @@ def test_impossible_frame_numbers(field: str, said: str, tmp_path: Path) -> None
     assert "row 5" in str(caught.value)
 
 
-def test_a_damaged_frame_number_is_no_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_frame_number_is_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{k + 1},{k / 25:.3f},0.9,1,0,0,0" for k in range(60)]
     head = "frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz"
     damaged = tmp_path / "damaged.csv"
