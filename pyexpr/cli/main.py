@@ -89,9 +89,10 @@ def main() -> None:
 
 def _is_stuck(stream: TextIO | None) -> bool:
     """Tell whether a stream holds what it cannot write, and have that go nowhere."""
+    if stream is None:
+        return False
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except OSError:
         # Python writes it once more at its end, and would show a traceback.
         with suppress(OSError):

@@ -31,7 +31,8 @@ HOSTILE: tuple[Any, ...] = (
 def study_results(folder: Path) -> Path:
     """Return the results of a small study, which is run once."""
     from pyexpr.simulation.simulate import simulate_study
-    from pyexpr.study.pipeline import Study, StudyResult
+    from pyexpr.study.pipeline import Study
+    from pyexpr.study.results.result import StudyResult
 
     simulate_study(folder, subjects=15, seed=3, progress=False)
     result = Study.from_file(folder / "study.toml").run(progress=False)
