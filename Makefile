@@ -119,7 +119,7 @@ tsan: $(STAMP)-fast
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= csv_reader kernels
 FUZZ_PYTHON_TARGETS ?= bindings model_syntax table openface layout study_file saved_result \
-  stage
+  stage report
 fuzz: $(STAMP)-fast
 	@command -v clang++ >/dev/null || { echo "no Clang: apt-get install clang" >&2; exit 1; }
 	PATH="$$PATH:$(abspath $(BIN))" cmake --preset fuzz

@@ -9,6 +9,9 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RECIPE = (ROOT / "recipe" / "recipe.yaml").read_text(encoding="utf-8")
@@ -153,3 +156,22 @@ def test_the_extension_is_hardened() -> None:
         assert re.search(r"BIND_NOW|FLAGS.* NOW", said)
         assert re.search(r"GNU_STACK .* RW ", said)
         assert "__stack_chk_fail" in said
+
+
+def test_the_list_of_locked_versions_is_whole() -> None:
+    """Every requirement is in it, at a version that is allowed, and every entry has a hash."""
+    text = (ROOT / "tools" / "ci-requirements.txt").read_text(encoding="utf-8")
+    entry = r"([a-z0-9-]+)==([^ ]+) \\\n    --hash=sha256:[0-9a-f]{64}\n"
+    comment, _, entries = text.partition("\n")
+    assert comment.startswith("# Written by tools/lock.sh")
+    # Nothing else is in it: no address of an index, no file of this machine.
+    assert re.fullmatch(f"(?:{entry})+", entries)
+    locked = dict(re.findall(entry, entries))
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*PYPROJECT["build-system"]["requires"], *project["dependencies"]]
+    wanted += [*extras["word"], *extras["test-fast"]]
+    for requirement in (Requirement(one) for one in wanted):
+        if requirement.name != project["name"]:
+            version = locked[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), f"run tools/lock.sh: {requirement}"

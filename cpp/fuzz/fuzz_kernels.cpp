@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "pyexpr/clip_features.hpp"
 #include "pyexpr/cluster_bootstrap.hpp"
 #include "pyexpr/compiled_statistic.hpp"
 #include "pyexpr/elastic_net.hpp"
@@ -35,6 +36,8 @@ class Choices {
     }
     std::size_t below(std::size_t n) { return byte() % n; }
     bool seldom() { return below(16) == 15; }
+    // Seldom two: to start a thread takes longer than all else.
+    std::size_t threads() { return seldom() ? 2 : 1; }
 
     std::size_t size() {
         constexpr std::array<std::size_t, 6> hostile{
@@ -194,7 +197,7 @@ void metric_design(Choices& choose) {
     const std::size_t wanted = choose.seldom() ? choose.size() : n;
     const std::size_t offset = choose.seldom() ? choose.size() : 0;
     design.replicates(1, 1, choose.size(), wanted, rows, offset, out.view(), 1);
-    design.standard_errors(1, 1, choose.size(), wanted, rows, offset, out.view(), 2);
+    design.standard_errors(1, 1, choose.size(), wanted, rows, offset, out.view(), choose.threads());
 }
 
 void sign_flips(Choices& choose) {
@@ -232,7 +235,7 @@ void compiled(Choices& choose) {
         pyexpr::statistic_leave_one_out(statistics, data, values.view(), failed.view(), 1);
     } else {
         pyexpr::statistic_replicates(statistics, data, 1, 1, choose.size(), values.view(),
-                                     failed.view(), 2);
+                                     failed.view(), choose.threads());
     }
 }
 
@@ -259,7 +262,9 @@ void icc(Choices& choose) {
 }
 
 void factor_model(Choices& choose) {
-    const std::size_t p = choose.below(6), n = choose.below(4), r = choose.below(4);
+    // A fit of 5 indicators takes ten times as long as one of 3.
+    const std::size_t p = choose.seldom() ? 5 : choose.below(4), n = choose.below(4);
+    const std::size_t r = choose.below(4);
     const std::size_t width = 1 + p + p * (p + 1) / 2, which = choose.below(4);
     const std::size_t said = choose.seldom() ? choose.size() : p;
     Reals2 x(choose, {n, p}), covariance(choose, {p, p}), sums(choose, {n, width});
@@ -272,7 +277,7 @@ void factor_model(Choices& choose) {
     if (which == 2) pyexpr::fit_factor_sums(sums.read(), said, many.view(), status.view(), 1);
     if (which == 3) {
         pyexpr::fit_factor_resampled(sums.read(), counts.read(), said, many.view(), status.view(),
-                                     2);
+                                     choose.threads());
     }
 }
 
@@ -298,7 +303,7 @@ void elastic_net(Choices& choose) {
                                       gap.view()};
     if (choose.below(2)) {
         pyexpr::elastic_net_fits(sums.read(), counts.read(), alphas.read(), ratios.read(),
-                                 start.read(), {choose.real(), choose.below(40), 1}, fits);
+                                 start.read(), {choose.real(), choose.below(6), 1}, fits);
     } else {
         pyexpr::elastic_net_squared_errors(sums.read(), counts.read(), fits, 1, errors.view(),
                                            n_rows.view());
@@ -317,7 +322,7 @@ void logistic_net(Choices& choose) {
     Reals3 intercept(choose, {a, s, vectors});
     Reals2 breach(choose, {a, s});
     pyexpr::logistic_net_fits(z.read(), label.read(), classes, alphas.read(), ratios.read(),
-                              {choose.real(), choose.below(30), 1},
+                              {choose.real(), choose.below(6), 1},
                               {coef.view(), intercept.view(), breach.view()});
 }
 
@@ -334,9 +339,76 @@ void motion(Choices& choose) {
         {displacement.view(), velocity.view(), steps.view(), velocities.view()});
 }
 
-constexpr std::array<void (*)(Choices&), 11> kKernels{
-    &sums_and_draws, &replicate_order, &metric_design, &sign_flips,    &compiled,      &icc,
-    &factor_model,   &elastic_net,     &logistic_net,  &motion<float>, &motion<double>};
+pyexpr::Bins bins_of(Choices& choose, Codes1& first, Codes1& expected, std::size_t frames) {
+    return {first.read(), expected.read(), choose.seldom() ? choose.size() : frames};
+}
+
+// Increasing for the most part, as the kernel wants them; any others where bytes say so.
+Codes1 first_frames(Choices& choose, std::size_t n_bins) {
+    Codes1 first(choose, {n_bins});
+    if (choose.seldom()) return first;
+    std::int64_t at = 0;
+    for (std::size_t b = 0; b < first.read().shape[0]; ++b) {
+        first.view()(b) = at;
+        at += 1 + static_cast<std::int64_t>(choose.below(3));
+    }
+    return first;
+}
+
+void binned(Choices& choose) {
+    const std::size_t n_bins = choose.below(5), dims = choose.below(4);
+    const std::size_t frames = 2 * n_bins + choose.below(4), points = choose.below(4);
+    Reals3 values(choose, {frames, points, dims});
+    const auto shape = values.read().shape;
+    const pyexpr::ClipFrames clip{values.read().data, shape[1] * shape[2], shape[0], shape[1],
+                                  shape[2]};
+    Codes1 first = first_frames(choose, n_bins), expected(choose, {n_bins});
+    const pyexpr::Bins bins = bins_of(choose, first, expected, frames);
+    const pyexpr::Binning how{choose.below(2) != 0, choose.below(2) != 0};
+    if (choose.below(2)) {
+        Reals3 means(choose, {n_bins, points, dims});
+        pyexpr::bin_points(clip, bins, how, means.view());
+    } else {
+        const double rate = choose.below(4) ? 30.0 : choose.real();
+        static_cast<void>(pyexpr::binned_motion(clip, bins, how, rate,
+                                                static_cast<pyexpr::Velocity>(choose.below(3))));
+    }
+}
+
+// A vector of bool has no memory that a view could show.
+struct Flags {
+    Flags(Choices& choose, std::size_t n) : bytes(choose, {n}) {
+        for (std::size_t i = 0; i < bytes.read().shape[0]; ++i) bytes.view()(i) &= 1;
+    }
+    ArrayView<const bool, 1> read() {
+        return {reinterpret_cast<const bool*>(bytes.read().data), bytes.read().shape};
+    }
+    Array<std::uint8_t, 1> bytes;
+};
+
+void frames_and_units(Choices& choose) {
+    const std::size_t frames = choose.below(7), units = choose.below(4);
+    Flags valid(choose, frames);
+    if (choose.below(2)) {
+        Flags present(choose, frames);
+        Reals1 confidence(choose, {frames});
+        static_cast<void>(pyexpr::count_frames(present.read(), valid.read(), confidence.read()));
+        return;
+    }
+    Reals2 presence(choose, {frames, units}), intensity(choose, {frames, choose.below(4)});
+    // Presence is 1 or not.
+    for (std::size_t i = 0; i < presence.read().size(); ++i) {
+        if (choose.below(2)) presence.view().data[i] = 1.0;
+    }
+    Codes2 columns(choose, {choose.below(4), 2});
+    static_cast<void>(
+        pyexpr::unit_activity(valid.read(), presence.read(), intensity.read(), columns.read()));
+}
+
+constexpr std::array<void (*)(Choices&), 13> kKernels{
+    &sums_and_draws,  &replicate_order, &metric_design, &sign_flips,    &compiled,       &icc,
+    &factor_model,    &elastic_net,     &logistic_net,  &motion<float>, &motion<double>, &binned,
+    &frames_and_units};
 
 }  // namespace
 

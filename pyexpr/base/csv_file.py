@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import lzma
-import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -21,7 +19,7 @@ from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, counted, have
 from pyexpr.base.messages import Template, say
 from pyexpr.base.tables import check_column_names
-from pyexpr.base.unpacking import decompressed, is_compressed
+from pyexpr.base.unpacking import DAMAGED, decompressed, is_compressed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +203,7 @@ def _plain(content: bytes, place: str) -> bytes:
             content = decompressed(content)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except DAMAGED as error:
             raise DataError(
                 f"{place}: its compression is damaged ({error}); copy the file again"
             ) from None

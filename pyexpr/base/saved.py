@@ -12,7 +12,6 @@ import io
 import json
 import pickle
 import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from pyexpr.base.errors import DataError, SavedResultError
 from pyexpr.base.files import whole_file
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.saved_values import Reader, UserFunction, Writer
-from pyexpr.base.unpacking import check_archive
+from pyexpr.base.unpacking import DAMAGED, check_archive
 from pyexpr.base.versions import versions
 
 # Counted up when a reader of before would misunderstand what is written.
@@ -84,16 +83,7 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
         by, known = head["versions"]["pyexpr-stats"], head["format"] <= _FORMAT
     except DataError as error:
         raise SavedResultError(f"{what} is not a saved result: {error}") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        # Of methods of compression and passwords that nothing here has, and of deep nesting.
-        RuntimeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        EOFError,
-    ) as error:
+    except (*DAMAGED, TypeError) as error:
         raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:

@@ -12,11 +12,18 @@ import io
 import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
 from pyexpr.base.errors import DataError
 
+#: What reading a damaged archive raises: each method of compression its own; RuntimeError for a
+#: method that is not there, or a password; OverflowError for a place beyond any file.
+DAMAGED: Final = (
+    OSError, EOFError, LookupError, ValueError, OverflowError, RuntimeError, zipfile.BadZipFile,
+    zlib.error, lzma.LZMAError,
+)  # fmt: skip
 #: The environment variable that raises the limit, in gigabytes.
 SETTING: Final = "PYEXPR_UNPACKED_GB"
 # Any file may unpack to so many bytes, and to so many times its size: tables of numbers pack to a
@@ -78,7 +85,7 @@ def decompressed(content: bytes) -> bytes:
     ------
     DataError
         There is more in it than may be.
-    OSError, EOFError, zlib.error, lzma.LZMAError
+    Those of `DAMAGED`
         It is damaged.
     """
     most = most_unpacked(len(content))

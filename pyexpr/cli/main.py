@@ -73,13 +73,13 @@ def main() -> None:
         # What the system refuses anywhere: a full disk, a name that is too long, a lost share.
         if error.strerror is None:
             raise
+        place = repr(str(error.filename))
         if error.filename is None:
-            # Of files it is said which: what is left is what is printed.
-            _let_go(sys.stdout)
+            # A read or write that fails does not say which file it was of.
+            place = "standard output" if _is_stuck(sys.stdout) else "reading or writing failed"
             # Who reads a pipe and has seen enough is told nothing.
             if error.errno == errno.EPIPE:
                 sys.exit(1)
-        place = "standard output" if error.filename is None else repr(str(error.filename))
         show_error(f"{place}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}")
         sys.exit(1)
     except KeyboardInterrupt as stop:
@@ -98,15 +98,18 @@ def _show_once(error: PyexprError) -> None:
         show_error(f"{group.launch.name}: {error}")
 
 
-def _let_go(stream: TextIO | None) -> None:
-    """Have what a stream still holds, and cannot write, go nowhere."""
+def _is_stuck(stream: TextIO | None) -> bool:
+    """Tell whether a stream holds what it cannot write, and have that go nowhere."""
+    if stream is None:
+        return False
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except OSError:
         # Python writes it once more at its end, and would show a traceback.
         with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False
 
 
 def _print_what_the_terminal_lacks() -> None:

@@ -27,13 +27,8 @@ from pyexpr.core.streams import checked_seed
 from pyexpr.deep.checkpoints import Checkpoint, Tensors
 from pyexpr.deep.checks import check_training, checked_labels, checked_validation, combinations
 from pyexpr.deep.devices import choose_place
-from pyexpr.deep.persistence import (
-    CONFIGURATION,
-    from_bytes,
-    read_model,
-    to_bytes,
-    write_model,
-)
+from pyexpr.deep.model_folder import CONFIGURATION, write_model
+from pyexpr.deep.persistence import from_bytes, read_model, to_bytes
 from pyexpr.deep.process_group import ProcessGroup, process_group
 from pyexpr.deep.saved_facts import (
     FittedFacts,

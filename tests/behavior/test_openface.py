@@ -41,6 +41,7 @@ from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError, OpenFaceError
 from pyexpr.base.messages import codes_of, joined
+from pyexpr.behavior.openface import time
 from pyexpr.behavior.openface.recording import OpenFaceRecording, describe_openface, read_openface
 
 # Files are printed with one to six decimals and read back from them: nothing is rounded twice.
@@ -268,7 +269,7 @@ def test_impossible_frame_numbers(field: str, said: str, tmp_path: Path) -> None
     assert "row 5" in str(caught.value)
 
 
-def test_a_damaged_frame_number_is_no_gap(tmp_path: Path) -> None:
+def test_a_damaged_frame_number_is_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{k + 1},{k / 25:.3f},0.9,1,0,0,0" for k in range(60)]
     head = "frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz"
     damaged = tmp_path / "damaged.csv"
@@ -282,6 +283,12 @@ def test_a_damaged_frame_number_is_no_gap(tmp_path: Path) -> None:
     late = [f"{k + 3001},{(k + 3000) / 25:.3f},0.9,1,0,0,0" for k in range(60)]
     gap.write_text("\n".join([head, *lines, *late]) + "\n")
     assert read_openface(gap, groups=["pose_rotation"]).n_frames == 3060
+    # Gaps take memory, too: so much that a file of this size may.
+    monkeypatch.setattr(time, "most_unpacked", lambda size: 12 * size)
+    with pytest.raises(
+        OpenFaceError, match=r"has 3,060 frames for 120 rows, and takes .* cut it at its long gaps"
+    ):
+        read_openface(gap, groups=["pose_rotation"])
 
 
 @pytest.mark.parametrize(

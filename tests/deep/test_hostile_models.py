@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from pyexpr.base.errors import DataError
 from pyexpr.deep import LSTMRegressor
-from pyexpr.deep.persistence import CONFIGURATION, OWN_HASH, WEIGHTS, WEIGHTS_HASH, write_model
+from pyexpr.deep.model_folder import CONFIGURATION, OWN_HASH, WEIGHTS, WEIGHTS_HASH, write_model
 
 # What a number, a text, a list or a table may be exchanged for.
 VALUES: list[Any] = [

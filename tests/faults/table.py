@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,8 @@ FAULTS = (
     Fault("kill -9 before a write", WRITES | CREATIONS, KILL, 0),
     Fault("kill -9 before a rename or fsync", RENAMES | SYNCS, KILL, 0),
 )
+
+CLOCK = Fault("the clock jumps by a year at every look", 0, ONCE, 0)
 
 
 @dataclass(slots=True)
@@ -111,6 +114,28 @@ def run(home: Path, *, most: int | None) -> Iterator[Row]:
             if again != "done" or writing.contents(broken) != new:
                 row.wrong.append(f"call {k}: the rerun ({again}) gives other bytes")
         yield row
+    yield _jumping(library, folders[OLD], broken, home, new)
+
+
+def _jumping(
+    library: ctypes.CDLL, source: Path, broken: Path, home: Path, new: dict[str, bytes]
+) -> Row:
+    """Write while the clock jumps, and look for the bytes that are written when it does not."""
+    from faults import writing
+
+    row = Row(CLOCK, n_calls=1, tried=1)
+    _fresh(source, broken)
+
+    def work() -> None:
+        library.faults_jump(1)
+        times = [time.time() for _ in range(3)]
+        assert max(times) - min(times) > 1e7, "the clock does not jump"
+        writing.write_all(broken, home, NEW)
+
+    row.ends[_forked(work)] += 1
+    if writing.contents(broken) != new:
+        row.wrong.append("other bytes are written")
+    return row
 
 
 def _fresh(source: Path, target: Path) -> None:
@@ -147,7 +172,7 @@ def _chosen(n_calls: int, most: int | None) -> Sequence[int]:
     """Return numbers of calls, from 1: all, or so many from the first to the last."""
     if most is None or n_calls <= most:
         return range(1, n_calls + 1)
-    return sorted({1 + round(i * (n_calls - 1) / (most - 1)) for i in range(most)})
+    return sorted({1 + round(i * (n_calls - 1) / max(1, most - 1)) for i in range(most)})
 
 
 def _judge(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pyexpr as px
 from pyexpr.base.files import sha256, write_text
 from pyexpr.behavior.features.frame_store import Reading, read_frames
 from pyexpr.behavior.video.cache import StoredClips, save_clips
+from pyexpr.deep.model_folder import MARK, write_model
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.files import write_table
 from pyexpr.study.kept import store
@@ -64,11 +67,23 @@ def _caches(folder: Path, home: Path, version: int) -> None:
     read_frames(str(home / RECORDING), Reading(("au_intensity",)), folder / "cache")
 
 
+def _model(folder: Path, home: Path, version: int) -> None:
+    write_model(folder / "model", {"title": f"version {version}"}, weights(float(version)))
+
+
+def weights(value: float) -> bytes:
+    """Return a file of weights, as safetensors writes it, without torch."""
+    tensor = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+    header = json.dumps({"__metadata__": MARK, "0/weight": tensor}).encode()
+    return struct.pack("<Q", len(header)) + header + struct.pack("<d", value)
+
+
 STEPS: dict[str, Callable[[Path, Path, int], None]] = {
     "stages": _stages,
     "results": _results,
     "saved result": _saved,
     "caches": _caches,
+    "model": _model,
 }
 
 

@@ -14,12 +14,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
     "bindings", "model_syntax", "table", "openface", "layout", "study_file", "saved_result",
-    "stage",
+    "stage", "report",
 )  # fmt: skip
 PIECES = (
     b",", b"\n", b"\r", b'"', b"=", b"~", b"=~", b"[", b"]", b"{", b"}", b"#", b"\0", b"\xff",
@@ -34,13 +36,18 @@ def target(name: str) -> Callable[[bytes], str]:
         from fuzz.binding_calls import one_call
 
         return one_call
+    if name == "report":
+        from fuzz.reports import one_report, study_results
+
+        results = study_results(ROOT / "build" / "fuzz" / "study")
+        return lambda data: one_report(results, data)
     from fuzz.parsers import one_parse
 
     return lambda data: one_parse(name, data)
 
 
-def changed(draw: random.Random, data: bytes) -> bytes:
-    """Change bytes in a few places."""
+def changed(draw: random.Random, data: bytes, *, most: int = 20000) -> bytes:
+    """Change bytes in a few places; of what is made, keep `most` bytes."""
     made = bytearray(data)
     for _ in range(draw.choice((1, 1, 2, 3, 8))):
         at = draw.randrange(len(made) + 1)
@@ -55,7 +62,7 @@ def changed(draw: random.Random, data: bytes) -> bytes:
             made[at:at] = made[draw.randrange(len(made) + 1) :][:30]
         elif at < len(made):
             made[at] = draw.randrange(256)
-    return bytes(made[:20000])
+    return bytes(made[:most])
 
 
 def by_chance(name: str, seconds: float, seed: int) -> int:
@@ -84,6 +91,10 @@ def by_coverage(name: str, seconds: float, seed: int) -> None:
     """Hand the target to atheris, which ends the process."""
     import atheris
 
+    # Modules of an editable install have a loader of their own, which atheris does not instrument.
+    sys.path.insert(0, str(ROOT))
+    standard = (BuiltinImporter, FrozenImporter, PathFinder)
+    sys.meta_path.sort(key=lambda finder: finder not in standard)
     with atheris.instrument_imports(include=["pyexpr", "fuzz"]):
         one = target(name)
     scratch = Path("build") / "fuzz" / "corpus" / name

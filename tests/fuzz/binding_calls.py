@@ -304,6 +304,46 @@ def _landmark_motion(choose: Choices) -> Any:
     )
 
 
+def _clip_bins(choose: Choices) -> tuple[Any, Any, int, int]:
+    """Return first frames, expected numbers, the end and the frames of a clip."""
+    n_bins = choose.below(5)
+    steps = [1 + choose.below(3) for _ in range(n_bins)]
+    frames = sum(steps) + choose.below(2)
+    first = np.cumsum([0, *steps[:-1]], dtype=np.int64)[:n_bins]
+    if choose.seldom():
+        first = array(choose, [n_bins], np.int64)
+    end = choose.whole() if choose.seldom() else frames
+    return first, array(choose, [n_bins], np.int64), end, frames
+
+
+def _clip_motion(choose: Choices) -> Any:
+    first, expected, end, frames = _clip_bins(choose)
+    points = array(choose, [frames, choose.below(4), choose.below(4)])
+    if choose.seldom() and isinstance(points, np.ndarray) and points.ndim:
+        # Rows may lie apart: columns of a group, every second frame.
+        points = points[::2]
+    how = (bool(choose.below(2)), bool(choose.below(2)))
+    if choose.below(2):
+        return kernels.bin_points(points, first, expected, end, *how)
+    rate = 30.0 if choose.below(4) else choose.real()
+    reading = choose.one_of((kernels.Velocity.speed, kernels.Velocity.derivative))
+    return kernels.binned_motion(points, first, expected, end, *how, rate, reading)
+
+
+def _frames_and_units(choose: Choices) -> Any:
+    frames, units = choose.below(7), choose.below(4)
+    valid = array(choose, [frames], np.bool_)
+    if choose.below(2):
+        present = array(choose, [frames], np.bool_)
+        return kernels.count_frames(present, valid, array(choose, [frames]))
+    presence = array(choose, [frames, units], np.int64)
+    if choose.below(8):
+        presence = np.asarray(presence == 1, dtype=np.float64)
+    intensity = array(choose, [frames, choose.below(4)])
+    columns = array(choose, [choose.below(3), 2], np.int64)
+    return kernels.unit_activity(valid, presence, intensity, columns)
+
+
 _TEXTS = (
     b"1,2,3\n", b"a,b,c\n", b"4.5, -nan,\r\n", b"1,2\r", b"1e999,0x1p3,-0,7\n", b",,\n", b"\n",
     b"NA,12345678901234567890,1.0", b" 1 ,\t2,3", b"\0\xff", b"9" * 40 + b",1,1\n",
@@ -357,6 +397,8 @@ CALLS: dict[str, Callable[[Choices], Any]] = {
     "logistic_net": _logistic_net,
     "landmark_motion": _landmark_motion,
     "CsvReader": _csv_reader,
+    "clip motion": _clip_motion,
+    "frames and units": _frames_and_units,
 }
 
 

@@ -173,6 +173,35 @@ def test_rpy2_is_imported_only_when_used() -> None:
     assert said(code) == "False"
 
 
+DEEP = """
+import threading
+from pyexpr.base.errors import EngineError
+from pyexpr.measurement.engines import rpy2_engine as e
+
+known = e.ask({"task": "versions"})
+r = e._session.rinterface
+# Twice: the second time R compiles the function, deep down, with R code.
+deep = r.evalr("function(raw) { f <- function(n) if (n == 0) 0 else 1 + f(n - 1); f(1e5) }")
+bridge, e._session = e._session, e._Session(r, deep)
+def work():
+    for _ in range(2):
+        try:
+            e.ask({"task": "versions"})
+        except EngineError as error:
+            print("too close to the limit" in str(error) or "nested too deeply" in str(error))
+work()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+e._session = bridge
+print(e.ask({"task": "versions"}) == known)
+"""
+
+
+def test_a_recursion_too_deep_for_the_stack_is_an_error_in_any_thread() -> None:
+    assert said(DEEP).split() == ["True"] * 5
+
+
 @pytest.mark.parametrize("first", ["main", "another"])
 def test_eight_threads_fit_alike_whichever_started_r(first: str) -> None:
     code = DATA + (

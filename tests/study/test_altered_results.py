@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fuzz.__main__ import CORPUS
+from fuzz.reports import one_report
 from study_variants import variant
 
 from pyexpr.base.errors import StudyError
@@ -230,6 +232,14 @@ def test_a_damaged_record(results: Path, damage: Callable[[bytes], bytes]) -> No
     path = results / "record.json"
     path.write_bytes(damage(path.read_bytes()))
     assert str(path) in refusal(results)
+
+
+def test_damages_by_chance_give_a_report_or_an_error(results: Path) -> None:
+    # More of them: make fuzz FUZZ_TARGETS= FUZZ_PYTHON_TARGETS=report FUZZ_SECONDS=3600.
+    ends = {
+        one_report(results, path.read_bytes()) for path in sorted((CORPUS / "report").iterdir())
+    }
+    assert ends == {"done", "StudyError"}
 
 
 def test_a_record_that_is_a_pipe(results: Path) -> None:

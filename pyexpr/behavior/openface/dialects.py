@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import lzma
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from xml.etree import ElementTree
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.feather_file import feather_table
-from pyexpr.base.unpacking import check_archive, check_rows, decompressed
+from pyexpr.base.unpacking import DAMAGED, check_archive, check_rows, decompressed
 from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
 
 _XZ: Final = b"\xfd7zXZ\x00"
@@ -90,12 +89,7 @@ def unpacked(name: str, raw: bytes) -> bytes:
         raise
     except DataError as error:
         raise OpenFaceError(f"{name!r}: {error}") from None
-    except (
-        # zipfile raises the last two for a method of compression that it does not know, and for
-        # a file with a password.
-        OSError, ValueError, EOFError, KeyError, lzma.LZMAError, zipfile.BadZipFile,
-        ElementTree.ParseError, NotImplementedError, RuntimeError,
-    ) as error:  # fmt: skip
+    except (*DAMAGED, ElementTree.ParseError) as error:
         raise OpenFaceError(
             f"{name!r}: cannot be unpacked ({error}); copy the file again"
         ) from None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import Template
+from pyexpr.base.unpacking import SETTING, most_unpacked
 from pyexpr.behavior.openface.csv import Columns
 
 #: OpenFace's own assumption for image sequences and cameras that do not tell their rate.
@@ -169,10 +170,28 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
             f"{header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} is out "
             f"of proportion to the {len(numbers)} rows of the file; correct or delete that row"
         )
+    _check_memory(columns, length)
     notes: tuple[str, ...] = ()
     if first > 1:
         notes = (_LATE_START(first=first, before=first - 1),)
     return FrameNumbers(numbers - base, notes)
+
+
+def _check_memory(columns: Columns, length: int) -> None:
+    """Refuse gaps, true as they may be, that take more memory than a file of this size may.
+
+    A frame that is missing takes as much as one that is there: all that is computed from frames
+    is computed on a grid without gaps.
+    """
+    width = 8 * sum(len(names) for names in columns.tables)
+    most = most_unpacked(width * columns.n_rows)
+    if length > _MANY_GAPS * columns.n_rows and width * length > most:
+        raise OpenFaceError(
+            f"{columns.header.path!r}: with its gaps the recording has {length:,} frames for "
+            f"{columns.n_rows:,} rows, and takes {width * length / 1e9:.1f} GB of memory (at most "
+            f"{most / 1e9:g} for a file of this size); cut it at its long gaps into recordings of "
+            f"their own, or raise the limit by the environment variable {SETTING}"
+        )
 
 
 def _is_due(columns: Columns, numbers: NDArray[np.int64], row: int) -> bool:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, TrackerError, TrackerNotInstalledError
 from pyexpr.base.messages import say
+from pyexpr.base.unpacking import DAMAGED
 from pyexpr.base.versions import package_version
 from pyexpr.behavior.tracking.trackers import TrackedFace, Tracker
 
@@ -97,7 +98,7 @@ class MediaPipeTracker(Tracker):
         try:
             with zipfile.ZipFile(model) as bundle:
                 names = bundle.namelist()
-        except (zipfile.BadZipFile, OSError):
+        except DAMAGED:
             names = []
         if _POINTS in names and _BLENDSHAPES in names:
             return

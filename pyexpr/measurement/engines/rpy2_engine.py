@@ -1,8 +1,8 @@
 """lavaan in this process, through rpy2.rinterface: the only module that imports rpy2.
 
-R starts on first use, once, and works for one thread at a time: it checks no stack
-(rpy2 switches that off), so any thread may call, and the others wait. It never
-survives a fork, which is refused with a sentence instead of a crash.
+R starts on first use, once, and works for one thread at a time: any thread may call,
+and the others wait. It checks the stack of the thread that calls. It never survives a
+fork, which is refused with a sentence instead of a crash.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
+from pyexpr.measurement.engines.r_stack import checked_stack
 from pyexpr.measurement.engines.r_startup import RUNS_FOR_RPY2, SET_BY_R, stops
 
 
@@ -103,7 +104,9 @@ def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineEr
     try:
         raw = session.rinterface.ByteSexpVector(request)
         hold.tell(int(ffi.cast("uintptr_t", ffi.addressof(rlib, name))))
-        answer = session.answer(raw)
+        # The lock of rpy2, too: another thread that uses R directly has another stack.
+        with openrlib.rlock, checked_stack(rlib, ffi):
+            answer = session.answer(raw)
         return bytes(answer.memoryview()) if hasattr(answer, "memoryview") else bytes(answer)
     except session.rinterface.embedded.RRuntimeError as error:
         return EngineError(f"R failed outside the model: {error}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.files import OutputError
+from pyexpr.base.unpacking import DAMAGED
 from pyexpr.base.visible import LINES, visible
 from pyexpr.report.columns import head_parts, spanned, symbols, title_parts, unbroken
 from pyexpr.report.outline import (
@@ -84,7 +85,7 @@ def is_own_document(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.comment == _SEAL + _digest(archive)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+    except DAMAGED:
         return False
 
 

@@ -6,12 +6,12 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.files import OutputError, whole_file
+from pyexpr.base.unpacking import DAMAGED
 from pyexpr.study.kept.kept_messages import (
     known_messages,
     messages_in,
@@ -60,11 +60,7 @@ def load(path: Path, key: str) -> StageOutput | None:
                 )
                 for name in head["tables"]
             }
-    except (
-        # The last three: content that cannot be unpacked, or by no method there is.
-        OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RecursionError,
-        zipfile.BadZipFile, zlib.error, RuntimeError,
-    ):  # fmt: skip
+    except (*DAMAGED, TypeError, AttributeError):
         return None
     return StageOutput(tables, with_messages(head["facts"], known))
 
