@@ -170,13 +170,15 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", metavar="case")
     parser.add_argument("--largest", type=float, default=math.inf)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(here(asked.one[0], int(asked.one[1]))))
+    requested = parser.parse_args()
+    if requested.one:
+        print(json.dumps(here(requested.one[0], int(requested.one[1]))))
         return
-    wanted = [name for name in CASES if not asked.cases or any(one in name for one in asked.cases)]
+    wanted = [
+        name for name in CASES if not requested.cases or any(one in name for one in requested.cases)
+    ]
     for name in wanted:
-        table = pd.DataFrame(rows_of([name], asked.largest))
+        table = pd.DataFrame(rows_of([name], requested.largest))
         print(table.to_string(index=False, float_format=lambda x: f"{x:.3g}"), flush=True)
 
 

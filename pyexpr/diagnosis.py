@@ -210,12 +210,12 @@ def _r(program: str | None, done: subprocess.CompletedProcess[str] | None) -> li
             Finding("R", "", "missing", use, f"Run: {r_command()}"),
             Finding("lavaan", "", "missing", use, f"Run: {lavaan_command()}"),
         ]
-    said = dict(
+    r_versions = dict(
         line.partition(" ")[::2]
         for line in (done.stdout if done else "").splitlines()
         if line.startswith(("R ", "lavaan "))
     )
-    if "R" not in said:
+    if "R" not in r_versions:
         text = " ".join(done.stderr.split()) if done else _NO_ANSWER
         otherwise = f"{program} does not run: {text or 'it printed nothing'}"
         remedy = stops(RUNS, otherwise, hangs=done is None)
@@ -223,8 +223,8 @@ def _r(program: str | None, done: subprocess.CompletedProcess[str] | None) -> li
             Finding("R", "", "problem", use, f"{remedy}."),
             Finding("lavaan", "", "missing", use, "It can only be looked for once R runs."),
         ]
-    found = [Finding("R", said["R"], "ok", use, "")]
-    version = said.get("lavaan", "").strip()
+    found = [Finding("R", r_versions["R"], "ok", use, "")]
+    version = r_versions.get("lavaan", "").strip()
     if not version:
         hidden = hidden_lavaan()
         remedy = f"R finds it {hidden.without()}." if hidden else f"Run: {lavaan_command()}"
@@ -253,8 +253,8 @@ def _bridge(*, hangs: bool) -> Finding:
         status = "missing" if version is None else "problem"
         return Finding(name, version or "", status, use, "It can only be tried once R answers.")
     if not bridge_command():
-        said = "Not needed: on Windows lavaan is fitted by Rscript (engine='rscript')."
-        return Finding(name, version or "", "ok", use, said)
+        note = "Not needed: on Windows lavaan is fitted by Rscript (engine='rscript')."
+        return Finding(name, version or "", "ok", use, note)
     if version is None:
         return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
     done = _run([sys.executable, "-c", _BRIDGE_CODE])

@@ -142,19 +142,19 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    if said := _said(collector.config, collector.path):
-        report.outcome, report.longrepr = "failed", said
+    if violation := _violation(collector.config, collector.path):
+        report.outcome, report.longrepr = "failed", violation
     return report
 
 
 @pytest.fixture(autouse=True)
 def reaches_for_nothing_slow(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if said := _said(request.config, Path(request.path)):
-        pytest.fail(said, pytrace=False)
+    if violation := _violation(request.config, Path(request.path)):
+        pytest.fail(violation, pytrace=False)
 
 
-def _said(config: pytest.Config, path: Path) -> str:
+def _violation(config: pytest.Config, path: Path) -> str:
     """Return what is wrong with the fast part since the last call, "" if nothing."""
     reached = config.stash[GUARD].reached() if GUARD in config.stash else []
     if not reached:

@@ -37,7 +37,7 @@ FLOORS = {
 }
 
 # What is foreign -> where alone it may be imported.
-DOORS = {
+ONLY_IMPORTERS = {
     "pyexpr._core": "core/extension.py",
     "numba": "inference/bootstrap/compiled.py",
     "rpy2": "measurement/engines/rpy2_engine.py",
@@ -176,14 +176,14 @@ def test_no_circles_between_the_folders_of_a_room() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("foreign", sorted(DOORS))
-def test_one_door(foreign: str) -> None:
+@pytest.mark.parametrize("foreign", sorted(ONLY_IMPORTERS))
+def test_one_importer(foreign: str) -> None:
     elsewhere = [
         str(path.relative_to(PACKAGE))
         for path in modules().values()
         for target in imported_names(path)
         if (target == foreign or target.startswith(f"{foreign}."))
-        and not path.relative_to(PACKAGE).as_posix().startswith(DOORS[foreign])
+        and not path.relative_to(PACKAGE).as_posix().startswith(ONLY_IMPORTERS[foreign])
     ]
     assert elsewhere == []
 

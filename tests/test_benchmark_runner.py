@@ -42,7 +42,7 @@ def test_a_whole_run_writes_the_table(
     assert "2,468x" in capsys.readouterr().out
 
 
-def test_a_missing_peer_is_said_and_the_rest_goes_on(
+def test_a_missing_peer_is_reported_and_the_rest_goes_on(
     runner: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bench_a.py").write_text("import no_such_peer_of_ours\n")

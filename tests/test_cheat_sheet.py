@@ -29,7 +29,7 @@ def _fits(function: object, call: ast.Call) -> None:
     signature.bind(*[None for _ in call.args], **named)
 
 
-def test_python_functions_take_what_is_said() -> None:
+def test_python_functions_take_what_is_stated() -> None:
     calls = [text for text in CODE if text.startswith("px.") and "(" in text]
     assert len(calls) > 20
     for text in calls:

@@ -37,13 +37,13 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 @pytest.mark.parametrize("method", ["jackknife_t", "percentile"])
-def test_it_judges_as_compare_models_does(study: ModuleType, method: str) -> None:
+def test_it_evaluates_as_compare_models_does(study: ModuleType, method: str) -> None:
     number, n_boot = 3, study.METHODS[method]
     columns = study.study(study.DESIGNS[number], np.random.default_rng([study.SEED, 1 + number, 4]))
     found = {}
     for one in study.prepare(columns, n_boot=n_boot, seed=4):
-        judged = study.compute(one.evidence, method, 0.95)
-        for row, low, high in zip(one.rows, judged.low, judged.high, strict=True):
+        evaluated = study.compute(one.evidence, method, 0.95)
+        for row, low, high in zip(one.rows, evaluated.low, evaluated.high, strict=True):
             found[row.metric, row.term] = low, high
     for truth, metrics in (("y", study.OF_CLASSES), ("score", ["spearman"])):
         with warnings.catch_warnings():
@@ -74,7 +74,7 @@ def test_a_piece_counts_what_intervals_say(
     assert folded["within|noise"][1] == 1.0
 
 
-def test_models_over_folds_are_judged_and_shown(
+def test_models_over_folds_are_evaluated_and_shown(
     study: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     over_folds = study.over_folds

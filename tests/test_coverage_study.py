@@ -33,7 +33,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
 
 
 @pytest.mark.parametrize("ratio", [False, True])
-def test_piled_studies_are_compare_models(modules: dict[str, ModuleType], ratio: bool) -> None:
+def test_stacked_studies_are_compare_models(modules: dict[str, ModuleType], ratio: bool) -> None:
     scenarios, batches = modules["scenarios"], modules["batches"]
     scenario = scenarios.SCENARIOS[4]
     columns = [
@@ -44,9 +44,9 @@ def test_piled_studies_are_compare_models(modules: dict[str, ModuleType], ratio:
         batches.prepare(one, n_boot=N_BOOT, seed=number, ratio=ratio)
         for number, one in enumerate(columns)
     ]
-    pile = batches.piled(studies)
+    stack = batches.stacked(studies)
     for method in METHODS:
-        found = compute(pile, method, 0.95)
+        found = compute(stack, method, 0.95)
         for number, (one, study) in enumerate(zip(columns, studies, strict=True)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PyexprWarning)
@@ -74,32 +74,32 @@ def test_a_piece_counts_what_intervals_say(
     run = modules["run"]
     monkeypatch.setattr(run, "PIECES", tmp_path)
     monkeypatch.setattr(
-        run, "KINDS", {"knife": (4, 1), "draws": (4, 1), "ratio": (4, 1), "tails": (4, 1)}
+        run, "KINDS", {"jackknife": (4, 1), "draws": (4, 1), "ratio": (4, 1), "tails": (4, 1)}
     )
     monkeypatch.setattr(run, "truths_of", lambda _: {
         (metric, model): 0.7 for metric in modules["batches"].METRICS for model in "abcd"
     })  # fmt: skip
-    knife = json.loads(run.one_piece("knife", 1, 12, 0).read_text(encoding="utf-8"))
+    jackknife = json.loads(run.one_piece("jackknife", 1, 12, 0).read_text(encoding="utf-8"))
     draws = json.loads(run.one_piece("draws", 1, 12, 0).read_text(encoding="utf-8"))
     ratios = json.loads(run.one_piece("ratio", 1, 12, 0).read_text(encoding="utf-8"))
     assert {method for methods in run.METHODS.values() for method in methods} == set(METHODS)
     for method in run.METHODS["ratio"]:
-        held, below, above = (
+        inside, below, above = (
             ratios[f"{what}|{method}|rmse|a / b"] for what in ("coverage", "below", "above")
         )
-        assert held[0] + below[0] + above[0] == held[1] == 4
-    for counts, methods in ((knife, ("jackknife_t",)), (draws, run.RESAMPLING)):
+        assert inside[0] + below[0] + above[0] == inside[1] == 4
+    for counts, methods in ((jackknife, ("jackknife_t",)), (draws, run.RESAMPLING)):
         for method in methods:
             for metric in modules["batches"].METRICS:
                 # An interval holds the value, or lies on one side of it.
-                held, below, above = (
+                inside, below, above = (
                     counts[f"{what}|{method}|{metric}|a"] for what in ("coverage", "below", "above")
                 )
-                assert held[0] + below[0] + above[0] == held[1] <= 4
+                assert inside[0] + below[0] + above[0] == inside[1] <= 4
     # The rule among the alternatives is the package's own.
-    for key, own in knife.items():
+    for key, own in jackknife.items():
         if key.startswith("coverage|jackknife_t"):
-            assert knife[key.replace("coverage|jackknife_t", "tried|adopted")][0] == own[0]
+            assert jackknife[key.replace("coverage|jackknife_t", "tried|adopted")][0] == own[0]
     assert sum(key.startswith("size|sign_flip") for key in draws) == 3
 
 

@@ -47,9 +47,9 @@ def methods(owner: type) -> Iterator[Callable[..., Any]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_run(name: str) -> None:
     for test in examples_of(name):
-        said: list[str] = []
-        failed, _ = doctest.DocTestRunner().run(test, out=said.append)
-        assert not failed, "".join(said)
+        printed: list[str] = []
+        failed, _ = doctest.DocTestRunner().run(test, out=printed.append)
+        assert not failed, "".join(printed)
         assert not any(doctest.SKIP in example.options for example in test.examples)
 
 

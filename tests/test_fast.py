@@ -39,12 +39,12 @@ def test_what_reaches_for_r_or_torch_fails_and_is_named(tmp_path: Path) -> None:
         f"def test_{number}():\n    " + case.replace("\n", "\n    ") + "\n"
         for number, case in enumerate(CASES)
     )
-    said = run(tmp_path, code + "def test_of_numbers():\n    assert 1 + 1 == 2\n")
+    printed = run(tmp_path, code + "def test_of_numbers():\n    assert 1 + 1 == 2\n")
     for sentence in CASES.values():
-        assert f"A test of the fast part {sentence}. Name 'test_it.py' in SLOW" in said
+        assert f"A test of the fast part {sentence}. Name 'test_it.py' in SLOW" in printed
     # The three tests pass, and what comes after them is an error; so is the module's import.
-    assert "Name 'test_import.py' in SLOW" in said
-    assert f"{len(CASES) + 1} passed, {len(CASES) + 1} errors" in said
+    assert "Name 'test_import.py' in SLOW" in printed
+    assert f"{len(CASES) + 1} passed, {len(CASES) + 1} errors" in printed
 
 
 @pytest.mark.parametrize("place", fast.SLOW)

@@ -90,7 +90,7 @@ def test_words_of_code_are_fields() -> None:
     assert {code: text for code, text in plain.items() if option.search(text)} == {}
 
 
-SAID = re.compile(r"^(notes?|reasons?|said|remarks?|messages?|why)$")
+MESSAGE_NAMES = re.compile(r"^(notes?|reasons?|remarks?|messages?|why)$")
 CUTS = {
     "startswith", "endswith", "removesuffix", "removeprefix", "partition", "rpartition", "split",
     "replace", "contains", "fullmatch", "match", "search", "sub",
@@ -117,23 +117,23 @@ def matched_words(tree: ast.Module) -> list[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            said = any(SAID.match(name_of(side)) for side in sides)
-            if said and any(map(is_words, sides)):
+            is_message = any(MESSAGE_NAMES.match(name_of(side)) for side in sides)
+            if is_message and any(map(is_words, sides)):
                 lines.append(node.lineno)
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr in CUTS
             and (
-                SAID.match(name_of(node.func.value))
-                or any(SAID.match(name_of(argument)) for argument in node.args)
+                MESSAGE_NAMES.match(name_of(node.func.value))
+                or any(MESSAGE_NAMES.match(name_of(argument)) for argument in node.args)
             )
         ):
             lines.append(node.lineno)
     return lines
 
 
-def test_the_package_asks_for_no_words_of_its_own() -> None:
+def test_the_package_compares_no_words_of_its_own() -> None:
     found = {
         str(path.relative_to(ROOT)): lines
         for path, tree in sources().items()
@@ -147,8 +147,8 @@ def test_the_package_asks_for_no_words_of_its_own() -> None:
     [
         '"not admissible" in note', 'reason == "nothing is held equal"', 'note.startswith("w: ")',
         'table["reason"].str.contains(_INSTEAD)', "note.removesuffix(MEANS_ELSEWHERE)",
-        "_BINS.fullmatch(reason)", 'said.partition(" Scores")',
+        "_BINS.fullmatch(reason)", 'message.partition(" Scores")',
     ],
 )  # fmt: skip
-def test_words_that_are_asked_for_are_found(code: str) -> None:
+def test_comparisons_with_words_are_found(code: str) -> None:
     assert matched_words(ast.parse(code)) == [1]

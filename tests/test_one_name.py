@@ -54,7 +54,7 @@ SHARED = SHARED.assign(subject=0, task=0)
 
 @pytest.mark.parametrize("other", OTHER)
 @pytest.mark.parametrize("name", CALLS)
-def test_another_name_is_answered(name: str, other: str) -> None:
+def test_another_name_is_explained(name: str, other: str) -> None:
     with pytest.raises(px.errors.DataError) as refused:
         CALLS[name](**{other: "task"})
     assert str(refused.value) == (

@@ -110,7 +110,7 @@ def test_unordered_categories_are_sorted_as_before(table: pd.DataFrame) -> None:
 def test_categories_are_no_amounts(table: pd.DataFrame, site: list) -> None:
     table["site"] = pd.Categorical(np.array(site)[table["subject"] % 3])
     net = px.ElasticNetRegressor(0.1, 0.5)
-    said = "column 'site' of X contains categories, for which a slope is not .*get_dummies"
+    message = "column 'site' of X contains categories, for which a slope is not .*get_dummies"
     for call in (
         lambda: px.context_coefficients(
             table[["subject", "task", "x", "site"]], table["y"], context="task", cluster="subject",
@@ -121,6 +121,6 @@ def test_categories_are_no_amounts(table: pd.DataFrame, site: list) -> None:
             table[["task", "x", "site"]], table["y"]
         ),
     ):  # fmt: skip
-        with pytest.raises(PyexprError, match=said):
+        with pytest.raises(PyexprError, match=message):
             call()
     net.fit(table[["x", "site"]].assign(site=(table["subject"] % 3 == 0).astype(float)), table["y"])

@@ -148,14 +148,14 @@ def test_the_extension_is_hardened() -> None:
     from pyexpr.core.extension import kernels
 
     if kernels.__file__.endswith("-linux-gnu.so"):
-        said = subprocess.run(
+        output = subprocess.run(
             ["readelf", "--wide", "--dynamic", "--program-headers", "--dyn-syms", kernels.__file__],
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
-        assert "GNU_RELRO" in said
-        assert re.search(r"BIND_NOW|FLAGS.* NOW", said)
-        assert re.search(r"GNU_STACK .* RW ", said)
-        assert "__stack_chk_fail" in said
+        assert "GNU_RELRO" in output
+        assert re.search(r"BIND_NOW|FLAGS.* NOW", output)
+        assert re.search(r"GNU_STACK .* RW ", output)
+        assert "__stack_chk_fail" in output
 
 
 def test_the_list_of_locked_versions_is_whole() -> None:

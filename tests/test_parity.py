@@ -65,8 +65,12 @@ def made(differences: object, **more: object) -> Comparison:
         return differences
 
     close = {"estimates": Tolerance(1e-3, "rounding"), "p": Tolerance(1e-9, "sums", "relative")}
-    asked = {"ours": "native", "data": "table | 1", "peer": Peer("lavaan", lambda: "0.6 (kept)")}
-    return Comparison(**{"area": "Area", **asked, "quantities": close, "differences": compute,
+    requested = {
+        "ours": "native",
+        "data": "table | 1",
+        "peer": Peer("lavaan", lambda: "0.6 (kept)"),
+    }
+    return Comparison(**{"area": "Area", **requested, "quantities": close, "differences": compute,
                          **more})  # fmt: skip
 
 

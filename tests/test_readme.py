@@ -23,10 +23,10 @@ def block(language: str) -> tuple[str, str]:
 
 def test_the_example_prints_what_stands_below_it() -> None:
     code, output = block("python")
-    said = StringIO()
-    with redirect_stdout(said):
+    printed = StringIO()
+    with redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
-    assert said.getvalue() == output
+    assert printed.getvalue() == output
 
 
 def test_the_study_file_is_one() -> None:

@@ -52,7 +52,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_option_is_taken_or_answered(name: str) -> None:
+def test_an_option_is_accepted_or_explained(name: str) -> None:
     taken = inspect.signature(getattr(px, name)).parameters
     for option in OPTIONS:
         given = {"n_boot": 60} if "n_boot" in taken else {}
@@ -70,7 +70,7 @@ def test_an_option_is_taken_or_answered(name: str) -> None:
 def test_a_result_has_it_or_says_why_not(name: str) -> None:
     boot = {"n_boot": 60} if name != "invariance" else {}
     result = CALLS[name](**boot)
-    asked: dict[str, Callable[[], Any]] = {
+    requested: dict[str, Callable[[], Any]] = {
         "interval": lambda: result.interval(confidence=0.8),
         "extend": lambda: result.extend(40),
         "influence": result.influence,
@@ -80,13 +80,13 @@ def test_a_result_has_it_or_says_why_not(name: str) -> None:
         ),
         "plot": result.plot,
     }
-    assert tuple(asked) == RESULTS
-    said = {}
-    for one, ask in asked.items():
+    assert tuple(requested) == RESULTS
+    errors = {}
+    for one, ask in requested.items():
         try:
             found = ask()
         except px.errors.DataError as error:
-            said[one] = str(error)
+            errors[one] = str(error)
             continue
         if one in ("interval", "extend", "adjust"):
             assert type(found) is type(result)
@@ -94,10 +94,10 @@ def test_a_result_has_it_or_says_why_not(name: str) -> None:
             assert {"cluster", "influence"} <= set(found.columns)
             assert set(found["cluster"]) == set(range(25))
     expected = {"icc": ["adjust"], "invariance": ["extend", "replicates"]}
-    assert list(said) == expected.get(name, [])
+    assert list(errors) == expected.get(name, [])
 
 
-def test_statistics_are_judged_together_from_the_start() -> None:
+def test_statistics_are_adjusted_together_from_the_start() -> None:
     def statistic(rows: pd.DataFrame, weights: np.ndarray) -> dict[str, float]:
         return {name: np.average(rows[name], weights=weights) for name in ("x0", "x1", "x2")}
 
@@ -107,5 +107,5 @@ def test_statistics_are_judged_together_from_the_start() -> None:
     pd.testing.assert_frame_equal(result.adjust("max_t").tidy(), again.tidy())
     with pytest.raises(px.errors.DataError, match="give null="):
         px.cluster_bootstrap(TABLE, statistic, adjust="holm", **options)
-    told = [text.get_text() for text in again.plot().legends[0].get_texts()]
-    assert "simultaneous, by max-T" in " ".join(told)
+    texts = [text.get_text() for text in again.plot().legends[0].get_texts()]
+    assert "simultaneous, by max-T" in " ".join(texts)

@@ -204,7 +204,7 @@ def test_several_marks_stand_side_by_side_and_infinite_limits_end_in_arrows():
     items = [
         Item("row", -np.inf, 0.1, 0.2, kind=0),
         Item("row", 0.1, 0.3, np.inf, kind=1),
-        Item("gone", np.nan, np.nan, np.nan, kind=1, said="why not"),
+        Item("gone", np.nan, np.nan, np.nan, kind=1, if_missing="why not"),
         Item("alone", np.nan, 0.2, np.nan, kind=0),
     ]
     forest = Forest(items=items, axes={"": Axis()}, level="interval", kinds=("one", "two"))
@@ -213,8 +213,8 @@ def test_several_marks_stand_side_by_side_and_infinite_limits_end_in_arrows():
     assert {"<", ">"} <= {line.get_marker() for line in lines}
     ys = [float(line.get_ydata()[0]) for line in lines if line.get_marker() in "os"]
     assert len(set(ys)) == 3
-    told = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert told == ["one", "two", "interval", "no interval", "limit beyond the axis"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["one", "two", "interval", "no interval", "limit beyond the axis"]
     with pytest.raises(px.errors.DataError, match="nothing to draw"):
         Forest(items=[], axes={}, level="").figure()
 

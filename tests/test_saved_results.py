@@ -197,13 +197,13 @@ def test_results_go_on_in_another_process(tmp_path: Path) -> None:
             assert (tmp_path / f"{name}.saved").read_text() == wanted, name
 
 
-def everything_said(result: Any) -> list[Any]:
+def all_output(result: Any) -> list[Any]:
     return [*result.notes(), *(text for text in result.tidy().get("reason", ()) if text)]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_loaded_result_says_the_same_in_every_voice(name: str) -> None:
-    before, after = (everything_said(one) for one in (made(name), unpack(pack(made(name)))))
+    before, after = (all_output(one) for one in (made(name), unpack(pack(made(name)))))
     assert all(isinstance(text, Message) and text.codes for text in before)
     assert [text.codes for text in after] == [text.codes for text in before]
     for voice in (in_r, readers_reason):

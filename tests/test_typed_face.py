@@ -72,22 +72,25 @@ def test_a_type_checker_knows_signatures_and_finds_nonsense(tmp_path: Path) -> N
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     lines = USER.splitlines()
-    said: dict[str, str] = {}
+    messages: dict[str, str] = {}
     for line in done.stdout.splitlines():
         file, number, kind, text = line.split(":", 3)
         assert Path(file).name == "user.py", line
         code = lines[int(number) - 1].strip()
-        said[code] = said.get(code, "") + f"{kind.strip()}: {text.strip()}\n"
-    assert said.keys() == {
+        messages[code] = messages.get(code, "") + f"{kind.strip()}: {text.strip()}\n"
+    assert messages.keys() == {
         code for code in lines if "reveal_type" in code or lines.index(code) > 11
     }, done.stdout  # fmt: skip
     assert (
-        'type is "pyexpr.measurement.icc.result.ICCResult"' in said["reveal_type(px.icc(ratings))"]
+        'type is "pyexpr.measurement.icc.result.ICCResult"'
+        in messages["reveal_type(px.icc(ratings))"]
     )
-    assert "cluster: str |" in said["reveal_type(px.compare_models)"]
-    assert "DataFrame" in said["reveal_type(fit.scores())"]
-    assert "incompatible type" in said["px.icc(42)"]
-    assert 'Unexpected keyword argument "colour"' in said['px.icc(ratings, colour="blue")']
-    assert "no attribute" in said["result.no_such_method()"]
-    assert "has no attribute" in said["px.cfaa"]
-    assert 'Unexpected keyword argument "colour"' in said['px.deep.LSTMRegressor(colour="blue")']
+    assert "cluster: str |" in messages["reveal_type(px.compare_models)"]
+    assert "DataFrame" in messages["reveal_type(fit.scores())"]
+    assert "incompatible type" in messages["px.icc(42)"]
+    assert 'Unexpected keyword argument "colour"' in messages['px.icc(ratings, colour="blue")']
+    assert "no attribute" in messages["result.no_such_method()"]
+    assert "has no attribute" in messages["px.cfaa"]
+    assert (
+        'Unexpected keyword argument "colour"' in messages['px.deep.LSTMRegressor(colour="blue")']
+    )

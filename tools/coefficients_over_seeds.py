@@ -76,7 +76,7 @@ def carries_signal(context: str, feature: str) -> bool:
     return any(movement.SIGNAL[context].get(amount, 0.0) != 0 for amount in behind)
 
 
-def judged(
+def counted(
     table: pd.DataFrame, p: str, estimate: str, signs: list[int], unclear: list[bool]
 ) -> dict[str, int]:
     """Count planted ones found, called with the wrong sign, and null ones called."""
@@ -112,9 +112,9 @@ def count(result: CoefficientResult) -> dict[str, dict[str, int]]:
         for pair, feature in zip(pairs, contrasts["feature"], strict=True)
     ]
     return {
-        "slopes": judged(slopes, "p_value", "tested_estimate", signs, weak),
-        "contrasts": judged(contrasts, "p_value", "estimate", differ, unclear),
-        "contrasts, max-T": judged(contrasts, "p_adjusted", "estimate", differ, unclear),
+        "slopes": counted(slopes, "p_value", "tested_estimate", signs, weak),
+        "contrasts": counted(contrasts, "p_value", "estimate", differ, unclear),
+        "contrasts, max-T": counted(contrasts, "p_adjusted", "estimate", differ, unclear),
     }
 
 

@@ -46,8 +46,8 @@ def key(version: str) -> tuple[int, ...]:
 def with_wheels(name: str) -> list[str]:
     """Return the released versions that have a wheel for this Python."""
     command = [sys.executable, "-m", "pip", "index", "versions", name, "--only-binary", ":all:"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (line,) = re.findall(r"^Available versions: (.*)$", said, flags=re.MULTILINE)
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (line,) = re.findall(r"^Available versions: (.*)$", output, flags=re.MULTILINE)
     return [one for one in line.split(", ") if re.fullmatch(r"[0-9.]+", one)]
 
 

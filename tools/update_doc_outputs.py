@@ -23,10 +23,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = run(path, Path(folder))
         page = path.read_text(encoding="utf-8")
-        for said in reversed(found):
-            if "...\n" not in said.wanted and said.wanted != said.printed:
-                page = page[: said.block.start] + said.printed + page[said.block.end :]
-                print(f"{path}, line {said.block.line}: changed")
+        for block_output in reversed(found):
+            if "...\n" not in block_output.wanted and block_output.wanted != block_output.printed:
+                page = (
+                    page[: block_output.block.start]
+                    + block_output.printed
+                    + page[block_output.block.end :]
+                )
+                print(f"{path}, line {block_output.block.line}: changed")
         path.write_text(page, encoding="utf-8")
 
 

@@ -75,10 +75,10 @@ def study(rng: np.random.Generator, design: Design) -> Coded:
     categories = np.searchsorted(np.array(design.cuts), seen / spread)
     targets, raters = np.nonzero(rng.random((n, design.raters)) >= design.missing)
     rated, targets = np.unique(targets, return_inverse=True)
-    held, clusters = np.unique(clusters[rated], return_inverse=True)
+    covered, clusters = np.unique(clusters[rated], return_inverse=True)
     return Coded(
         targets, categories[rated[targets], raters], raters, clusters, len(rated),
-        len(design.cuts) + 1, design.raters, len(held),
+        len(design.cuts) + 1, design.raters, len(covered),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pyexpr.resampling.intervals.scales import to_scale
 
 
 @dataclass(frozen=True)
-class Pile:
+class StackedStudies:
     """One quantity in N studies of G subjects, on a scale: (N,) and (N, G)."""
 
     whole: np.ndarray
@@ -36,91 +36,91 @@ class Pile:
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # centre, standard error, df
 
 
-def _error(pile: Pile) -> np.ndarray:
-    G = pile.without.shape[1]
-    return pile.pseudo.std(axis=1, ddof=1) / np.sqrt(G)
+def _error(stack: StackedStudies) -> np.ndarray:
+    G = stack.without.shape[1]
+    return stack.pseudo.std(axis=1, ddof=1) / np.sqrt(G)
 
 
-def _kurtosis(pile: Pile) -> np.ndarray:
-    G = pile.without.shape[1]
-    return np.full(len(pile.whole), G - 1.0) if pile.simple else kurtosis_df(pile.without)
+def _kurtosis(stack: StackedStudies) -> np.ndarray:
+    G = stack.without.shape[1]
+    return np.full(len(stack.whole), G - 1.0) if stack.simple else kurtosis_df(stack.without)
 
 
-def _sizes(pile: Pile) -> np.ndarray:
-    return np.maximum(pile.effective - 1, 2)
+def _sizes(stack: StackedStudies) -> np.ndarray:
+    return np.maximum(stack.effective - 1, 2)
 
 
-def adopted(pile: Pile) -> Triple:
-    return pile.whole, _error(pile), np.minimum(_kurtosis(pile), _sizes(pile))
+def adopted(stack: StackedStudies) -> Triple:
+    return stack.whole, _error(stack), np.minimum(_kurtosis(stack), _sizes(stack))
 
 
-def plain(pile: Pile) -> Triple:
-    G = pile.without.shape[1]
-    return pile.whole, _error(pile), np.full(len(pile.whole), G - 1.0)
+def plain(stack: StackedStudies) -> Triple:
+    G = stack.without.shape[1]
+    return stack.whole, _error(stack), np.full(len(stack.whole), G - 1.0)
 
 
-def kurtosis_alone(pile: Pile) -> Triple:
-    return pile.whole, _error(pile), kurtosis_df(pile.without)
+def kurtosis_alone(stack: StackedStudies) -> Triple:
+    return stack.whole, _error(stack), kurtosis_df(stack.without)
 
 
-def sizes_alone(pile: Pile) -> Triple:
-    return pile.whole, _error(pile), _sizes(pile)
+def sizes_alone(stack: StackedStudies) -> Triple:
+    return stack.whole, _error(stack), _sizes(stack)
 
 
-def both_added(pile: Pile) -> Triple:
+def both_added(stack: StackedStudies) -> Triple:
     """What kurtosis takes and what sizes take, added."""
-    G = pile.without.shape[1]
-    inverse = 1 / kurtosis_df(pile.without) + 1 / _sizes(pile) - 1 / (G - 1)
-    return pile.whole, _error(pile), np.maximum(1 / inverse, 2)
+    G = stack.without.shape[1]
+    inverse = 1 / kurtosis_df(stack.without) + 1 / _sizes(stack) - 1 / (G - 1)
+    return stack.whole, _error(stack), np.maximum(1 / inverse, 2)
 
 
-def kurtosis_within_sizes(pile: Pile) -> Triple:
+def kurtosis_within_sizes(stack: StackedStudies) -> Triple:
     """Satterthwaite's rule for variances that grow like rows, kurtosis of what is left."""
-    size = pile.rows / pile.rows.mean(axis=1, keepdims=True)
-    deviation = pile.pseudo - pile.pseudo.mean(axis=1, keepdims=True)
-    G = pile.without.shape[1]
+    size = stack.rows / stack.rows.mean(axis=1, keepdims=True)
+    deviation = stack.pseudo - stack.pseudo.mean(axis=1, keepdims=True)
+    G = stack.without.shape[1]
     tails = 2 / kurtosis_df(deviation / np.sqrt(size)) - 2 / (G - 1)  # k/G
-    inverse = 2 / np.maximum(pile.effective - 1, 1) + tails * G / pile.effective
-    return pile.whole, _error(pile), np.maximum(2 / inverse, 2)
+    inverse = 2 / np.maximum(stack.effective - 1, 1) + tails * G / stack.effective
+    return stack.whole, _error(stack), np.maximum(2 / inverse, 2)
 
 
-def skewness(pile: Pile) -> Triple:
+def skewness(stack: StackedStudies) -> Triple:
     """df that meet the skewness term of t's two-sided error (Hall, 1992, section 2.6) at 95 %."""
-    G = pile.without.shape[1]
-    deviation = pile.pseudo - pile.pseudo.mean(axis=1, keepdims=True)
+    G = stack.without.shape[1]
+    deviation = stack.pseudo - stack.pseudo.mean(axis=1, keepdims=True)
     g1 = np.mean(deviation**3, axis=1) / np.mean(deviation**2, axis=1) ** 1.5
     square = G * (G - 1) / (G - 2) ** 2 * g1**2
     z = 1.959964
     weight = (z**4 + 2 * z**2 - 3) / 18 * 4 / (z**2 + 1)
     df = 1 / (1 / (G - 1) + weight * square / G)
-    return pile.whole, _error(pile), np.maximum(np.minimum(df, _sizes(pile)), 2)
+    return stack.whole, _error(stack), np.maximum(np.minimum(df, _sizes(stack)), 2)
 
 
-def mean_as_centre(pile: Pile) -> Triple:
+def mean_as_centre(stack: StackedStudies) -> Triple:
     """The mean of the pseudo-values, which has the jackknife's estimate of bias taken off."""
-    return pile.pseudo.mean(axis=1), *adopted(pile)[1:]
+    return stack.pseudo.mean(axis=1), *adopted(stack)[1:]
 
 
-def about_the_estimate(pile: Pile) -> Triple:
+def about_the_estimate(stack: StackedStudies) -> Triple:
     """Squares about the estimate instead of the mean of the pseudo-values."""
-    G = pile.without.shape[1]
-    deviation = pile.pseudo - pile.whole[:, None]
+    G = stack.without.shape[1]
+    deviation = stack.pseudo - stack.whole[:, None]
     error = np.sqrt(np.sum(deviation**2, axis=1) / (G * (G - 1)))
-    return pile.whole, error, adopted(pile)[2]
+    return stack.whole, error, adopted(stack)[2]
 
 
-def delete_m(pile: Pile) -> Triple:
+def delete_m(stack: StackedStudies) -> Triple:
     """The jackknife for groups of unequal size (Busing, Meijer and van der Leeden, 1999)."""
-    share = pile.rows / pile.rows.sum(axis=1, keepdims=True)
+    share = stack.rows / stack.rows.sum(axis=1, keepdims=True)
     G = share.shape[1]
-    centre = G * pile.whole - np.sum((1 - share) * pile.without, axis=1)
+    centre = G * stack.whole - np.sum((1 - share) * stack.without, axis=1)
     h = 1 / share
-    pseudo = h * pile.whole[:, None] - (h - 1) * pile.without
+    pseudo = h * stack.whole[:, None] - (h - 1) * stack.without
     error = np.sqrt(np.mean((pseudo - centre[:, None]) ** 2 / (h - 1), axis=1))
-    return pile.whole, error, adopted(pile)[2]
+    return stack.whole, error, adopted(stack)[2]
 
 
-RULES: dict[str, Callable[[Pile], Triple]] = {
+RULES: dict[str, Callable[[StackedStudies], Triple]] = {
     "adopted": adopted,
     "df = G - 1": plain,
     "df from kurtosis, also for all correlations": kurtosis_alone,
@@ -163,8 +163,8 @@ def covered(
     scale = evidence.scale[position]
     simple = bool(evidence.simple_df[position])
 
-    def pile(change: Callable[[np.ndarray], np.ndarray]) -> Pile:
-        return Pile(
+    def stack(change: Callable[[np.ndarray], np.ndarray]) -> StackedStudies:
+        return StackedStudies(
             change(whole), change(without), group.effective[position::n_rows, 0], sizes, simple
         )
 
@@ -176,11 +176,11 @@ def covered(
         return to_scale(x, scale)
 
     at = float(usual(np.array([truth]))[0])
-    found = {name: holds(rule(pile(usual)), at) for name, rule in RULES.items()}
+    found = {name: holds(rule(stack(usual)), at) for name, rule in RULES.items()}
     if scale != "identity":
         for name, changes in OTHER_SCALES.items():
             if metric in changes:
                 change = changes[metric]
                 there = float(change(np.array([truth]))[0])
-                found[name] = holds(adopted(pile(change)), there)
+                found[name] = holds(adopted(stack(change)), there)
     return found

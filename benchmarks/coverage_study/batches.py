@@ -79,7 +79,7 @@ class _Errors:
         return np.concatenate([study.evidence.replicate_errors() for study in self.studies])
 
 
-def piled(studies: Sequence[Study]) -> Evidence:
+def stacked(studies: Sequence[Study]) -> Evidence:
     """Return one evidence on the rows of all studies, which have equally many subjects."""
     parts = [study.evidence for study in studies]
     values, effective, at = [], [], []
@@ -90,7 +90,7 @@ def piled(studies: Sequence[Study]) -> Evidence:
         effective.append(group.effective)
         at.append(group.rows + first)
         first += len(part.estimate)
-    pile = JackknifeGroup(
+    stack = JackknifeGroup(
         np.concatenate(at),
         np.concatenate(values),
         parts[0].groups[0].strata,
@@ -102,7 +102,7 @@ def piled(studies: Sequence[Study]) -> Evidence:
         simple_df=np.concatenate([part.simple_df for part in parts]),
         null=np.concatenate([part.null for part in parts]),
         replicates=np.concatenate([part.replicates for part in parts]),
-        groups=[pile],
+        groups=[stack],
         reason=[reason for part in parts for reason in part.reason],
         replicate_errors=_Errors(studies),
         n_threads=1,

@@ -25,7 +25,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parent))
 import over_folds
 from awkward import ridge_over_folds
-from batches import Study, piled
+from batches import Study, stacked
 from classification_designs import DESIGNS, study
 from pages import with_earlier
 from work import do
@@ -125,7 +125,7 @@ def counted(number: int, studies: Sequence[int], method: str) -> Counts:
         for i in studies
     ]  # fmt: skip
     for own in zip(*made, strict=True):
-        found = compute(piled(own), method, 0.95)
+        found = compute(stacked(own), method, 0.95)
         rows = [row for one in own for row in one.rows]
         for row, low, high, p in zip(rows, found.low, found.high, found.p_value, strict=True):
             value, there = true[row.metric, row.term], not np.isnan(low)
@@ -199,7 +199,7 @@ def table(head: list[str], lines: list[list[str]]) -> list[str]:
 
 def report() -> None:
     """Write the page."""
-    knife = [read("jackknife_t", number) for number in range(len(DESIGNS))]
+    cells = [read("jackknife_t", number) for number in range(len(DESIGNS))]
     percentile = [read("percentile", number) for number in range(len(DESIGNS))]
     in_folds = [read("folded", number) for number in range(len(FOLDED))]
     quantities = [f"{metric}|{term}" for term in WANTED for metric in METRICS]
@@ -216,7 +216,7 @@ def report() -> None:
         return int(min((one[key][1] for one in cells if one), default=0))
 
     differing = over_folds.counted(PIECES)
-    at_least = max(least(knife, "undefined|accuracy|a"), 1)
+    at_least = max(least(cells, "undefined|accuracy|a"), 1)
     page = [
         "# Coverage for classes and ranks",
         "",
@@ -232,7 +232,7 @@ def report() -> None:
         "",
         "## Coverage of nominal 95 % intervals by jackknife_t",
         "",
-        *table(["design", *head], lines(knife, [f"coverage|{one}" for one in quantities])),
+        *table(["design", *head], lines(cells, [f"coverage|{one}" for one in quantities])),
         "",
         f"## {_PERCENTILE}",
         "",
@@ -254,11 +254,11 @@ def report() -> None:
         "so that metrics are undefined without this subject; or in which no prediction is "
         "wrong.",
         "",
-        *table(["design", *METRICS], lines(knife, [f"undefined|{metric}|a" for metric in METRICS])),
+        *table(["design", *METRICS], lines(cells, [f"undefined|{metric}|a" for metric in METRICS])),
         "",
         "## Size of tests of two models that are equally good, at the 5 % level",
         "",
-        *table(["design", *METRICS], lines(knife, [f"size|{metric}" for metric in METRICS])),
+        *table(["design", *METRICS], lines(cells, [f"size|{metric}" for metric in METRICS])),
         "",
         f"## {_FOLDED}",
         "",
@@ -283,7 +283,7 @@ def report() -> None:
     path = ROOT / "docs" / "coverage_classification.md"
     of_parts = {over_folds.TITLE: differing, _FOLDED: any(in_folds), _PERCENTILE: any(percentile)}
     titles = [line.removeprefix("## ") for line in page if line.startswith("## ")]
-    counted = dict.fromkeys(["", *titles], any(knife)) | of_parts
+    counted = dict.fromkeys(["", *titles], any(cells)) | of_parts
     write_text(path, with_earlier(path.read_text("utf-8"), "\n".join(page), counted))
 
 

@@ -152,11 +152,11 @@ def count_space(
     contrasts = [
         space.weights([(a, j, 1.0), (b, j, -1.0)]) for a, b in truth.pairs for j in range(p)
     ]
-    for kind, wanted, asked in (
+    for kind, wanted, requested in (
         ("slope", truth.slopes.ravel(), slopes),
         ("contrast", truth.contrasts.ravel(), contrasts),
     ):
-        found = space.tests(asked)
+        found = space.tests(requested)
         own = found.df if df is None else np.full(len(wanted), float(df))
         count_tests(found, own, wanted, f"{method}|{kind}", tally)
     if df is None and not method.endswith(("CR0", "CR1")):
@@ -172,10 +172,10 @@ def count_tests(
     found: ContrastTests, df: np.ndarray, wanted: np.ndarray, name: str, tally: Tally
 ) -> None:
     off = found.estimate - wanted
-    held = np.abs(off) <= stdtrit(df, 1 - LEVEL / 2) * found.std_error
+    covered = np.abs(off) <= stdtrit(df, 1 - LEVEL / 2) * found.std_error
     planted = wanted != 0
-    add(tally, f"coverage|{name}, planted", float(held[planted].mean()))
-    add(tally, f"coverage|{name}, null", float(held[~planted].mean()))
+    add(tally, f"coverage|{name}, planted", float(covered[planted].mean()))
+    add(tally, f"coverage|{name}, null", float(covered[~planted].mean()))
     add(tally, f"square|{name}", float(np.mean(off**2)))
     add(tally, f"square error|{name}", float(np.mean(found.std_error**2)))
     add(tally, f"df|{name}", float(df.mean()))

@@ -116,8 +116,8 @@ def cell(shares: np.ndarray) -> str:
     if refused > 0.9:
         return "refused" if refused == 1 else f"{100 * refused:.0f} % refused"
     error = known.std(ddof=1) / math.sqrt(len(known))
-    said = f"{known.mean():.3f} ({error:.3f})".replace("0.", ".")
-    return said + (f", {100 * refused:.0f} % refused" if refused else "")
+    text = f"{known.mean():.3f} ({error:.3f})".replace("0.", ".")
+    return text + (f", {100 * refused:.0f} % refused" if refused else "")
 
 
 def main() -> None:

@@ -157,9 +157,9 @@ def model_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> N
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PyexprWarning)
                 rows = found.interval(method=method).tidy()
-            held = (rows["conf_low"] <= chosen.truth) & (chosen.truth <= rows["conf_high"])
+            covered = (rows["conf_low"] <= chosen.truth) & (chosen.truth <= rows["conf_high"])
             known = rows["conf_low"].notna()
-            for quantity, hit, defined in zip(rows["quantity"], held, known, strict=True):
+            for quantity, hit, defined in zip(rows["quantity"], covered, known, strict=True):
                 add(tally, f"model|{quantity}|{method}", hit, defined)
 
 
@@ -225,8 +225,8 @@ def together_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -
 
 def add_family(tally: Tally, key: str, rows: pd.DataFrame) -> None:
     """Count whether every interval holds its truth, among studies in which all are defined."""
-    held = (rows["conf_low"] <= rows["truth"]) & (rows["truth"] <= rows["conf_high"])
-    add(tally, key, bool(held.all()), bool(rows["conf_low"].notna().all()))
+    covered = (rows["conf_low"] <= rows["truth"]) & (rows["truth"] <= rows["conf_high"])
+    add(tally, key, bool(covered.all()), bool(rows["conf_low"].notna().all()))
 
 
 PIECE_OF = {

@@ -105,8 +105,8 @@ def _model_text(counts: Counts) -> list[str]:
     }  # fmt: skip
     methods = {"jackknife_t": "jackknife-t", "percentile": "percentile", "bca": "BCa"}
     rows = {
-        f"{said}, {methods[method]}": f"model|{quantity}|{method}"
-        for quantity, said in quantities.items()
+        f"{label}, {methods[method]}": f"model|{quantity}|{method}"
+        for quantity, label in quantities.items()
         for method in methods
     }
     lost = {f"{methods[method]}": f"model|score_reliability|{method}" for method in methods}
@@ -165,13 +165,13 @@ def _family_text(counts: Counts) -> list[str]:
         "residual_variance": "residual variances", "score_weight": "score weights",
     }  # fmt: skip
     rows = {
-        f"{said}, {of_rule}": f"family|{quantity}|{rule}"
-        for quantity, said in quantities.items()
+        f"{label}, {of_rule}": f"family|{quantity}|{rule}"
+        for quantity, label in quantities.items()
         for rule, of_rule in _RULES.items()
     }
     together = {
-        f"{said}, {of_rule}": f"together|{level}|{rule}"
-        for level, said in (("metric", "loadings"), ("scalar", "intercepts"))
+        f"{label}, {of_rule}": f"together|{level}|{rule}"
+        for level, label in (("metric", "loadings"), ("scalar", "intercepts"))
         for rule, of_rule in _RULES.items()
     }
     return [

@@ -56,7 +56,9 @@ def study(number: int, i: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     return frame, features
 
 
-def judged(number: int, i: int, repeats: int) -> dict[tuple[str, str], tuple[float, float, float]]:
+def estimates_of(
+    number: int, i: int, repeats: int
+) -> dict[tuple[str, str], tuple[float, float, float]]:
     """Return (estimate, low, high) of every metric and term of a study."""
     frame, features = study(number, i)
     K = DESIGNS[number][1]
@@ -90,7 +92,7 @@ def one_piece(pieces: Path, number: int, repeats: int, piece: int) -> None:
         return
     found: Found = {}
     for i in range(piece * PIECE, (piece + 1) * PIECE):
-        for (metric, term), values in judged(number, i, repeats).items():
+        for (metric, term), values in estimates_of(number, i, repeats).items():
             kept = [None if math.isnan(one) else round(one, 6) for one in values]
             found.setdefault(f"{metric}|{term}", []).append(kept)  # type: ignore[arg-type]
     write_text(path, json.dumps(found, indent=0, sort_keys=True))

@@ -187,17 +187,17 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
     n_cells = len(SCENARIOS) * len(SIZES)
     if any(len(by_kind[kind]) < n_cells for kind in per_piece):
         raise SystemExit(f"not every cell has pieces in {pieces}; run without --only-report")
-    knife, knife_text = counted(by_kind, per_piece, "knife")
+    jackknife, jackknife_text = counted(by_kind, per_piece, "jackknife")
     draws, draws_text = counted(by_kind, per_piece, "draws")
-    knife_error, draws_error = (math.sqrt(0.05 * 0.95 / n) for n in (knife, draws))
+    jackknife_error, draws_error = (math.sqrt(0.05 * 0.95 / n) for n in (jackknife, draws))
     tests = {name: (pair,) for name, pair in TESTS.items()}
     page = [
         "# Coverage of the intervals, and size of the tests",
         "",
         "Written by `make coverage`: do not edit. Studies with known true values were "
         f"simulated in {n_cells} cells: {len(SCENARIOS)} scenarios with {len(SIZES)} numbers of "
-        f"subjects. In each cell jackknife_t was applied to {knife_text} studies (Monte Carlo "
-        f"error of one proportion at .95: {knife_error:.4f}), every other method {draws_text} "
+        f"subjects. In each cell jackknife_t was applied to {jackknife_text} studies (Monte Carlo "
+        f"error of one proportion at .95: {jackknife_error:.4f}), every other method {draws_text} "
         f"of them ({draws_error:.4f}), with {n_boot} replicates or flips; for ratios of errors, "
         "jackknife_t was applied to the same number of studies. The ends of a range are the "
         "extremes of several such proportions, and are therefore more extreme than the true "
@@ -250,9 +250,9 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         "",
     ]
     write_text(root / "docs" / "coverage.md", "\n".join(page))
-    draw(tally, root / "docs" / "coverage", f"{knife_text} (jackknife_t) or {draws_text}")
+    draw(tally, root / "docs" / "coverage", f"{jackknife_text} (jackknife_t) or {draws_text}")
     quoted = {
-        "studies": {"jackknife_t": knife, "percentile": draws},
+        "studies": {"jackknife_t": jackknife, "percentile": draws},
         "coverage": {
             str(n): {
                 method: {

@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import alternatives
 import report
-from batches import Study, is_null, piled, prepare
+from batches import Study, is_null, prepare, stacked
 from scenarios import SCENARIOS, SIZES, study, truths
 from work import do
 
@@ -40,13 +40,13 @@ PIECES = ROOT / "build" / "coverage"
 SEED = 20240501
 N_BOOT = 399
 # Studies in a piece, and how many times as many are judged.
-KINDS = {"knife": (500, 5), "draws": (100, 1), "ratio": (100, 1), "tails": (100, 1)}
+KINDS = {"jackknife": (500, 5), "draws": (100, 1), "ratio": (100, 1), "tails": (100, 1)}
 # Equal tails are judged where tails are.
 RESAMPLING = tuple(
     name for name, one in INTERVAL_METHODS.items() if one.draws and name != "studentized_et"
 )
 METHODS = {
-    "knife": ("jackknife_t",),
+    "jackknife": ("jackknife_t",),
     "draws": RESAMPLING,
     "ratio": (*RESAMPLING, "studentized_et", "jackknife_t"),
     "tails": ("studentized_et",),
@@ -65,15 +65,15 @@ def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
     for number in range(piece * n, (piece + 1) * n):
         rng = np.random.default_rng([SEED, scenario, n_subjects, number])
         columns = study(SCENARIOS[scenario], n_subjects, rng)
-        n_boot = 0 if kind == "knife" else N_BOOT
+        n_boot = 0 if kind == "jackknife" else N_BOOT
         studies.append(prepare(columns, n_boot=n_boot, seed=number, ratio=kind == "ratio"))
         sizes.append(np.bincount(columns["subject"]))
-    rows, evidence = studies[0].rows, piled(studies)
+    rows, evidence = studies[0].rows, stacked(studies)
     values = [value_of(row, truths_of(scenario)) for row in rows]
     counts: Counts = {}
     for method in METHODS[kind]:
         count_method(counts, evidence, rows, values, method)
-    if kind == "knife":
+    if kind == "jackknife":
         count_alternatives(counts, evidence, rows, values, np.array(sizes, dtype=np.float64))
     if kind == "draws":
         count_sign_flips(counts, studies, rows)
@@ -121,8 +121,8 @@ def count_alternatives(
     for k, (row, value) in enumerate(zip(rows, values, strict=True)):
         if is_null(row):
             continue
-        held = alternatives.covered(evidence, k, len(rows), sizes, row.metric, value)
-        for name, holds in held.items():
+        inside = alternatives.covered(evidence, k, len(rows), sizes, row.metric, value)
+        for name, holds in inside.items():
             everywhere = np.ones(len(holds), dtype=bool)
             count(counts, f"tried|{name}|{row.metric}|{row.term}", holds, everywhere)
 

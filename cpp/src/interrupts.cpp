@@ -7,13 +7,13 @@ namespace pyexpr {
 namespace {
 
 // All that a signal handler may touch.
-std::atomic<int*> told{nullptr};
+std::atomic<int*> flag_of_caller{nullptr};
 std::atomic<bool> came{false};
 static_assert(std::atomic<int*>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 void remember(int /*signal*/) {
     came = true;
-    if (int* const flag = told) *flag = 1;
+    if (int* const flag = flag_of_caller) *flag = 1;
 #ifdef _WIN32
     std::signal(SIGINT, remember);  // There a handler serves once.
 #endif
@@ -21,7 +21,7 @@ void remember(int /*signal*/) {
 
 // Two threads may hold and release at once where Python has no lock. The handler takes none.
 std::mutex changing;
-bool held = false;
+bool holding = false;
 
 #ifdef _WIN32
 using Handler = void (*)(int);
@@ -52,25 +52,25 @@ void give_back() noexcept { sigaction(SIGINT, &before, nullptr); }
 
 bool hold_interrupts(int* flag) noexcept {
     const std::lock_guard<std::mutex> alone(changing);
-    if (held) return false;
+    if (holding) return false;
     came = false;
-    told = flag;
-    held = take();
-    return held;
+    flag_of_caller = flag;
+    holding = take();
+    return holding;
 }
 
 void tell_interrupts(int* flag) noexcept {
     const std::lock_guard<std::mutex> alone(changing);
-    told = flag;
+    flag_of_caller = flag;
     if (flag != nullptr && came) *flag = 1;
 }
 
 bool release_interrupts() noexcept {
     const std::lock_guard<std::mutex> alone(changing);
-    if (!held) return false;
+    if (!holding) return false;
     give_back();
-    held = false;
-    told = nullptr;
+    holding = false;
+    flag_of_caller = nullptr;
     return came;
 }
 

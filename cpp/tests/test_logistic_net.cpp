@@ -255,7 +255,7 @@ TEST_CASE("an interrupt ends a fit") {
             pyexpr::interrupt_question = [] { throw Stopped(); };
         }
         ~Question() { pyexpr::interrupt_question = nullptr; }
-    } const asked;
+    } const options;
     CHECK_THROWS_AS(fit(data, kAlphas, kRatios), Stopped);
 }
 
@@ -267,9 +267,9 @@ TEST_CASE("wrong arguments are refused") {
     Data wrong(20, 2, 2, 15);
     wrong.label[3] = 2;
     CHECK_THROWS_AS(fit(wrong, {0.1}, {0.5}), std::invalid_argument);
-    Data lacking(20, 2, 3, 15);
-    for (auto& one : lacking.label) one = one == 1 ? 0 : one;
-    CHECK_THROWS_AS(fit(lacking, {0.1}, {0.5}), std::invalid_argument);
+    Data without_class(20, 2, 3, 15);
+    for (auto& one : without_class.label) one = one == 1 ? 0 : one;
+    CHECK_THROWS_AS(fit(without_class, {0.1}, {0.5}), std::invalid_argument);
 }
 
 TEST_SUITE_END();

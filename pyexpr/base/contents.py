@@ -79,7 +79,7 @@ class KnownFile:
     sha256: str
     state: FileState | None
 
-    def is_as_it_was(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Say whether the file has the content that was read.
 
         It is read again only if its state is another: a copy of the same bytes is no change.

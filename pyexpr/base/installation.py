@@ -35,7 +35,7 @@ def installation_problems() -> list[str]:
     """Return what is wrong with the files of this package, a sentence each; none if nothing is."""
     others = _others(None)
     found = [f"{_shared(others)}; {REMEDY}"] if others else []
-    changed, foreign = _files_amiss()
+    changed, foreign = _changed_files()
     if changed:
         found.append(
             f"{counted(len(changed), 'file', 'is', 'are')} not as pyexpr-stats installed "
@@ -79,7 +79,7 @@ def _has_files_here(one: Distribution) -> bool:
     return os.path.realpath(place) == os.path.realpath(_FOLDER)
 
 
-def _files_amiss() -> tuple[list[str], list[str]]:
+def _changed_files() -> tuple[list[str], list[str]]:
     """Return the files that are not as they were installed, and those that were not installed."""
     try:
         record = distribution(_OWN).files or []

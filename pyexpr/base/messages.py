@@ -252,7 +252,7 @@ class Message(str):
         """Return the same message with other values for some fields."""
         return Message(self.template, self.values | values)
 
-    def said(self, voice: Voice) -> str:
+    def in_voice(self, voice: Voice) -> str:
         """Return the text in another voice."""
         return _rendered(self.template, self.values, voice)
 
@@ -356,7 +356,7 @@ def codes_of(text: Any) -> frozenset[str]:
     return frozenset()
 
 
-def says(text: Any, *known: Template | Message) -> bool:
+def has_code(text: Any, *known: Template | Message) -> bool:
     """Say whether a text is, or holds, one of the messages of these codes."""
     return not codes_of(text).isdisjoint(one.code for one in known)
 
@@ -370,9 +370,9 @@ def message_column(texts: Iterable[str], index: Any = None) -> pd.Series[Any]:
     return pd.Series(found, index=index, dtype=object if found else "str")
 
 
-def said(text: str, voice: Voice) -> str:
+def in_voice(text: str, voice: Voice) -> str:
     """Return a message in another voice; text that is not ours as it is."""
-    return text.said(voice) if isinstance(text, Message) else str(text)
+    return text.in_voice(voice) if isinstance(text, Message) else str(text)
 
 
 def message_of(error: BaseException | str) -> str:
@@ -423,8 +423,8 @@ def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
     if slot.kind == "option":
         return _option(slot, values, voice)
     if not slot.name:
-        say_it: Callable[[str], str] = getattr(voice, slot.kind)
-        return say_it(slot.text)
+        render: Callable[[str], str] = getattr(voice, slot.kind)
+        return render(slot.text)
     value = values[slot.name]
     if slot.kind == "plain":
         return _unquoted(value, voice)
@@ -435,8 +435,8 @@ def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
     if slot.kind == "count":
         noun, one, several = [*(part.strip() for part in slot.text.split(",")), "", ""][:3]
         return voice.count(value, noun, one, several)
-    say_value: Callable[[Any], str] = getattr(voice, slot.kind)
-    return say_value(value if slot.kind in {"code", "label", "p"} else str(value))
+    render_value: Callable[[Any], str] = getattr(voice, slot.kind)
+    return render_value(value if slot.kind in {"code", "label", "p"} else str(value))
 
 
 def _option(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
@@ -450,4 +450,4 @@ def _option(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
 
 
 def _unquoted(value: Any, voice: Voice) -> str:
-    return value.said(voice) if isinstance(value, Message) else str(value)
+    return value.in_voice(voice) if isinstance(value, Message) else str(value)

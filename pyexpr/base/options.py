@@ -37,7 +37,7 @@ def explains(
         name = getattr(function, "__name__", "this function")
 
         @wraps(function)
-        def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
             for option, why in (not_taken or {}).items():
                 if option in kwargs:
                     raise DataError(
@@ -50,17 +50,17 @@ def explains(
                     )
             for former, today in (renamed or {}).items():
                 if former in kwargs:
-                    told = _WHAT.get(today, say("it is now called {@today=}", today=today))
+                    hint = _WHAT.get(today, say("it is now called {@today=}", today=today))
                     raise DataError(
                         say(
-                            "{name}() has no argument {@former=}; {told}",
+                            "{name}() has no argument {@former=}; {hint}",
                             name=name,
                             former=former,
-                            told=told,
+                            hint=hint,
                         )
                     )
             return function(*args, **kwargs)
 
-        return answered
+        return checked
 
     return decorate

@@ -180,20 +180,20 @@ def check_folder_outputs(
     others = [name for name in there if name not in mine]
     if others and not overwrite:
         one = len(others) == 1
-        told = (
+        detail = (
             f" that pyexpr did not write, or that {'was' if one else 'were'} changed since"
             if own is not None
             else ""
         )
         raise OutputError(
             say(
-                "{what} would replace {many} of {folder!r}{told}: {names}; choose "
+                "{what} would replace {many} of {folder!r}{detail}: {names}; choose "
                 "another folder, move {it} away, or say that {they} may be replaced "
                 "({overwrite=True})",
                 what=what,
                 many=counted(len(others), "file"),
                 folder=str(folder),
-                told=told,
+                detail=detail,
                 names=listed(others),
                 it="it" if one else "them",
                 they="it" if one else "they",

@@ -94,7 +94,7 @@ def in_pool(
             initargs=(theirs,),
         ) as pool:
             try:
-                with main_hidden(), deaf_from_birth(), threads_of_children(threads):
+                with main_hidden(), interrupts_blocked(), threads_of_children(threads):
                     numbers = {
                         pool.submit(_sendable, threads, function, *task): i
                         for i, task in enumerate(tasks)
@@ -105,7 +105,7 @@ def in_pool(
                 if not isinstance(error, Exception):
                     # Ctrl-C, or nobody wants the rest: what is at work does not end its task.
                     ours.close()
-                _let_go(pool)
+                _abandon_task(pool)
                 pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
@@ -121,7 +121,7 @@ def in_pool(
         theirs.close()
 
 
-def _let_go(pool: ProcessPoolExecutor) -> None:
+def _abandon_task(pool: ProcessPoolExecutor) -> None:
     """Let the pool end although a task is being written that no process will read.
 
     A task that is longer than a pipe takes is written as it is read. If the processes are gone,
@@ -192,7 +192,7 @@ def _end(*_: object) -> None:
 
 
 @contextmanager
-def deaf_from_birth() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Start new processes in which Ctrl-C waits, as they inherit what is blocked here.
 
     A terminal sends it to all of them; one that still imports would print a traceback. Here
@@ -211,12 +211,12 @@ def deaf_from_birth() -> Iterator[None]:
 @contextmanager
 def threads_of_children(threads: int) -> Iterator[None]:
     """Start new processes whose libraries use so many threads, unless the user has said."""
-    told = [name for name in _OF_LIBRARIES if name not in os.environ]
-    os.environ.update(dict.fromkeys(told, str(threads)))
+    unset = [name for name in _OF_LIBRARIES if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, str(threads)))
     try:
         yield
     finally:
-        for name in told:
+        for name in unset:
             os.environ.pop(name, None)
 
 

@@ -23,7 +23,7 @@ def stoppable(
     *,
     kept: str | Callable[..., str] = NOTHING,
     undo: Callable[..., None] | None = None,
-    hands_over: bool = False,
+    returns_figure: bool = False,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Let Ctrl-C end a function by `Interrupted` with a sentence: what was stopped, what is kept.
 
@@ -38,7 +38,7 @@ def stoppable(
         What there is now: by default nothing.
     undo : function of the same arguments, optional
         Called first, so that nothing half made is left.
-    hands_over : bool
+    returns_figure : bool
         Whether the function itself raises `Interrupted` with what it has made; that is then
         passed on.
     """
@@ -47,10 +47,10 @@ def stoppable(
         @wraps(function)
         def ended(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
-                with _heard_again():
+                with _repeat_interrupt():
                     return function(*args, **kwargs)
             except KeyboardInterrupt as stop:
-                if hands_over and isinstance(stop, Interrupted):
+                if returns_figure and isinstance(stop, Interrupted):
                     # The frames below say nothing to the user.
                     raise stop.with_traceback(None) from None
                 if undo is not None:
@@ -65,17 +65,17 @@ def stoppable(
 
 # Until a Ctrl-C that nobody could hear is pressed again.
 _SOON = 0.01
-_hearing = threading.Event()
+_repeating = threading.Event()
 
 
 @contextmanager
-def _heard_again() -> Iterator[None]:
+def _repeat_interrupt() -> Iterator[None]:
     """Press Ctrl-C again where it met code whose exceptions Python ignores.
 
     Those are the callbacks of weak references, finalizers, and the like: there the exception
     is printed, and the work goes on.
     """
-    if _hearing.is_set() or threading.current_thread() is not threading.main_thread():
+    if _repeating.is_set() or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = sys.unraisablehook
@@ -87,10 +87,10 @@ def _heard_again() -> Iterator[None]:
         else:
             before(ignored)
 
-    _hearing.set()
+    _repeating.set()
     sys.unraisablehook = hook
     try:
         yield
     finally:
         sys.unraisablehook = before
-        _hearing.clear()
+        _repeating.clear()

@@ -24,7 +24,7 @@ from pyexpr.base.files import whole_file
 _COARSEST_ROUNDING = 0.0005
 _ROUNDING = 1e-6
 # A file is cut if it lacks more than this share of what its header promises.
-_LACKING = 0.01
+_MISSING = 0.01
 
 
 def _av() -> Any:
@@ -93,7 +93,7 @@ class VideoIndex:
     @property
     def is_cut(self) -> bool:
         """Return whether frames are lacking that the header promises."""
-        spare = max(2 / self.fps, _LACKING * self.promised)
+        spare = max(2 / self.fps, _MISSING * self.promised)
         return self.promised - self.seconds > spare
 
 

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from pyexpr.base.options import FORMER_CONTEXT
 from pyexpr.cli.showing import CALL
-from pyexpr.cli.start import STATUS, said
+from pyexpr.cli.start import STATUS, interruption_text
 
 #: Below the help of `pyexpr` and of each command.
 EXIT_STATUS = (
@@ -58,7 +58,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        typer.echo(said(str(stop)), err=True)
+        typer.echo(interruption_text(str(stop)), err=True)
         # Typer knows this status too, but would say nothing.
         raise typer.Exit(STATUS) from None
 

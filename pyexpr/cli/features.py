@@ -44,7 +44,7 @@ from pyexpr.cli.showing import Showing, write
 
 
 def features(
-    asked: typer.Context,
+    ctx: typer.Context,
     files: Annotated[
         list[Path] | None, typer.Argument(help=f"OpenFace files (CSV); {OR_STUDY}.")
     ] = None,
@@ -134,9 +134,9 @@ def features(
         raise typer.BadParameter("give OpenFace files, or one study file alone")
     if bool(files) == (recordings is not None):
         raise typer.BadParameter("give OpenFace files, or --recordings with a table of them")
-    study = study_of(asked, files[0], where=(cluster, n_jobs)) if files else None
+    study = study_of(ctx, files[0], where=(cluster, n_jobs)) if files else None
     tables = [path for path in (recordings, segments_file(schedule)) if path is not None]
-    check_files(asked, [*files, *tables], study, overwrite=overwrite)
+    check_files(ctx, [*files, *tables], study, overwrite=overwrite)
     if study is not None:
         found = study.features(progress=not quiet).tables
         if quality is not None:
@@ -180,9 +180,9 @@ def features(
     if result.table.empty:
         # Nothing that was asked for can be given; why stands with each recording.
         why = [f"{row.openface}: {row.reason}" for row in result.dropped.itertuples()]
-        asked_for = "of the schedule" if every is None else f"of {every:g} s"
+        requested = "of the schedule" if every is None else f"of {every:g} s"
         raise DataError(
-            f"no clip {asked_for} fits: {'; '.join(why[:3])}"
+            f"no clip {requested} fits: {'; '.join(why[:3])}"
             + (f"; and {len(why) - 3} more" if len(why) > 3 else "")
         )
     if quality is not None:

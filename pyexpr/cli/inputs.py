@@ -102,23 +102,23 @@ _SHOWN = ("overwrite", "json", "quiet")
 
 
 def check_files(
-    asked: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
+    ctx: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
 ) -> None:
     """Refuse files that are not to be written, before anything is computed."""
     from pyexpr.base.outputs import check_outputs
 
-    check_standard_output(asked)
+    check_standard_output(ctx)
     outputs = {
-        option: path for option, path in _named_files(asked).items() if path != STANDARD_OUTPUT
+        option: path for option, path in _named_files(ctx).items() if path != STANDARD_OUTPUT
     }
     inputs = [*data, *(() if study is None else study.input_files)]
     check_outputs(outputs, inputs=inputs, overwrite=overwrite)
 
 
-def check_standard_output(asked: typer.Context) -> None:
+def check_standard_output(ctx: typer.Context) -> None:
     """Refuse two things on standard output, each of which would be unreadable with the other."""
-    there = [option for option, path in _named_files(asked).items() if path == STANDARD_OUTPUT]
-    if asked.params.get("json"):
+    there = [option for option, path in _named_files(ctx).items() if path == STANDARD_OUTPUT]
+    if ctx.params.get("json"):
         there.append("--json")
     if len(there) > 1:
         raise typer.BadParameter(
@@ -126,9 +126,9 @@ def check_standard_output(asked: typer.Context) -> None:
         )
 
 
-def _named_files(asked: typer.Context) -> dict[str, Path]:
+def _named_files(ctx: typer.Context) -> dict[str, Path]:
     """Return the file of each option that names one to write; some versions of Typer keep text."""
-    named = {f"--{name.replace('_', '-')}": asked.params.get(name) for name in _WRITTEN}
+    named = {f"--{name.replace('_', '-')}": ctx.params.get(name) for name in _WRITTEN}
     return {option: Path(path) for option, path in named.items() if path is not None}
 
 
@@ -142,7 +142,7 @@ def refuse_standard_output(output: Path | None, what: str) -> None:
 
 
 def study_of(
-    asked: typer.Context, data: Path, *, where: tuple[str | None, int | None] | None = None
+    ctx: typer.Context, data: Path, *, where: tuple[str | None, int | None] | None = None
 ) -> Study | None:
     """Return the study of a study file, and None of a table.
 
@@ -151,15 +151,15 @@ def study_of(
     """
     if data.suffix != ".toml":
         return None
-    _refuse_options(asked, () if where is None else ("cluster", "n_jobs"))
+    _refuse_options(ctx, () if where is None else ("cluster", "n_jobs"))
     return study_from(data, *(where or ()))
 
 
-def _refuse_options(asked: typer.Context, also: tuple[str, ...]) -> None:
+def _refuse_options(ctx: typer.Context, also: tuple[str, ...]) -> None:
     """Refuse options that the study file decides, instead of ignoring them in silence."""
     allowed = {"data", "files", *_SHOWN, *_OF_A_STUDY, *also}
-    for name in asked.params:
-        source = asked.get_parameter_source(name)
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
             raise typer.BadParameter(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pyexpr.cli.start import BEFORE_THE_END, STATUS, ends_at_once, raises_interrupted, said
+from pyexpr.cli.start import (
+    BEFORE_THE_END,
+    STATUS,
+    ends_at_once,
+    interruption_text,
+    raises_interrupted,
+)
 
 with ends_at_once(also_after=__name__ == "__main__"):
     import errno
@@ -57,7 +63,7 @@ for panel, commands in _COMMANDS.items():
 def main() -> None:
     """Run the command line; an error of pyexpr is one sentence, not a traceback."""
     warnings.showwarning = show_warning
-    _print_what_the_terminal_lacks()
+    _replace_unencodable()
     try:
         with raises_interrupted():
             try:
@@ -84,7 +90,7 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.
-        typer.echo(said(str(stop) or BEFORE_THE_END), err=True)
+        typer.echo(interruption_text(str(stop) or BEFORE_THE_END), err=True)
         sys.exit(STATUS)
 
 
@@ -112,7 +118,7 @@ def _is_stuck(stream: TextIO | None) -> bool:
     return False
 
 
-def _print_what_the_terminal_lacks() -> None:
+def _replace_unencodable() -> None:
     """Let a letter that an output cannot show be printed as its code, not end the command."""
     for stream in (sys.stdout, sys.stderr):
         # Tests and hosts put other streams in their place.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    asked: typer.Context,
+    ctx: typer.Context,
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: Annotated[
         Path | None,
@@ -64,7 +64,7 @@ def fit(
 
     show = Showing(json, quiet)
     planned = study_from(study, cluster, n_jobs)
-    check_files(asked, [study], planned, overwrite=overwrite)
+    check_files(ctx, [study], planned, overwrite=overwrite)
     in_one_process(planned, lambda: _fit(planned, show, output, weights, progress=not quiet))
 
 
@@ -89,7 +89,7 @@ def _fit(
 
 
 def compare(
-    asked: typer.Context,
+    ctx: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -179,8 +179,8 @@ def compare(
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
     show = Showing(json, quiet)
-    study = study_of(asked, data)
-    check_files(asked, [data], study, overwrite=overwrite)
+    study = study_of(ctx, data)
+    check_files(ctx, [data], study, overwrite=overwrite)
     if study is not None:
         _compare_study(study, show, output)
         return

@@ -43,7 +43,7 @@ from pyexpr.cli.showing import Showing, write
 
 
 def series(
-    asked: typer.Context,
+    ctx: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(help="OpenFace files (CSV).")] = None,
     recordings: Recordings = None,
     every: Annotated[
@@ -113,7 +113,7 @@ def series(
     if every is not None and schedule is not None:
         raise typer.BadParameter("give --every or --schedule, not both")
     tables = [path for path in (recordings, segments_file(schedule)) if path is not None]
-    check_files(asked, [*files, *tables], None, overwrite=overwrite)
+    check_files(ctx, [*files, *tables], None, overwrite=overwrite)
     from pyexpr.behavior.features.series import movement_series
 
     given = paths_of(files) if recordings is None else recordings_table(recordings)
@@ -148,7 +148,7 @@ def series(
 
 
 def synchrony(
-    asked: typer.Context,
+    ctx: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -201,7 +201,7 @@ def synchrony(
 ) -> None:
     """Synchrony of two people's movement, compared with people who never met."""
     show = Showing(json, quiet)
-    check_files(asked, [data], None, overwrite=overwrite)
+    check_files(ctx, [data], None, overwrite=overwrite)
     from pyexpr.behavior.features.synchrony import synchrony as measured
 
     labels = [dyad, person]

@@ -26,7 +26,7 @@ _SCORES = ("bartlett", "regression")
 
 
 def icc(
-    asked: typer.Context,
+    ctx: typer.Context,
     data: Annotated[
         Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {OR_STUDY}.")
     ],
@@ -62,8 +62,8 @@ def icc(
 ) -> None:
     """Inter-rater reliability (intraclass correlations)."""
     show = Showing(json, quiet)
-    study = study_of(asked, data)
-    check_files(asked, [data], study, overwrite=overwrite)
+    study = study_of(ctx, data)
+    check_files(ctx, [data], study, overwrite=overwrite)
     if study is not None:
         show.table("reliability", study.reliability().tables["reliability"], output)
         return
@@ -86,7 +86,7 @@ def icc(
 
 
 def agreement(
-    asked: typer.Context,
+    ctx: typer.Context,
     data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")],
     targets: Annotated[
         str,
@@ -150,7 +150,7 @@ def agreement(
 ) -> None:
     """Agreement of raters on categories, beyond chance."""
     show = Showing(json, quiet)
-    check_files(asked, [data], None, overwrite=overwrite)
+    check_files(ctx, [data], None, overwrite=overwrite)
     from pyexpr.measurement.agreement.agreement import agreement as compute
 
     labels = [*names_in(targets), *names_in(context), *names_in(raters), *names_in(cluster)]
@@ -174,7 +174,7 @@ def agreement(
 
 
 def cfa(
-    asked: typer.Context,
+    ctx: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {OR_STUDY}."),
@@ -209,8 +209,8 @@ def cfa(
 ) -> None:
     """One-factor model, and its scores."""
     show = Showing(json, quiet)
-    study = study_of(asked, data)
-    check_files(asked, [data], study, overwrite=overwrite)
+    study = study_of(ctx, data)
+    check_files(ctx, [data], study, overwrite=overwrite)
     if study is not None:
         tables = study.factor_model().tables
         if scores is not None:

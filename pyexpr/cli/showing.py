@@ -132,7 +132,7 @@ class Showing:
     def notes(self, result: Result, *, err: bool = False) -> None:
         """Print a result's notes, with the options of the command."""
         for note in () if self.quiet else result.notes():
-            typer.echo(f"Note: {_said(note)}", err=err)
+            typer.echo(f"Note: {_printable(note)}", err=err)
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
@@ -172,7 +172,7 @@ def show_error(error: BaseException | str) -> None:
     _echo_error("Error", 31, message_of(error))
 
 
-def _said(text: str) -> str:
+def _printable(text: str) -> str:
     return visible(with_options(text, CALL.options), keep=LINES)
 
 
@@ -180,7 +180,7 @@ def _echo_error(word: str, colour: int, text: str) -> None:
     """Print a line to standard error; the word that begins it is bold and in colour."""
     coloured = has_colours(sys.stderr)
     begun = f"\033[1;{colour}m{word}:\033[0m" if coloured else f"{word}:"
-    typer.echo(f"{begun} {_said(text)}", err=True, color=coloured)
+    typer.echo(f"{begun} {_printable(text)}", err=True, color=coloured)
 
 
 def has_colours(stream: TextIO) -> bool:

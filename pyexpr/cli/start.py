@@ -15,7 +15,7 @@ STATUS = 130
 BEFORE_THE_END = "stopped by Ctrl-C before the end: no file is half written"
 
 
-def said(sentence: str) -> str:
+def interruption_text(sentence: str) -> str:
     """Return what is printed."""
     return f"Interrupted: {sentence}"
 
@@ -27,7 +27,7 @@ def ends_at_once(*, also_after: bool) -> Iterator[None]:
     An exception out of a half-made import can be lost or become another one. With
     `also_after` that stays so until `raises_interrupted`.
     """
-    changed = _hear(_end)
+    changed = _set_handler(_end)
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ def raises_interrupted() -> Iterator[None]:
     A bare KeyboardInterrupt that passes through code run by C ends the process by the
     signal, whoever catches it later.
     """
-    changed = _hear(_interrupted)
+    changed = _set_handler(_interrupted)
     try:
         yield
     finally:
@@ -50,7 +50,7 @@ def raises_interrupted() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _hear(handler: Any) -> bool:
+def _set_handler(handler: Any) -> bool:
     """Let this handler have Ctrl-C, which so far was Python's; say whether it has."""
     if signal.getsignal(signal.SIGINT) not in (signal.default_int_handler, _end):
         return False
@@ -62,7 +62,7 @@ def _hear(handler: Any) -> bool:
 
 
 def _end(*_: object) -> NoReturn:
-    os.write(2, f"{said(BEFORE_THE_END)}\n".encode())
+    os.write(2, f"{interruption_text(BEFORE_THE_END)}\n".encode())
     os._exit(STATUS)
 
 

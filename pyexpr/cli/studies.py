@@ -111,7 +111,7 @@ def init(
     from pyexpr.study.init.init_study import init_study
 
     show = Showing(json, quiet)
-    asked = sys.stdin.isatty() and sys.stdout.isatty() and not (yes or json or quiet)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (yes or json or quiet)
     found = init_study(
         folder,
         ratings=ratings,
@@ -127,7 +127,7 @@ def init(
         clip_seconds=clip_seconds,
         yes=yes,
         overwrite=overwrite,
-        ask=_ask if asked else None,
+        ask=_ask if interactive else None,
     )
     if not quiet or found.problems:
         show.page(found)
@@ -162,7 +162,7 @@ def check(
 
 
 def report(
-    asked: typer.Context,
+    ctx: typer.Context,
     results: Annotated[Path, typer.Argument(help="The folder of results written by run.")],
     output: Annotated[
         Path | None,
@@ -198,7 +198,7 @@ def report(
 
     show = Showing(json, quiet)
     if output == STANDARD_OUTPUT:
-        check_standard_output(asked)
+        check_standard_output(ctx)
         from pyexpr.base.files import temporary_folder
 
         with temporary_folder() as folder:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from pyexpr.base.messages import Voice, said
+from pyexpr.base.messages import Voice, in_voice
 
 # What a shell takes as one word.
 _ONE_WORD = re.compile(r"[\w.,+-]+")
@@ -44,4 +44,4 @@ def with_options(text: str, options: Collection[str]) -> str:
     >>> with_options(say("in {targets=}, {n_boot=}", n_boot=200), ["--targets", "--n-boot"])
     'in --targets, --n-boot 200'
     """
-    return said(text, _CommandLine(options))
+    return in_voice(text, _CommandLine(options))

@@ -31,7 +31,7 @@ class Hold:
 
 
 @contextmanager
-def held() -> Iterator[Hold]:
+def hold_interrupts() -> Iterator[Hold]:
     """Keep Ctrl-C from running its handler within the block; `handled` makes up for it.
 
     Where Ctrl-C runs no Python handler of this thread (another thread than the main

@@ -335,7 +335,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return module.eval()
 
     @classmethod
-    def _fresh(cls, config: Mapping[str, Any]) -> Any:
+    def _new_module(cls, config: Mapping[str, Any]) -> Any:
         module = cls._build(config)
         cls._initialise(module, config)
         return module
@@ -407,9 +407,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
                     names=names,
                 )
             )
-        n_held = min(max(round(self.validation_share * names), 1), names - 1)
-        out, kept = np.flatnonzero(rank < n_held), np.flatnonzero(rank >= n_held)
-        self.stopping_ = f"{n_held} of {names} subjects used for validation"
+        n_validation = min(max(round(self.validation_share * names), 1), names - 1)
+        out, kept = np.flatnonzero(rank < n_validation), np.flatnonzero(rank >= n_validation)
+        self.stopping_ = f"{n_validation} of {names} subjects used for validation"
         return (examples.take(kept), labels[kept]), (examples.take(out), labels[out])
 
     def _standardised(self, part: tuple[Examples, NDArray[np.float64]]) -> Part:
@@ -474,7 +474,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             checkpoint = Checkpoint(Path(self.checkpoint_dir) / f"{name}.safetensors")
             if not self.resume:
                 checkpoint.path.unlink(missing_ok=True)
-        return Training(partial(self._fresh, config), *parts, options, checkpoint, self.progress)
+        return Training(
+            partial(self._new_module, config), *parts, options, checkpoint, self.progress
+        )
 
     def _history(self, runs: list[Trained]) -> pd.DataFrame:
         import pandas as pd

@@ -77,9 +77,9 @@ class Checkpoint:
             "scaler": state.scaler,
         }
         training = json.dumps(facts)
-        told = {"training": training, "crc32": str(_checksum(training, tensors))}
+        metadata = {"training": training, "crc32": str(_checksum(training, tensors))}
         with whole_file(self.path) as temporary:
-            save_file(tensors, temporary, metadata=told)
+            save_file(tensors, temporary, metadata=metadata)
 
     def read(self) -> TrainingState | None:
         """Return the state, None if there is no file; `DataError` if it is damaged."""
@@ -87,11 +87,11 @@ class Checkpoint:
             return None
         try:
             with safe_open(self.path, framework="pt", device="cpu") as file:
-                told = file.metadata()
+                metadata = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if told["crc32"] != str(_checksum(told["training"], tensors)):
+            if metadata["crc32"] != str(_checksum(metadata["training"], tensors)):
                 raise ValueError("its checksum differs")
-            facts = json.loads(told["training"])
+            facts = json.loads(metadata["training"])
             parts: dict[str, Tensors] = {"module": {}, "best": {}}
             adam: dict[int, Tensors] = {}
             for name, value in tensors.items():

@@ -99,15 +99,15 @@ def repeatable(
 
 
 @contextmanager
-def memory_told(batch_size: int, place: Place) -> Iterator[None]:
+def memory_errors_explained(batch_size: int, place: Place) -> Iterator[None]:
     """Turn "out of memory" into the sentence that names the batch size to try."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         # CUDA, MPS, the CPU's allocator, and NumPy say it in different words and types.
-        said = str(error).lower()
+        text = str(error).lower()
         wanting = isinstance(error, MemoryError) or any(
-            words in said for words in ("out of memory", "not enough memory", "can't allocate")
+            words in text for words in ("out of memory", "not enough memory", "can't allocate")
         )
         # What is ours is said already, whatever its words.
         if not wanting or isinstance(error, PyexprError):

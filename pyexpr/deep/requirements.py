@@ -41,10 +41,10 @@ def require() -> None:
             import_module(name)
         except ModuleNotFoundError as error:
             # A module missing inside an installed package is another matter.
-            lacking = (error.name or package).partition(".")[0]
-            raise DeepNotInstalledError(_missing(lacking)) from None
+            absent = (error.name or package).partition(".")[0]
+            raise DeepNotInstalledError(_missing(absent)) from None
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
-            said = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             cause, remedy = (
                 (
                     "it, or a library that it requires, is damaged",
@@ -54,5 +54,5 @@ def require() -> None:
                 else ("torch and torchvision do not match", REINSTALL)
             )
             raise DeepNotInstalledError(
-                f"{package} is installed but cannot be loaded ({said}): {cause}; run: {remedy}"
+                f"{package} is installed but cannot be loaded ({reason}): {cause}; run: {remedy}"
             ) from error

@@ -147,11 +147,11 @@ def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Ten
         whole = {name: value for name, value in whole.items() if not name.startswith("fc.")}
     else:
         whole |= {"fc.weight": torch.zeros(1, 512), "fc.bias": torch.zeros(1)}
-    lacking = [name for name in whole if name not in state]
+    missing = [name for name in whole if name not in state]
     unknown = [name for name in state if name not in whole]
     odd = [name for name in state if name in whole and state[name].shape != whole[name].shape]
     for names, what in (
-        (lacking, "lacks the weights"),
+        (missing, "lacks the weights"),
         (unknown, "contains weights that do not belong to an r3d_18:"),
         (odd, "contains weights with a shape that differs from an r3d_18:"),
     ):
@@ -181,13 +181,13 @@ def _kinetics() -> Tensors:
                 _WEIGHTS.url, str(path), hash_prefix=expected, progress=False
             )
         except (OSError, RuntimeError) as error:
-            said = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             raise DataError(
                 say(
-                    "torchvision's Kinetics-400 weights are not available ({said}); download "
+                    "torchvision's Kinetics-400 weights are not available ({reason}); download "
                     "{name} from {url} on a computer with network access, and put it into "
                     "{folder!r} or pass its path as {pretrained=}",
-                    said=said,
+                    reason=reason,
                     name=name,
                     url=_WEIGHTS.url,
                     folder=str(folder),
@@ -244,9 +244,9 @@ def _tensors(path: Path, content: bytes) -> Tensors:
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         # What the reader of a file that is no state dict stumbles over depends on its bytes.
-        said = " ".join(str(error).split()).partition(". ")[0][:200]
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
         # Of a few bytes that are no pickle it says only the number of one of them.
-        why = f" ({said})" if any(letter.isalpha() for letter in said) else ""
+        why = f" ({reason})" if any(letter.isalpha() for letter in reason) else ""
         raise DataError(
             say(
                 "{pretrained=} cannot be read as a file of tensors{why}: it is damaged, or has "

@@ -35,7 +35,7 @@ from pyexpr.deep.checkpoints import (
     copied,
     restore_adam,
 )
-from pyexpr.deep.devices import Place, choose_place, memory_told, repeatable
+from pyexpr.deep.devices import Place, choose_place, memory_errors_explained, repeatable
 from pyexpr.deep.fabrics import make_fabric, place_in_group
 from pyexpr.deep.process_group import ProcessGroup
 
@@ -150,7 +150,7 @@ def train(
         group=group,
         show=show,
     )
-    with memory_told(options.batch_size, place):
+    with memory_errors_explained(options.batch_size, place):
         if group is not None:
             with group.watched():
                 return run(fabric)
@@ -159,13 +159,13 @@ def train(
         with temporary_folder() as folder:
             # By a file: a pipe that nobody reads before the processes end holds 64 KB.
             handover = folder / "trained"
-            fabric.launch(partial(_hand_over, run=run, target=handover))
+            fabric.launch(partial(_train_and_save, run=run, target=handover))
             best, rest = handover.with_suffix(".weights"), handover.with_suffix(".json")
             facts = json.loads(rest.read_text(encoding="utf-8"))
             return Trained(from_bytes(best.read_bytes()), facts["best_epoch"], facts["history"])
 
 
-def _hand_over(fabric: Any, *, run: Callable[[Any], Trained], target: Path) -> None:
+def _train_and_save(fabric: Any, *, run: Callable[[Any], Trained], target: Path) -> None:
     trained = run(fabric)
     if fabric.is_global_zero:
         target.with_suffix(".weights").write_bytes(to_bytes(trained.weights))
@@ -215,14 +215,16 @@ def _train(
         )
         for epoch in epochs:
             loss = _train_epoch(fabric, module, optimizer, training, options, epoch)
-            judged = math.nan
+            validation_loss = math.nan
             if validation is not None:
-                judged = _mean_squared_error(fabric, module, validation, options.batch_size)
+                validation_loss = _mean_squared_error(
+                    fabric, module, validation, options.batch_size
+                )
             whole = all(bool(weight.isfinite().all()) for weight in weights)
-            judged_or_0 = judged if validation is not None else 0.0
-            _refuse_divergence(loss if whole else math.nan, judged_or_0, epoch, options)
+            validation_loss_or_0 = validation_loss if validation is not None else 0.0
+            _refuse_divergence(loss if whole else math.nan, validation_loss_or_0, epoch, options)
             state.epoch = epoch
-            state.history.append({"epoch": epoch, "train": loss, "validation": judged})
+            state.history.append({"epoch": epoch, "train": loss, "validation": validation_loss})
             state.module = copied(plain.state_dict())
             if _is_best(state.history):
                 state.best, state.best_epoch = copied(state.module), epoch
@@ -268,8 +270,10 @@ def _is_best(history: list[dict[str, float]]) -> bool:
     return math.isnan(now) or all(now < past["validation"] for past in history[:-1])
 
 
-def _refuse_divergence(loss: float, judged: float, epoch: int, options: TrainingOptions) -> None:
-    if not (math.isfinite(loss) and math.isfinite(judged)):
+def _refuse_divergence(
+    loss: float, validation_loss: float, epoch: int, options: TrainingOptions
+) -> None:
+    if not (math.isfinite(loss) and math.isfinite(validation_loss)):
         raise DataError(
             say(
                 "training diverged in epoch {epoch}: the loss is not finite; use a "
@@ -407,7 +411,7 @@ def predicted(
     place = choose_place(device)
     values = []
     with (
-        memory_told(batch_size, place),
+        memory_errors_explained(batch_size, place),
         repeatable(place, deterministic=deterministic, n_threads=n_threads),
         torch.no_grad(),
     ):

@@ -47,8 +47,8 @@ def comparison_figure(
         ("contexts", contexts, _PANEL),
     ):
         if wanted is not None:
-            asked = _asked_for(all_rows[column], argument, wanted)
-            rows = rows[rows[column].isin(asked)]
+            requested = _requested(all_rows[column], argument, wanted)
+            rows = rows[rows[column].isin(requested)]
     if rows.empty:
         raise DataError(
             say("there is nothing to draw: {metrics=} and {contexts=} name at least one each")
@@ -60,7 +60,7 @@ def comparison_figure(
         panel=lambda row: row[_PANEL],
         band=lambda row: f"{row['metric']} {row[KIND]}",
         kind=lambda row: _KINDS.index(row[KIND]),
-        said=lambda _: "undefined",
+        if_missing=lambda _: "undefined",
     )
     return Forest(
         items=items,
@@ -88,7 +88,7 @@ def sign_flip_figure(
                 label=terms[row["term"]],
                 low=np.nan, value=float(row["estimate"]), high=np.nan,
                 panel=row["context"], band=row["metric"],
-                said=row["reason"] or "undefined",
+                if_missing=row["reason"] or "undefined",
                 remark="" if np.isnan(row["p_value"]) else p_text(row["p_value"]),
             )
             for row in table.to_dict("records")
@@ -118,11 +118,11 @@ def _with_panels(table: pd.DataFrame, between: str) -> pd.DataFrame:
     return rows.assign(**{_PANEL: [pair_label(one, other or None) for one, other in both]})
 
 
-def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> list[str]:
+def _requested(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> list[str]:
     """Return the requested metrics or contexts; `DataError` if one does not exist."""
-    asked = [wanted] if isinstance(wanted, str) else list(wanted)
+    requested = [wanted] if isinstance(wanted, str) else list(wanted)
     known = list(labels.unique())
-    if missing := [one for one in asked if one not in known]:
+    if missing := [one for one in requested if one not in known]:
         raise DataError(
             say(
                 "{@argument=} names {names}; there are {names_2}",
@@ -131,7 +131,7 @@ def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> 
                 names_2=listed(known),
             )
         )
-    return asked
+    return requested
 
 
 def _shown(rows: pd.DataFrame, column: str, of: str, names: Names) -> dict[str, str]:
@@ -149,10 +149,10 @@ def _axis(metric: str, kind: str, names: Names) -> Axis:
     heading = display_name(metric, names)
     level = kind == LEVEL
     # An error's distance from 0 says how large it is.
-    held = 1.0 if kind == RATIO else 0.0
+    reference = 1.0 if kind == RATIO else 0.0
     return Axis(
         heading=heading if level else f"{heading}, {kind}s",
-        line=held if not level or base_metric(metric) in SIGNED else None,
-        holds=(held,),
+        line=reference if not level or base_metric(metric) in SIGNED else None,
+        holds=(reference,),
         flush=level,
     )

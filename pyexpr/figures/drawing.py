@@ -79,14 +79,14 @@ def reach(
     arms = np.abs(np.concatenate([value - ends[0], ends[1] - value]))
     longest = _LONGEST * float(np.median(arms[arms > 0])) if (arms > 0).any() else 0.0
 
-    def held(within: float) -> tuple[float, float]:
+    def limits_within(within: float) -> tuple[float, float]:
         found = np.concatenate(
             [[origin], np.maximum(ends[0], value - within), np.minimum(ends[1], value + within)]
         )
         found = found[np.isfinite(found)]
         return float(found.min()), float(found.max())
 
-    whole, cut = held(math.inf), held(longest)
+    whole, cut = limits_within(math.inf), limits_within(longest)
     return whole if np.ptp(whole) <= _STRETCH * np.ptp(cut) else cut
 
 
@@ -117,17 +117,17 @@ def draw_estimate(
     numbers: tuple[float, float, float],
     look: Mapping[str, Any],
     *,
-    said: str = "undefined",
+    if_missing: str = "undefined",
 ) -> None:
     """Draw lower limit, value and upper limit as a mark on its interval.
 
     `look` is the mark's, as `Axes.plot` takes it, its colour the interval's too. Without
-    limits there is the mark alone; in place of a missing value stands `said`.
+    limits there is the mark alone; in place of a missing value stands `if_missing`.
     """
     low, value, high = numbers
     if math.isnan(value):
         axes.text(
-            0.02, y, said, transform=axes.get_yaxis_transform(), va="center", style="italic",
+            0.02, y, if_missing, transform=axes.get_yaxis_transform(), va="center", style="italic",
             size=plotting.SIZE_SMALLEST, color=plotting.GREY, zorder=4,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip

@@ -48,7 +48,7 @@ class Item:
         Its mark: a position in `Forest.kinds`.
     hollow : bool
         Drawn hollow; `Forest.hollow` says why.
-    said : str
+    if_missing : str
         What stands in place of a missing value.
     remark : str
         What stands to the right of the panel.
@@ -62,7 +62,7 @@ class Item:
     band: str = ""
     kind: int = 0
     hollow: bool = False
-    said: str = "undefined"
+    if_missing: str = "undefined"
     remark: str = ""
 
     @property
@@ -181,9 +181,9 @@ class Forest:
         return plotting.freeze(figure)
 
     def _titles(self, panels: Sequence[str], panel_mm: float) -> dict[str, str]:
-        told = self.titles or {}
+        titles = self.titles or {}
         return {
-            panel: plotting.wrap(told.get(panel, panel), panel_mm, weight="bold", max_lines=6)
+            panel: plotting.wrap(titles.get(panel, panel), panel_mm, weight="bold", max_lines=6)
             for panel in panels
         }
 
@@ -229,12 +229,12 @@ class _Room:
     panel: float
     whole: float
 
-    def said(self, item: Item) -> str:
+    def if_missing(self, item: Item) -> str:
         """Return the wrapped text that replaces a missing value; "" if there is a value."""
         if not np.isnan(item.value):
             return ""
         width = self.panel if item.remark else self.whole
-        return plotting.wrap(item.said, width - 2, size=plotting.SIZE_SMALLEST, max_lines=4)
+        return plotting.wrap(item.if_missing, width - 2, size=plotting.SIZE_SMALLEST, max_lines=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +260,11 @@ class _Places:
             return lines, _ROW + plotting.LINE_MM * lines.count("\n")
 
         heading, y = wrapped(axis.heading, "bold") if axis.heading else ("", 0.0)
-        said: dict[str, int] = {}
+        n_lines: dict[str, int] = {}
         for item in band:
-            said[item.label] = max(said.get(item.label, 0), room.said(item).count("\n"))
+            n_lines[item.label] = max(n_lines.get(item.label, 0), room.if_missing(item).count("\n"))
         labels = {}
-        for label, lines in said.items():
+        for label, lines in n_lines.items():
             text, tall = wrapped(label)
             tall = max(tall, _ROW + extra, _ROW + plotting.LINE_MM * lines)
             labels[label] = y + tall / 2, text
@@ -288,7 +288,7 @@ def _draw(axes: Axes, here: Sequence[Item], axis: Axis, places: _Places, room: _
             y,
             (item.low, item.value, item.high),
             {**look, "markerfacecolor": face},
-            said=room.said(item),
+            if_missing=room.if_missing(item),
         )
 
 
@@ -304,16 +304,16 @@ def _look(kind: int) -> dict[str, Any]:
 def _limits(band: Sequence[Item], axis: Axis) -> tuple[float, float]:
     """Return limits that hold the band's values, all but far intervals, and what they must."""
     values = np.array([(item.low, item.value, item.high) for item in band])
-    held = [*axis.holds, *([] if axis.line is None else [axis.line])]
+    included = [*axis.holds, *([] if axis.line is None else [axis.line])]
     finite = values[np.isfinite(values[:, 1]), 1]
     if not len(finite):
-        return (min(held), max(held)) if len(set(held)) > 1 else (0.0, 1.0)
-    low, high = drawing.reach(*values.T, origin=held[0] if held else np.nan)
-    low, high = min([low, *held]), max([high, *held])
+        return (min(included), max(included)) if len(set(included)) > 1 else (0.0, 1.0)
+    low, high = drawing.reach(*values.T, origin=included[0] if included else np.nan)
+    low, high = min([low, *included]), max([high, *included])
     if axis.lowest is not None:
         low = max(low, min(axis.lowest, *finite))
     margin = 0.05 * ((high - low) or abs(high) or 1.0)
-    flush = axis.flush and bool(held) and low == min(held)
+    flush = axis.flush and bool(included) and low == min(included)
     return low if flush else low - margin, high + margin
 
 
@@ -343,7 +343,7 @@ def items_of(
     panel: Callable[[dict[str, Any]], str] = lambda _: "",
     band: Callable[[dict[str, Any]], str] = lambda _: "",
     kind: Callable[[dict[str, Any]], int] = lambda _: 0,
-    said: Callable[[dict[str, Any]], str] = lambda row: row.get("reason") or "undefined",
+    if_missing: Callable[[dict[str, Any]], str] = lambda row: row.get("reason") or "undefined",
 ) -> list[Item]:
     """Return an item per row of a table with estimate, conf_low, conf_high and reason."""
     return [
@@ -355,7 +355,7 @@ def items_of(
             panel=panel(row),
             band=band(row),
             kind=kind(row),
-            said=said(row),
+            if_missing=if_missing(row),
         )
         for row in cast("list[dict[str, Any]]", table.to_dict("records"))
     ]

@@ -163,7 +163,7 @@ def freeze(figure: Figure) -> Figure:
     return figure
 
 
-def hand_over(figure: Figure) -> Figure:
+def finish_figure(figure: Figure) -> Figure:
     """Return a finished figure to the user, and register it with a notebook's pyplot."""
     from pyexpr.figures.notebook_figure import list_in_pyplot
 
@@ -189,7 +189,7 @@ def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
     def decorate(draw: Callable[P, Figure]) -> Callable[P, Figure]:
         @wraps(draw)
         def plot(*args: P.args, **kwargs: P.kwargs) -> Figure:
-            return hand_over(draw(*args, **kwargs))
+            return finish_figure(draw(*args, **kwargs))
 
         plot.__doc__ = _described(draw.__doc__, labels)
         return plot
@@ -332,18 +332,18 @@ def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> t
     """
     base = Path(stem)
     svg, png = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
-    told = {"Title": title, "Description": description}
+    metadata = {"Title": title, "Description": description}
     with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
         # The resolution applies to images within the figure; shapes have none.
-        figure.savefig(svg_part, format="svg", dpi=PNG_DPI, metadata={**told, "Date": None})
+        figure.savefig(svg_part, format="svg", dpi=PNG_DPI, metadata={**metadata, "Date": None})
         text = svg_part.read_text(encoding="utf-8")
-        text = _readable_aloud(text, base.name, title, description)
+        text = _with_description(text, base.name, title, description)
         svg_part.write_text(text, encoding="utf-8", newline="\n")
-        figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=told)
+        figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=metadata)
     return svg, png
 
 
-def _readable_aloud(svg: str, name: str, title: str, description: str) -> str:
+def _with_description(svg: str, name: str, title: str, description: str) -> str:
     """Give an SVG of matplotlib a role, a title, a description, and fonts to fall back on."""
     # Ids of their own, so that several figures can stand in one page.
     prefix = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "figure"

@@ -23,7 +23,7 @@ _ELASTIC_NET = "elastic_net"
 _COLUMNS = ("label", "label_pooled", "features", "cluster", "context", "clip", "adjust_for")
 
 
-def asked_of_r(
+def arguments_of_fit(
     data: pd.DataFrame, models: Any = None, adjust_for: Any = (), **options: Any
 ) -> dict[str, Any]:
     """Return the arguments of `fit_models`: what kind the models are, and the models of it.

@@ -77,7 +77,7 @@ def answer(request: bytes | bytearray) -> bytearray:
             interrupted = True
         except Exception as problem:
             error = _error(problem)
-    said = {
+    categories = {
         in_r(message_of(item.message)): item.category
         for item in caught
         if not issubclass(item.category, _SILENT)
@@ -86,7 +86,7 @@ def answer(request: bytes | bytearray) -> bytearray:
         "value": value,
         "warnings": {
             str(i): {"classes": _classes(category), "message": text}
-            for i, (text, category) in enumerate(said.items())
+            for i, (text, category) in enumerate(categories.items())
         },
         "error": error,
         "interrupted": interrupted,
@@ -116,8 +116,8 @@ def _classes(kind: type[BaseException]) -> list[str]:
     """Return the classes of R's condition: pyexpr_column_error, pyexpr_data_error, ..."""
     ours = [base.__name__ for base in kind.__mro__ if base.__module__.startswith("pyexpr.")]
     names = [name.removeprefix("Pyexpr") for name in ours] or [kind.__name__]
-    return [f"pyexpr_{_snake(name)}" for name in names]
+    return [f"pyexpr_{_snake_case(name)}" for name in names]
 
 
-def _snake(name: str) -> str:
+def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -56,7 +56,7 @@ def kept(key: int) -> Any:
     return _kept[key]
 
 
-def handed_over(key: int) -> Any:
+def pop(key: int) -> Any:
     """Return the object of a key, and keep it no longer."""
     value = kept(key)
     del _kept[key]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
-from pyexpr.hosted.results import handed_over
+from pyexpr.hosted.results import pop
 from pyexpr.hosted.tables import from_frame, to_frame
 
 
@@ -32,7 +32,7 @@ def to_python(node: Any) -> Any:
     if kind == "exact":
         return float(_plain(node["value"])[0])
     if kind == "object":
-        return handed_over(int(node["key"][0]))
+        return pop(int(node["key"][0]))
     if kind == "raw":
         return node["value"]
     if kind == "list":

@@ -87,10 +87,10 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
 
     fit = cfa(data, model, **options)
     messages = [in_r(text) for text in fit.messages]
-    return described(fit) | {"messages": messages} | _as_lavaan_has_it(fit)
+    return described(fit) | {"messages": messages} | _lavaan_quantities(fit)
 
 
-def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
+def _lavaan_quantities(fit: CFAResult) -> dict[str, Any]:
     """Return what `coef`, `vcov`, `fitted` and `residuals` of a factor model are made of."""
     from pyexpr.measurement.factor.moments import free_parameters, group_moments
 
@@ -280,10 +280,10 @@ def _labels_of(data: pd.DataFrame, name: str) -> Any:
 
 def do_fit_models(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """`px.fit_models`; models as `pyexpr.hosted.fitting` reads them."""
-    from pyexpr.hosted.fitting import asked_of_r
+    from pyexpr.hosted.fitting import arguments_of_fit
     from pyexpr.modeling.fitting.fit_models import fit_models
 
-    return described(fit_models(data, **asked_of_r(data, **options)))
+    return described(fit_models(data, **arguments_of_fit(data, **options)))
 
 
 def do_compare_fitted(key: int, **options: Any) -> dict[str, Any]:
@@ -307,10 +307,10 @@ def do_fit_all(key: int) -> dict[str, Any] | None:
 
 def do_fit_all_anew(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """`ModelsResult.fit_all` of a result of another session, from its data and options."""
-    from pyexpr.hosted.fitting import asked_of_r, described_final
+    from pyexpr.hosted.fitting import arguments_of_fit, described_final
     from pyexpr.modeling.fitting.fit_models import final_models
 
-    return described_final(final_models(data, **asked_of_r(data, **options)))
+    return described_final(final_models(data, **arguments_of_fit(data, **options)))
 
 
 def do_predict_models(key: int, data: pd.DataFrame) -> dict[str, Any]:

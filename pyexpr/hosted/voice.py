@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from pyexpr.base.messages import Template, Voice, said
+from pyexpr.base.messages import Template, Voice, in_voice
 
 #: Columns that broom has, too, bear broom's name; R/R/words.R holds the same list.
 BROOM: Final = {
@@ -70,4 +70,4 @@ R: Final = _R()
 
 def in_r(text: str) -> str:
     """Return a message in the words of R; text that is not ours as it is."""
-    return said(text, R)
+    return in_voice(text, R)

@@ -189,10 +189,10 @@ def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
     if not few:
         return
     name = min(few, key=lambda one: few[one])
-    said = _FEW_FOR_SLOPES(
+    message = _FEW_FOR_SLOPES(
         where=_where(name, len(n_clusters) == 1), n=few[name], studied=_FEWEST_STUDIED, few=_FEW
     )
-    warn_user(said, FewSubjectsWarning)
+    warn_user(message, FewSubjectsWarning)
 
 
 def _measured(n_subjects: int) -> tuple[int, dict[str, dict[str, float]]]:

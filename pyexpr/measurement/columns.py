@@ -216,12 +216,12 @@ def in_context(label: Any, column: str | None) -> str:
     return f" in context {label!r}" + ("" if column == "context" else f" of {column!r}")
 
 
-def told_contexts(n: int, columns: Sequence[str]) -> str:
+def counted_contexts(n: int, columns: Sequence[str]) -> str:
     """Return how many contexts there are, and which columns make them where that is not plain.
 
     Examples
     --------
-    >>> told_contexts(3, ["context"]), told_contexts(12, ["task", "question"])
+    >>> counted_contexts(3, ["context"]), counted_contexts(12, ["task", "question"])
     ('3 contexts', '12 contexts (task, question)')
     """
     named = "" if list(columns) == ["context"] else f" ({', '.join(columns)})"

@@ -143,10 +143,10 @@ def _parse_syntax(text: str) -> list[Term]:
 def _merged(known: Term, more: Term) -> Term:
     """Merge two terms, as in 'f =~ NA*x + a*x', which specifies one loading twice."""
     parts = ("modifier", "label", "start")
-    said = [{name for name in parts if getattr(term, name)} for term in (known, more)]
-    if not said[0] or not said[1] or said[0] & said[1]:
+    modifiers = [{name for name in parts if getattr(term, name)} for term in (known, more)]
+    if not modifiers[0] or not modifiers[1] or modifiers[0] & modifiers[1]:
         raise DataError(f"the model contains '{more.lhs} {more.op} {more.rhs}' twice")
-    return replace(known, **{name: getattr(more, name) for name in said[1]})
+    return replace(known, **{name: getattr(more, name) for name in modifiers[1]})
 
 
 def _statements(text: str) -> list[str]:
@@ -228,22 +228,22 @@ def _parse_statement(statement: str) -> list[Term]:
         op, parts = "~1", [("", parts[0][1])]
     else:
         parts = [_parse_part(part, op, statement) for part in _split(rest)]
-    return [Term(lhs[0][1], op, rhs, **said) for lhs in left for rhs, said in parts]
+    return [Term(lhs[0][1], op, rhs, **modifiers) for lhs in left for rhs, modifiers in parts]
 
 
 def _parse_part(part: list[tuple[str, str]], op: str, statement: str) -> tuple[str, dict[str, str]]:
     """Return the name on the right-hand side and its prefix: number or NA, label, start."""
     *before, last = part or [("", "")]
-    said: dict[str, str] = {}
+    modifiers: dict[str, str] = {}
     readable = last[0] == "name" or (last == ("number", "1") and op == "~")
     readable &= len(before) % 2 == 0 and all(sign == ("sign", "*") for sign in before[1::2])
     for kind, value in before[::2] if readable else ():
         if kind == "call":
-            said |= _read_call(value, statement)
+            modifiers |= _read_call(value, statement)
         elif kind == "number" or value == "NA":
-            said |= {"modifier": value}
+            modifiers |= {"modifier": value}
         elif kind == "name" and LABEL.fullmatch(value):
-            said |= {"label": value}
+            modifiers |= {"label": value}
         elif kind == "name":
             raise DataError(
                 f"{value!r} stands before * in the model: only a number, NA or a label "
@@ -251,12 +251,12 @@ def _parse_part(part: list[tuple[str, str]], op: str, statement: str) -> tuple[s
             )
         else:
             readable = False
-    if not readable or len(said) != len(before[::2]):
+    if not readable or len(modifiers) != len(before[::2]):
         values = " ".join(value for _, value in part)
         raise DataError(
             f"cannot read {values or 'an empty term'!r} in the model statement {statement!r}"
         )
-    return last[1], said
+    return last[1], modifiers
 
 
 def _read_call(text: str, statement: str) -> dict[str, str]:

@@ -219,9 +219,9 @@ class MeasurementModel:
         terms = list(self.terms)
         for factor in self.factors:
             own = [i for i, t in enumerate(terms) if t.op == "=~" and t.lhs == factor]
-            said = [i for i, t in enumerate(terms) if t.key == (factor, "~~", factor)]
-            if said:
-                variance = terms[said[0]]
+            variances = [i for i, t in enumerate(terms) if t.key == (factor, "~~", factor)]
+            if variances:
+                variance = terms[variances[0]]
                 marked = not variance.is_fixed and (variance.modifier == "NA" or variance.label)
             else:
                 marked = any(terms[i].is_fixed and float(terms[i].modifier) for i in own)
@@ -229,8 +229,8 @@ class MeasurementModel:
                 continue
             if terms[own[0]].modifier == "":
                 terms[own[0]] = replace(terms[own[0]], modifier="1")
-            if said:
-                terms[said[0]] = replace(terms[said[0]], modifier="NA")
+            if variances:
+                terms[variances[0]] = replace(terms[variances[0]], modifier="NA")
             else:
                 terms.append(Term(factor, "~~", factor, "NA"))
         return tuple(terms)
@@ -278,8 +278,8 @@ def _modified(term: Term, name: str, chosen: dict[str, str] | None, n_groups: in
     elif label and chosen is not None:
         label = chosen.setdefault(label, f"p{len(chosen) + 1}")
     start = f"start({term.start})" if term.start else ""
-    said = [text for text in (term.modifier, label, start) if text]
-    return " + ".join(f"{text}*{name}" for text in said) or name
+    modifiers = [text for text in (term.modifier, label, start) if text]
+    return " + ".join(f"{text}*{name}" for text in modifiers) or name
 
 
 def _label_by_group(factor: str, chosen: dict[str, str], n_groups: int) -> str:

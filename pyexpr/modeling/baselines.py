@@ -416,11 +416,13 @@ def _weighted_sums(
         label_codes(frame[name], name=name, what="the ratings")
     answers = frame[names].assign(x=numeric_column(frame, score, what="the ratings"))
     answers[question] = answers[question].astype(str)
-    asked = answers[question].unique()
+    questions = answers[question].unique()
     for name in weights:
-        if name not in asked:
-            raise ColumnError(f"there is no rating of question {name!r}; {near_names(name, asked)}")
-    extra = [name for name in asked if name not in weights]
+        if name not in questions:
+            raise ColumnError(
+                f"there is no rating of question {name!r}; {near_names(name, questions)}"
+            )
+    extra = [name for name in questions if name not in weights]
     if extra:
         raise DataError(say("{loadings=} has no loading for question {names}", names=listed(extra)))
     doubled = answers.duplicated(names)

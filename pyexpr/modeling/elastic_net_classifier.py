@@ -342,14 +342,14 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
 
     def _check_folds(self, y: NDArray[np.int64], fold: NDArray[np.int64]) -> None:
         for k in range(int(fold.max()) + 1):
-            lacking = np.bincount(y[fold != k], minlength=len(self.classes_)) == 0
-            if lacking.any():
+            missing = np.bincount(y[fold != k], minlength=len(self.classes_)) == 0
+            if missing.any():
                 raise DataError(
                     say(
                         "all rows of class {value!r} belong to subjects of one fold, so no "
                         "model can be fitted without this fold; give {validation=}, another "
                         "{seed=}, or one alpha and one l1_ratio",
-                        value=self.classes_[lacking].tolist()[0],
+                        value=self.classes_[missing].tolist()[0],
                     )
                 )
 

@@ -88,7 +88,7 @@ def _misprinted(
     found = icc_interval(icc, n_targets=n, k=k)
     low_agrees, high_agrees = _limits_agree(icc, low, high, n, k, digits)
     # Which ICC each limit belongs to.
-    told = [
+    iccs = [
         1 - (1 - limit) * (1 - icc) / (1 - ours)
         for limit, ours in ((low, found.conf_low), (high, found.conf_high))
     ]
@@ -101,8 +101,8 @@ def _misprinted(
             f"the {which} limit is {number(ours, digits, of='icc')}, "
             f"printed {number(printed, digits, of='icc')}"
         )
-    elif abs(told[0] - told[1]) <= 10.0**-digits:
-        own = sum(told) / 2
+    elif abs(iccs[0] - iccs[1]) <= 10.0**-digits:
+        own = sum(iccs) / 2
         remark = (
             f"the interval belongs to an ICC of {number(own, digits, of='icc')}, "
             f"printed {number(icc, digits, of='icc')}"

@@ -65,7 +65,7 @@ class PaperRow:
     context, quantity, item : str
         What it is of: a metric and a model, a loading and a question, ...
     paper, recomputed, simulated : Figure
-    said : tuple of (str, str)
+    findings : tuple of (str, str)
         Status and remark of each comparison.
     """
 
@@ -76,18 +76,18 @@ class PaperRow:
     paper: Figure
     recomputed: Figure = Figure()
     simulated: Figure = Figure()
-    said: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    findings: tuple[tuple[str, str], ...] = field(default_factory=tuple)
 
     @property
     def status(self) -> str:
         """The worst that is said."""
-        return max((status for status, _ in self.said), key=STATUSES.index, default="agrees")
+        return max((status for status, _ in self.findings), key=STATUSES.index, default="agrees")
 
     @property
     def remark(self) -> str:
         """All that is said beside agreement; how far it agrees, where it does."""
-        beyond = [text for status, text in self.said if status != "agrees"]
-        return "; ".join(dict.fromkeys(beyond or [text for _, text in self.said]))
+        beyond = [text for status, text in self.findings if status != "agrees"]
+        return "; ".join(dict.fromkeys(beyond or [text for _, text in self.findings]))
 
 
 def paper_rows(found: Found) -> Iterator[PaperRow]:
@@ -138,7 +138,7 @@ def _table_2(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             yield PaperRow(
                 "2", context, "std_loading", name, Figure(lambdas[j]),
                 simulated=Figure(own[j]["std_loading"]),
-                said=(_near(lambdas[j], own[j]["std_loading"], truth[j]),),
+                findings=(_near(lambdas[j], own[j]["std_loading"], truth[j]),),
             )  # fmt: skip
             implied = residual_variance(lambdas[j], HALF_2)
             agrees = implied.meets(thetas[j], HALF_2)
@@ -185,7 +185,7 @@ def _table_3(simulated: pd.DataFrame) -> Iterator[PaperRow]:
         own = ours.get((metric, context, model))
         paper = _published(row)
         found = Figure() if own is None else _published(own)
-        recomputed, said = Figure(), []
+        recomputed, findings = Figure(), []
         if model in BASELINES:
             table_2 = loadings[loadings["context"] == context]
             information = score_information(
@@ -198,19 +198,19 @@ def _table_3(simulated: pd.DataFrame) -> Iterator[PaperRow]:
                 else baseline_correlation(n)
             )
             recomputed = _expected(expected)
-            said.append(_chance(row["estimate"], expected, n))
+            findings.append(_chance(row["estimate"], expected, n))
         elif model in HUMAN:
             bound = _human(context)
             recomputed = Figure(bound.nrmse if metric == "nrmse" else bound.correlation)
             n = published_numbers.N_TARGETS[context] * PAPER_TEST_SUBJECTS // 140
-            said.append(_beyond_bound(metric, row["estimate"], recomputed.value, n))
+            findings.append(_beyond_bound(metric, row["estimate"], recomputed.value, n))
         if own is None:
-            said.append(("not simulated", _ABSENT[model]))
+            findings.append(("not simulated", _ABSENT[model]))
         elif model in BASELINES:
-            said.append(_overlap(recomputed, found, "expected"))
+            findings.append(_overlap(recomputed, found, "expected"))
         else:
-            said.append(_two_studies(paper.value, found, int(own["n_clusters"])))
-        yield PaperRow("3", context, metric, model, paper, recomputed, found, tuple(said))
+            findings.append(_two_studies(paper.value, found, int(own["n_clusters"])))
+        yield PaperRow("3", context, metric, model, paper, recomputed, found, tuple(findings))
 
 
 _ABSENT = {
@@ -239,7 +239,7 @@ def _table_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
         main, beside = (table_3[name, ALL, metric]["estimate"] for name in (model, other))
         difference = main - beside
         off = row["estimate"] - difference
-        said = [
+        findings = [
             # Two rounded figures, and the rounded difference.
             ("agrees", "the difference of table 3 within rounding")
             if abs(off) <= 3 * HALF_3 + 1e-9
@@ -248,8 +248,10 @@ def _table_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
         own = ours.get((metric, model, other))
         paper = _published(row)
         found = Figure() if own is None else _published(own)
-        said.append(("not simulated", _ABSENT[other]) if own is None else _overlap(paper, found))
-        yield PaperRow("4", ALL, metric, other, paper, Figure(difference), found, tuple(said))
+        findings.append(
+            ("not simulated", _ABSENT[other]) if own is None else _overlap(paper, found)
+        )
+        yield PaperRow("4", ALL, metric, other, paper, Figure(difference), found, tuple(findings))
 
 
 def _pilots() -> Iterator[PaperRow]:
@@ -261,7 +263,7 @@ def _pilots() -> Iterator[PaperRow]:
         yield PaperRow(
             str(row["table"]), row["context"], "icc", row["question"], _published(row),
             Figure(math.nan, check.conf_low, check.conf_high),
-            said=((check.status, f"interval recomputed from the ICC: {check.remark}"),),
+            findings=((check.status, f"interval recomputed from the ICC: {check.remark}"),),
         )  # fmt: skip
 
 
@@ -274,7 +276,7 @@ def _figure_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
         yield PaperRow(
             "figure 4", row["context"], "weight_sign", row["feature"], Figure(float(row["sign"])),
             simulated=Figure(weight, own["procedure_low"], own["procedure_high"]),
-            said=(
+            findings=(
                 ("agrees", "same sign, as simulated") if same else
                 ("open",
                     "simulated with the paper's sign, but the estimated weight has another sign"),
@@ -291,7 +293,7 @@ def _tuning(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             yield PaperRow(
                 "tuning", row["context"], name, "", Figure(row[name]),
                 simulated=Figure(own[name]),
-                said=(
+                findings=(
                     ("agrees", "the same choice") if same else
                     ("explained",
                         "chosen on the validation part, and therefore dependent on its subjects"),

@@ -178,7 +178,7 @@ STUDY_FIGURES = (
         caption="Weights Beside Tested Slopes, by Context.",
         note=
             "Lines of the weights are {level} percentile intervals over resamples of subjects; "
-            "lines of the slopes are {level} {told}.",
+            "lines of the slopes are {level} {intervals}.",
     ),
     StudyFigure(
         "weights", "coefficients",

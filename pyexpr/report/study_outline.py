@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyexpr.base.messages import Message, Template, says
+from pyexpr.base.messages import Message, Template, has_code
 from pyexpr.inference.clusters import FEW_SUBJECTS as EVIDENCE_OF_FEW
 from pyexpr.inference.coefficients import notes as coefficients
 from pyexpr.inference.comparison import notes as comparison
@@ -50,7 +50,7 @@ from pyexpr.report.text.results import (
     reliability_sentence,
     slope_sentences,
 )
-from pyexpr.report.text.verdict import findings, studied
+from pyexpr.report.text.verdict import findings, study_in_a_sentence
 from pyexpr.words.labels import display_name
 from pyexpr.words.reader import readers_notes
 
@@ -135,7 +135,7 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
     """Return the verdict: what was studied, what was found, and the figure of performance."""
     text = [
         *_altered(content.altered),
-        studied(content.record, content.tables),
+        study_in_a_sentence(content.record, content.tables),
         *findings(content.record, content.tables, content.main),
     ]
     blocks: list[Block] = [
@@ -225,7 +225,7 @@ def _notes(content: StudyContent, name: str) -> list[str]:
         for stage in _STAGES.get(name, ())
         for note in stages.get(stage, {}).get("notes", ())
         # That features are nearly collinear no caution says.
-        if not says(note, *already_stated) or says(note, coefficients.COLLINEAR)
+        if not has_code(note, *already_stated) or has_code(note, coefficients.COLLINEAR)
     ]
     text = readers_notes(notes, unit_of(record))
     if name != "learning-curves":
@@ -319,7 +319,7 @@ def _other_methods(content: StudyContent) -> Section | None:
         return None
     notes = content.record["stages"]["comparison"].get("notes", ())
     why = readers_notes(
-        [note for note in notes if says(note, EVIDENCE_OF_FEW)], unit_of(content.record)
+        [note for note in notes if has_code(note, EVIDENCE_OF_FEW)], unit_of(content.record)
     )
     return Section("other-methods", "Other methods", (*map(Text, why), *tables))
 

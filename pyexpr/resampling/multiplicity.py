@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ADJUSTMENTS = ("holm", "max_t")
 
 
-def told(rules: Iterable[object]) -> list[str]:
+def adjustments_in_words(rules: Iterable[object]) -> list[str]:
     """Return a description of the intervals by the column "adjustment"; [] without adjustment."""
     found = dict.fromkeys(rule for rule in rules if isinstance(rule, str) and rule)
     return [f"simultaneous, by {OF_INTERVALS[rule]}" for rule in found]
@@ -178,12 +178,12 @@ def adjust(
     )
     at_level: dict[float, Intervals] = {}
     for family in families:
-        judged = family[_judged(evidence, base, family)]
-        if not len(judged):
+        tested = family[_tested(evidence, base, family)]
+        if not len(tested):
             continue
         found = together(
-            base.p_value[judged],
-            partial(_influence, evidence, judged),
+            base.p_value[tested],
+            partial(_influence, evidence, tested),
             rule,
             intervals.confidence,
             seed,
@@ -197,17 +197,17 @@ def adjust(
                 )
             wider = at_level[found.confidence]
         for name in ("statistic", "df", "std_error", "p_value"):
-            getattr(result, name)[judged] = getattr(base, name)[judged]
-        result.low[judged], result.high[judged] = wider.low[judged], wider.high[judged]
-        adjusted[judged] = np.where(np.isnan(base.p_value[judged]), np.nan, found.p_adjusted)
-        for row in judged:
+            getattr(result, name)[tested] = getattr(base, name)[tested]
+        result.low[tested], result.high[tested] = wider.low[tested], wider.high[tested]
+        adjusted[tested] = np.where(np.isnan(base.p_value[tested]), np.nan, found.p_adjusted)
+        for row in tested:
             marks[row] = rule
             if jackknife is not None:
                 result.method[row] = "max_t"
     return result
 
 
-def _judged(evidence: Evidence, base: Intervals, family: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _tested(evidence: Evidence, base: Intervals, family: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which of a family have a test; or an interval, of those against nothing."""
     with_interval = base.low[family] < base.high[family]
     tested = ~np.isnan(base.p_value[family])

@@ -276,9 +276,9 @@ class ReplicatedResult(Result):
             By default unchanged.
         """
         level = self.intervals.confidence if confidence is None else confidence
-        return judged(self, method or self.method, level, self.intervals.rule)
+        return with_intervals(self, method or self.method, level, self.intervals.rule)
 
-    @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
+    @stoppable("replicates were added", kept="the result is as it was", returns_figure=True)
     def extend(self, n: int) -> Self:
         """Return the result with `n` more replicates, as if all had been requested at once.
 
@@ -310,7 +310,7 @@ class ReplicatedResult(Result):
             check_parts(self, other, options, by_kernel=self.draws.by_kernel)
         first, *rest = in_sequence([self, *others])
         whole = first._with_more([(one.evidence.replicates, one.evidence.n_failed) for one in rest])
-        return judged(whole, self.method, self.intervals.confidence, self.intervals.rule)
+        return with_intervals(whole, self.method, self.intervals.confidence, self.intervals.rule)
 
     def _with_more(
         self, more: Sequence[tuple[NDArray[np.float64], NDArray[np.int64] | None]]
@@ -344,7 +344,7 @@ class ReplicatedResult(Result):
             freedom, and the largest is compared with normal numbers that have the correlations of
             the subjects' influences on the estimates (9,999 draws).
         """
-        return judged(self, self.method, self.intervals.confidence, rule)
+        return with_intervals(self, self.method, self.intervals.confidence, rule)
 
     @stoppable("equivalence was tested", kept="the result is as it was")
     def equivalence(self, region: Any, *, alpha: float = 0.05) -> EquivalenceResult:
@@ -479,7 +479,7 @@ class ReplicatedResult(Result):
         }
 
 
-def judged(result: R, method: str | None, confidence: float, rule: str | None) -> R:
+def with_intervals(result: R, method: str | None, confidence: float, rule: str | None) -> R:
     """Return the result with intervals of this method, adjusted by this rule."""
     intervals = compute(result.evidence, method, confidence)
     if rule is not None:
@@ -491,7 +491,7 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
     return found
 
 
-def _soon(result: ReplicatedResult, method: str | None) -> bool:
+def _is_fast(result: ReplicatedResult, method: str | None) -> bool:
     """Say whether intervals by this method take a fraction of a second."""
     known = INTERVAL_METHODS[method or DEFAULT]
     # An error within each replicate takes longer than the replicates did.
@@ -508,15 +508,15 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
         If there are fewer than `wanted` replicates, or Ctrl-C is pressed now.
     """
     made = result.n_boot
-    if made < wanted and not _soon(result, method):
+    if made < wanted and not _is_fast(result, method):
         method = DEFAULT
     try:
-        kept = judged(result, method, confidence, rule)
+        kept = with_intervals(result, method, confidence, rule)
     except (DataError, KeyboardInterrupt) as error:
         if made == wanted and isinstance(error, DataError):
             raise
         # Too few replicates for this method, or no patience for it.
-        kept = judged(result, DEFAULT, confidence, None)
+        kept = with_intervals(result, DEFAULT, confidence, None)
     else:
         if made == wanted:
             return kept

@@ -58,9 +58,9 @@ def t_tests(
     """Refer estimates to Student's t; an error up to `rounding` is no variation, and no test."""
     from scipy.special import stdtr
 
-    still = ~(std_error > rounding)
+    constant = ~(std_error > rounding)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(still, np.nan, (estimate - null) / std_error)
+        statistic = np.where(constant, np.nan, (estimate - null) / std_error)
         p = 2 * stdtr(df, -np.abs(statistic))
     # t can be so large that p underflows; it is never 0.
     p = np.where(p == 0, np.nextafter(0, 1), p)

@@ -188,7 +188,7 @@ def _fill_movement(
     random: np.random.Generator,
 ) -> None:
     """Fill gaze, eyes, pose, points and shape parameters."""
-    activation = _face_path(planned, random) + _leaning(intensity)
+    activation = _face_path(planned, random) + _slow_component(intensity)
     turn = _turns(planned, random)
     head = person.seat + _moved(planned, "head", HEAD_AMPLITUDES, random)
     gaze_angle = np.radians(_moved(planned, "gaze", GAZE_AMPLITUDES, random))
@@ -234,7 +234,7 @@ def _face_path(
     return travel(lengths, MODE_AMPLITUDES, random, distance)
 
 
-def _leaning(intensity: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slow_component(intensity: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the slow part of the activations that follows the action units, (frames, modes)."""
     smooth = np.ones(2 * FPS) / (2 * FPS)
     result = np.zeros((len(intensity), len(MODES)))

@@ -8,9 +8,9 @@ from typing import Any
 
 from pyexpr.study.check.page import CheckResult, check, ordered
 from pyexpr.study.check.points import PROBLEMS, WRONG, Point
-from pyexpr.study.file.config import judged, read_toml
+from pyexpr.study.file.config import read_toml, validated
 from pyexpr.study.pipeline import Study
-from pyexpr.study.tables.signals import with_what_tables_tell
+from pyexpr.study.tables.signals import with_entries_from_tables
 
 
 def check_study(
@@ -61,8 +61,8 @@ def check_study(
     """
     file = Path(study)
     raw, _ = read_toml(file)
-    raw = with_what_tables_tell(raw, file.resolve().parent)
-    config, problems = judged(raw)
+    raw = with_entries_from_tables(raw, file.resolve().parent)
+    config, problems = validated(raw)
     points = [Point(PROBLEMS, "the study file", None, one, WRONG) for one in problems]
     if config is None:
         return CheckResult(str(raw.get("title", file.name)), tuple(points))

@@ -47,7 +47,7 @@ from pyexpr.study.results.folder import ResultsFolder
 from pyexpr.study.results.render import planned_files, render
 from pyexpr.study.results.report import report_of_run
 from pyexpr.study.results.result import OutcomesResult, StudyResult
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 from pyexpr.study.stages import computations, models
 from pyexpr.study.stages.deep import train_deep, training_folder
 from pyexpr.study.stages.deep_tables import joined_predictions
@@ -56,7 +56,7 @@ from pyexpr.study.stages.sources import Sources, refuse_changed
 from pyexpr.study.tables.early_checks import check_deep, check_early
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import label
-from pyexpr.study.tables.signals import with_what_tables_tell
+from pyexpr.study.tables.signals import with_entries_from_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,7 +218,7 @@ class Study:
         ``"slurm"``, or the path of a file of the site. Results do not depend on it.
         """
         file = Path(path)
-        config, known = read_known_config(file, with_what_tables_tell)
+        config, known = read_known_config(file, with_entries_from_tables)
         config = config.computed_on(cluster, n_jobs)
         study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
@@ -488,9 +488,9 @@ class Study:
                     verify=verify and number == 0, progress=progress, overwrite=overwrite
                 )
         files = FeaturesFiles(self._of_recordings, *(study.output for study in studies.values()))
-        said = files.removed() if clean else files.unused_note()
-        if shown and said:
-            print(said, file=sys.stderr)
+        outcome = files.removed() if clean else files.unused_note()
+        if shown and outcome:
+            print(outcome, file=sys.stderr)
         if len(studies) == 1:
             return next(iter(found.values()))
         result = OutcomesResult(self.config.title, self.output, found)
@@ -520,7 +520,7 @@ class Study:
     @_of_one_state
     def _run(self, *, progress: bool | None, overwrite: bool) -> StudyResult:
         """Run all stages of a study of one label."""
-        if self._file is not None and not self._file.is_as_it_was():
+        if self._file is not None and not self._file.is_unchanged():
             raise StudyError(
                 f"the study file {str(self._file.path)!r} has been changed since it was read; "
                 "read it again (Study.from_file)"
@@ -552,10 +552,10 @@ class Study:
             runs[name]()
             if progress:
                 took = f"{time.perf_counter() - start:.1f} s"
-                said = "as stored" if name in self.reused else took
-                print(f"{visible(name.replace('_', ' '))}: {said}", file=sys.stderr)
+                outcome = "as stored" if name in self.reused else took
+                print(f"{visible(name.replace('_', ' '))}: {outcome}", file=sys.stderr)
         refuse_changed(self._sources().changed())
-        if self._file is not None and not self._file.is_as_it_was():
+        if self._file is not None and not self._file.is_unchanged():
             warn_user(
                 f"the study file {str(self._file.path)!r} was changed during the run; the results "
                 "are those of the file as it was before",

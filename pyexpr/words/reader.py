@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pyexpr.base.messages import Template, Voice, said
+from pyexpr.base.messages import Template, Voice, in_voice
 from pyexpr.words.labels import MINUS, is_known, name_in_sentence
 from pyexpr.words.wording import sentence
 
@@ -46,7 +46,7 @@ READER: Final = _Reader("clip")
 
 def readers_reason(text: str) -> str:
     """Return a reason without names of columns, options or calls."""
-    return said(text, READER)
+    return in_voice(text, READER)
 
 
 def readers_note(note: str, unit: str = "clip") -> str:
@@ -62,7 +62,7 @@ def readers_note(note: str, unit: str = "clip") -> str:
     >>> readers_note(untested(n=3))
     'In all, 3 clips are not tested.'
     """
-    text = said(note, _Reader(unit))
+    text = in_voice(note, _Reader(unit))
     # A sentence does not begin with a numeral.
     return sentence(f"in all, {text}" if text[:1].isdigit() else text)
 

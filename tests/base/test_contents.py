@@ -28,7 +28,7 @@ def test_hashes_of_what_was_read(tmp_path: Path) -> None:
     read, known = read_content(path)
     assert read == content
     assert known.sha256 == hashed_file(path).sha256 == hashlib.sha256(content).hexdigest()
-    assert known.is_as_it_was()
+    assert known.is_unchanged()
 
 
 def test_a_file_of_the_same_size_and_time_is_another(tmp_path: Path) -> None:
@@ -36,12 +36,12 @@ def test_a_file_of_the_same_size_and_time_is_another(tmp_path: Path) -> None:
     path.write_bytes(b"0.822")
     known = hashed_file(path)
     exchange(path, b"0.987")
-    assert not known.is_as_it_was()
+    assert not known.is_unchanged()
     # The same bytes again, in a file of their own, are no change.
     exchange(path, b"0.822")
-    assert known.is_as_it_was()
+    assert known.is_unchanged()
     path.unlink()
-    assert not known.is_as_it_was()
+    assert not known.is_unchanged()
 
 
 def test_written_in_place_with_its_time_set_back(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_written_in_place_with_its_time_set_back(tmp_path: Path) -> None:
         handle.write(b"0.987")
     assert known.state is not None
     os.utime(path, ns=(0, known.state.modified_ns))
-    assert not known.is_as_it_was()
+    assert not known.is_unchanged()
 
 
 def test_a_file_that_changed_while_it_was_read_is_looked_at_again(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x")
-    assert not KnownFile(path, hashlib.sha256(b"y").hexdigest(), None).is_as_it_was()
+    assert not KnownFile(path, hashlib.sha256(b"y").hexdigest(), None).is_unchanged()
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
@@ -80,4 +80,4 @@ def test_a_table_is_parsed_from_the_bytes_that_are_hashed(
     table, known = read_known_csv(path, what="the table")
     assert table["x"].tolist() == [1.5]
     assert known.sha256 == before
-    assert not known.is_as_it_was()
+    assert not known.is_unchanged()

@@ -51,7 +51,7 @@ def test_a_column_with_text_stays_text(tmp_path: Path) -> None:
             numeric_column(found, "x", what="the table")
 
 
-def test_what_is_missing_among_text_is_said(tmp_path: Path) -> None:
+def test_what_is_missing_among_text_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("subject,mood,drug,n\nNA,NA,None,1\nb,PA,x,NA\nc,NA,x,None\nd,,null,2\n")
     spelled: dict[str, tuple[Spelling, ...]] = {}

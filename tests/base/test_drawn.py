@@ -26,18 +26,18 @@ def test_names_and_width_are_described(result: type) -> None:
         "names": None,
         "width_mm": FULL_WIDTH_MM,
     }
-    said = inspect.getdoc(result.plot) or ""
+    docstring = inspect.getdoc(result.plot) or ""
     # In numpydoc's order, every argument, and what this class draws.
     heads = ["Parameters\n----------", "Returns\n-------"]
-    heads += [head for head in ("Raises\n------", "Examples\n--------") if head in said]
-    places = [said.index(head) for head in heads]
+    heads += [head for head in ("Raises\n------", "Examples\n--------") if head in docstring]
+    places = [docstring.index(head) for head in heads]
     assert places == sorted(places)
     for name in [name for name in own if name != "self"]:
-        assert name in said[places[0] : places[1]]
-    assert "Names to show for " in said
-    assert "A notebook shows it" in said
-    assert "{labels}" not in said
-    assert all(len(line) <= 100 for line in said.splitlines())
+        assert name in docstring[places[0] : places[1]]
+    assert "Names to show for " in docstring
+    assert "A notebook shows it" in docstring
+    assert "{labels}" not in docstring
+    assert all(len(line) <= 100 for line in docstring.splitlines())
 
 
 def test_there_are_many() -> None:

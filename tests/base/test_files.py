@@ -77,11 +77,11 @@ def test_a_file_that_another_program_holds_is_named_and_stays(
     path = tmp_path / "table.csv"
     write_text(path, "old\n")
 
-    def held(_source: object, target: object) -> None:
+    def locked(_source: object, target: object) -> None:
         # What Windows says of a file that Excel has open.
         raise PermissionError(13, "Access is denied", str(target))
 
-    monkeypatch.setattr(os, "replace", held)
+    monkeypatch.setattr(os, "replace", locked)
     with pytest.raises(OutputError) as raised:
         write_text(path, "new\n")
     assert str(raised.value) == (

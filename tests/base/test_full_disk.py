@@ -58,7 +58,7 @@ def test_it_names_place_room_and_need(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("number", "says"),
+    ("number", "message"),
     [
         (errno.EDQUOT, "your quota is used up in "),
         (errno.EFBIG, "File too large; choose another place"),
@@ -66,10 +66,10 @@ def test_it_names_place_room_and_need(tmp_path: Path, monkeypatch: pytest.Monkey
     ],
 )
 def test_whatever_the_place_refuses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
 ) -> None:
     refuse_to_disk(monkeypatch, OSError(number, os.strerror(number)))
-    with pytest.raises(OutputError, match=says):
+    with pytest.raises(OutputError, match=message):
         write_text(tmp_path / "a.txt", "new")
     assert not os.listdir(tmp_path)
 

@@ -63,8 +63,10 @@ def test_another_distribution_is_named_with_the_remedy(site: Path) -> None:
 
 def test_a_file_that_was_replaced_is_named_though_nobody_owns_it_any_more(site: Path) -> None:
     (site / "pyexpr" / "__init__.py").write_text(FOREIGN)
-    (said,) = installation_problems()
-    assert said.startswith("1 file is not as pyexpr-stats installed it: 'pyexpr/__init__.py'; run")
+    (message,) = installation_problems()
+    assert message.startswith(
+        "1 file is not as pyexpr-stats installed it: 'pyexpr/__init__.py'; run"
+    )
 
 
 def test_a_package_of_the_same_name_elsewhere_is_no_problem(site: Path, tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ from pyexpr.base.messages import (
     brief,
     codes_of,
     from_json,
+    has_code,
     joined,
     message_column,
     message_of,
     parts_of,
     say,
-    says,
     slots_of,
 )
 from pyexpr.base.saved import pack, unpack
@@ -81,9 +81,9 @@ def test_a_message_is_text_with_a_code() -> None:
     assert (made.code, made.codes) == ("few", {"few"})
     assert made.values == {"n": 2, "context": "pain", "n_boot": 200}
     assert readers_note(made) == "Few subjects."
-    assert says(made, FEW)
-    assert not says(made, NONE)
-    assert not says("there is nothing", NONE)
+    assert has_code(made, FEW)
+    assert not has_code(made, NONE)
+    assert not has_code("there is nothing", NONE)
     assert made.with_values(n=1) == "1 subject in 'pain'; see n_boot=200"
 
 
@@ -97,7 +97,7 @@ def test_joined_messages_keep_their_codes() -> None:
     assert joined([]) == ""
     assert parts_of("a; b") == ("a; b",)
     within = say("weights: {why}", why=both)
-    assert says(within, NONE)
+    assert has_code(within, NONE)
     assert parts_of(within) == (within,)
 
 
@@ -111,21 +111,23 @@ def test_joined_messages_keep_their_codes() -> None:
     ],
 )
 def test_a_message_is_the_same_again(again: Any) -> None:
-    told = Template("told", "{x!r} {y!r} {z!r}", report="", r="{x!r}")
-    made = say("{what} of {all!r}", what=told(x=[1, None], y=(2, "a"), z={"k": 1}), all=1.5)
+    within_report = Template("told", "{x!r} {y!r} {z!r}", report="", r="{x!r}")
+    made = say(
+        "{what} of {all!r}", what=within_report(x=[1, None], y=(2, "a"), z={"k": 1}), all=1.5
+    )
     found = again(made)
     assert isinstance(found, Message)
     assert (found, found.codes, found.values) == (made, {"told"}, made.values)
-    assert found.values["what"].template == told
+    assert found.values["what"].template == within_report
     assert found == "[1, None] (2, 'a') {'k': 1} of 1.5"
 
 
 def test_errors_hand_on_what_they_say() -> None:
-    said = say("{k=} is {found}", found=NONE)
-    for error in (DataError(said), FactorModelError(said, reason="x"), Interrupted(said)):
+    message = say("{k=} is {found}", found=NONE)
+    for error in (DataError(message), FactorModelError(message, reason="x"), Interrupted(message)):
         sent = pickle.loads(pickle.dumps(error))
         assert str(sent) == "k= is there is nothing"
-        assert says(message_of(sent), NONE)
+        assert has_code(message_of(sent), NONE)
     assert message_of(ValueError("theirs", 3)) == "('theirs', 3)"
     # What cannot be sent to another process is kept as it is shown.
     assert "lambda" in str(pickle.loads(pickle.dumps(DataError(say("{f!r}", f=lambda: 0)))))
@@ -134,9 +136,9 @@ def test_errors_hand_on_what_they_say() -> None:
 def test_a_column_keeps_messages() -> None:
     table = pd.DataFrame({"reason": message_column(["", NONE]), "x": [1, 2]})
     joint = pd.concat([table, table.assign(reason="theirs")], ignore_index=True)
-    assert [says(text, NONE) for text in joint["reason"]] == [False, True, False, False]
+    assert [has_code(text, NONE) for text in joint["reason"]] == [False, True, False, False]
     (found,) = table["reason"].value_counts().index[table["reason"].value_counts().index != ""]
-    assert says(found, NONE)
+    assert has_code(found, NONE)
     assert table["reason"].str.len().tolist() == [0, 16]
     assert message_column([]).dtype == pd.Series([], dtype="str").dtype
 

@@ -67,7 +67,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout"])
-def test_who_wants_it_printed_is_told_how(path: str) -> None:
+def test_who_wants_it_printed_learns_how(path: str) -> None:
     with pytest.raises(OutputError, match=r"leave this option out .* redirect it \(> file\)"):
         check_outputs({"--output": path}, overwrite=True)
 

@@ -34,17 +34,17 @@ def test_the_size_is_the_printed_size(tmp_path: Path) -> None:
 
 
 def test_repeated_files_are_equal_to_the_byte(tmp_path: Path) -> None:
-    told = {"title": "A title", "description": "What it shows"}
+    words = {"title": "A title", "description": "What it shows"}
     figure = figure_with_text()
-    first = plotting.save(figure, tmp_path / "a", **told)
-    again = plotting.save(figure, tmp_path / "b" / "a", **told)
-    anew = plotting.save(figure_with_text(), tmp_path / "c" / "a", **told)
+    first = plotting.save(figure, tmp_path / "a", **words)
+    again = plotting.save(figure, tmp_path / "b" / "a", **words)
+    anew = plotting.save(figure_with_text(), tmp_path / "c" / "a", **words)
     for one, two, three in zip(first, again, anew, strict=True):
         assert one.read_bytes() == two.read_bytes() == three.read_bytes()
     assert not re.search(rb"\b20\d\d-\d\d-\d\d", first[0].read_bytes())
 
 
-def test_svg_speaks_and_keeps_its_text(tmp_path: Path) -> None:
+def test_svg_has_a_description_and_keeps_its_text(tmp_path: Path) -> None:
     import xml.etree.ElementTree as ET
 
     svg, png = plotting.save(

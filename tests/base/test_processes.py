@@ -86,7 +86,7 @@ def test_an_error_that_cannot_be_sent_keeps_its_sentence(work) -> None:
         list(in_processes(work.fail, [("odd",), ("fine",)], n_jobs=2, what="fits"))
 
 
-def test_a_process_ended_from_outside_is_said(work) -> None:
+def test_a_process_ended_from_outside_is_reported(work) -> None:
     with pytest.raises(PyexprError, match=r"a process that fits was ended from outside"):
         list(in_processes(work.fail, [("gone",), ("fine",)], n_jobs=2, what="fits"))
 
@@ -135,7 +135,7 @@ def test_what_is_cleaning_up_goes_on_when_another_process_has_ended(
     assert left == ["0.begun", "0.tidy", "1.begun", "1.tidy"]
 
 
-def test_new_processes_do_not_hear_a_ctrl_c_while_they_begin(work) -> None:
+def test_new_processes_do_not_receive_a_ctrl_c_while_they_begin(work) -> None:
     found = dict(in_processes(work.blocked, [(), ()], n_jobs=2, what="looks"))
     # From before the first line of Python in them; here it is heard again.
     assert found == {0: True, 1: True}

@@ -28,7 +28,7 @@ def test_pieces_grow_only_while_they_are_quick(monkeypatch):
     assert sum(sizes) == 1000
 
 
-def test_a_bar_is_shown_when_asked_for_and_not_otherwise(capsys):
+def test_a_bar_is_shown_when_requested_and_not_otherwise(capsys):
     assert list(progress(range(3), total=3, label="counting", show=True)) == [0, 1, 2]
     assert "counting" in capsys.readouterr().err
     assert list(progress(range(3), total=3, label="counting")) == [0, 1, 2]

@@ -184,7 +184,7 @@ def test_a_function_in_a_file_is_a_name() -> None:
     assert again.pickled is None
 
 
-def test_a_function_that_is_not_defined_here_is_said() -> None:
+def test_a_function_that_is_not_defined_here_is_reported() -> None:
     missing = UserFunction("gone", b"cno_such_module\ngone\n.")
     with pytest.raises(SavedResultError, match=r"'gone' is not defined in this session \("):
         missing(1)
@@ -198,7 +198,7 @@ def test_only_classes_of_the_list_are_written() -> None:
             assert name_of(class_of(name)) == name
 
 
-def test_another_version_is_said() -> None:
+def test_another_version_is_reported() -> None:
     made = {"versions": {"pyexpr-stats": "9.1"}}
     with pytest.raises(SavedResultError, match=r"the result was saved by pyexpr 9\.1, and results"):
         unpack(altered({"format": 2} | made))
@@ -209,7 +209,7 @@ def test_another_version_is_said() -> None:
     assert unpack(altered({"value": [1]} | made)) == [1]
 
 
-def test_damage_is_said(tmp_path: Path) -> None:
+def test_damage_is_reported(tmp_path: Path) -> None:
     raw = bytearray(pack(np.arange(100.0)))
     raw[len(raw) // 2] ^= 1
     for damaged in (bytes(raw), bytes(raw)[:50], b"", b"not a zip file"):

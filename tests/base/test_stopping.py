@@ -39,7 +39,7 @@ def test_the_outermost_says_what_was_stopped_and_what_is_kept() -> None:
 
 
 def test_what_a_function_hands_over_arrives() -> None:
-    @stoppable("it was drawn", hands_over=True)
+    @stoppable("it was drawn", returns_figure=True)
     def draw(result: object) -> None:
         if result is None:
             raise KeyboardInterrupt
@@ -73,7 +73,7 @@ class Deaf:
         raise KeyboardInterrupt
 
 
-def test_an_interrupt_that_python_ignores_is_heard_again() -> None:
+def test_an_interrupt_that_python_ignores_is_repeated() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     hook = sys.unraisablehook
 

@@ -42,15 +42,15 @@ def test_not_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "words"),
     [
         (None, "None"), (True, "True"), (3, "a number"), (np.float64(0.5), "a number"),
         ("a", "text"), ([1], "a list"), ((1,), "a list"), ({"a": 1}, "a mapping"), ({1}, "a set"),
         (Path("a"), type(Path("a")).__name__),
     ],
 )  # fmt: skip
-def test_what_a_value_is_in_words_of_no_language(value: object, said: str) -> None:
-    assert kind_of(value) == said
+def test_what_a_value_is_in_words_of_no_language(value: object, words: str) -> None:
+    assert kind_of(value) == words
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_categories_are_sorted_as_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "words"),
     [
         ("the ratings (my ratings.csv)", "the ratings (my ratings.csv) have"),
         ("the predictions", "the predictions have"),
@@ -150,11 +150,11 @@ def test_categories_are_sorted_as_labels() -> None:
         ("data", "data has"),
     ],
 )
-def test_the_verb_agrees_with_the_noun(what: str, said: str) -> None:
-    assert have(what) == said
+def test_the_verb_agrees_with_the_noun(what: str, words: str) -> None:
+    assert have(what) == words
     with pytest.raises(ColumnError) as caught:
         require_columns(pd.DataFrame({"a": [1]}), ["b"], what=what)
-    assert str(caught.value).startswith(f"{said} no column 'b'")
+    assert str(caught.value).startswith(f"{words} no column 'b'")
 
 
 def test_numbers_of_things() -> None:

@@ -49,7 +49,7 @@ def test_a_table_that_unpacks_to_far_too_much(
 def test_no_more_is_unpacked_than_may_be(
     pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    requested: list[int] = []
     of_kind = next(kind for kind in unpacking._OPENERS if pack(b"").startswith(kind))
     opener = unpacking._OPENERS[of_kind]
 
@@ -59,14 +59,14 @@ def test_no_more_is_unpacked_than_may_be(
 
         def read(self, size: int | None = -1) -> bytes:
             assert size is not None
-            asked.append(size)
+            requested.append(size)
             return self.unpacked.read(size)
 
     monkeypatch.setitem(unpacking._OPENERS, of_kind, Counting)
     content = pack(b"0" * 1_000_000)
     with pytest.raises(DataError, match="unpacks to more than"):
         decompressed(content)
-    assert asked == [most_unpacked(len(content)) + 1]
+    assert requested == [most_unpacked(len(content)) + 1]
 
 
 @pytest.mark.parametrize("pack", PACKERS)

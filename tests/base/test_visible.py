@@ -81,17 +81,17 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
 def test_questions_on_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     def entered(_text: str, *, default: str) -> str:
-        asked.append(default)
+        requested.append(default)
         return default
 
     monkeypatch.setattr(studies.typer, "prompt", entered)
     # Enter takes the column by its own name.
     assert studies._ask(f"Which of {BAD}?", [BAD, "b"], BAD) == BAD
     assert capsys.readouterr().out == f"Which of {SHOWN}? ({SHOWN}, b)\n"
-    assert asked == [SHOWN]
+    assert requested == [SHOWN]
 
 
 def test_what_a_prompt_of_python_shows() -> None:

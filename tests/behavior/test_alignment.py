@@ -41,10 +41,10 @@ def test_a_face_that_only_turns_does_not_move(face) -> None:
     made = recording(landmarks_3d=posed(np.tile(face, (75, 1, 1))))
     moving = clip_features(made, whole(made), FeatureOptions(landmarks="3d"))
     assert moving["points_displacement"] > 10
-    still = clip_features(made, whole(made), FeatureOptions(landmarks="normalised"))
-    assert still["points_displacement"] == pytest.approx(0, abs=ROUNDING)
-    assert still["points_velocity"] == pytest.approx(0, abs=ROUNDING)
-    assert still["reason"] == ""
+    unmoving = clip_features(made, whole(made), FeatureOptions(landmarks="normalised"))
+    assert unmoving["points_displacement"] == pytest.approx(0, abs=ROUNDING)
+    assert unmoving["points_velocity"] == pytest.approx(0, abs=ROUNDING)
+    assert unmoving["reason"] == ""
 
 
 def test_what_the_face_does_stays(face) -> None:

@@ -59,12 +59,12 @@ def test_the_thread_that_hashes_ends_with_an_error(
     monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
     before = threading.active_count()
     path = tmp_path / "a.csv"
-    for damage, said in (
+    for damage, message in (
         (b"x" * 300_000, "a line is longer"),
         (b"1, x, 1, 1, 1, 1\n", "holds 'x'"),
     ):
         path.write_bytes(recording(0.1) + damage)
-        with pytest.raises(OpenFaceError, match=said):
+        with pytest.raises(OpenFaceError, match=message):
             read_openface(path, groups=["gaze_angle"])
     assert threading.active_count() == before
 

@@ -62,12 +62,14 @@ def zipped(**files: bytes) -> bytes:
 def workbook(*, shared: bool) -> bytes:
     """Write what Excel writes: texts in a list of their own or in place, empty cells left out."""
     head, *body = table()
-    said, strings = [], []
+    message, strings = [], []
     for number, name in enumerate(head):
         strings.append(f"<si><t>{name}</t></si>")
         inline = f'<c t="inlineStr"><is><t>{name}</t></is></c>'
-        said.append(f'<c r="{chr(65 + number)}1" t="s"><v>{number}</v></c>' if shared else inline)
-    lines = [f"<row>{''.join(said)}</row>", "<row/>"]
+        message.append(
+            f'<c r="{chr(65 + number)}1" t="s"><v>{number}</v></c>' if shared else inline
+        )
+    lines = [f"<row>{''.join(message)}</row>", "<row/>"]
     at = head.index("success")
     for row in body:
         cells = [
@@ -254,7 +256,7 @@ def test_a_remark_over_several_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (zipped(a__csv=b"x", b__csv=b"y"), "the archive holds 2 files"),
         (zipped(a__csv=b"0," * 60_000_000), "unpacks to more than 0.1 GB"),
@@ -265,7 +267,7 @@ def test_a_remark_over_several_lines(tmp_path: Path) -> None:
         (DIALECTS["utf-16"][:-1], "cannot be unpacked"),
     ],
 )
-def test_what_cannot_be_unpacked(content: bytes, said: str, tmp_path: Path) -> None:
+def test_what_cannot_be_unpacked(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(OpenFaceError, match=said):
+    with pytest.raises(OpenFaceError, match=message):
         read_openface(tmp_path / "a.csv")

@@ -114,7 +114,7 @@ def test_intensities_of_openface(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"expressions": "jawOpen"}, "names no signal of expression; name a group"),
         ({"expressions": "emotion_feer"}, "which no recording has; did you mean 'emotion_fear'"),
@@ -122,9 +122,9 @@ def test_intensities_of_openface(tmp_path: Path) -> None:
         ({"expressions": "emotions", "extra": "entropy"}, "need one of these in extra="),
     ],
 )
-def test_what_cannot_be_is_refused(faces: Path, options: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_is_refused(faces: Path, options: dict[str, Any], message: str) -> None:
     usual = {"extra": "expression_means", "every": 3, "layout": "py-feat", "fps": FPS}
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         extract_features(faces, **(usual | options), progress=False)
 
 

@@ -287,7 +287,7 @@ def test_no_active_unit_has_intensity_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"bins": "median"}, "bins= must be one of 'mean', 'decimate', not 'median'"),
         ({"velocity": "speeds"}, "did you mean 'speed'"),
@@ -299,9 +299,9 @@ def test_no_active_unit_has_intensity_0() -> None:
         ({"rate": 30.0}, "rate=30 asks for more bins per second than .* 25"),
     ],
 )
-def test_options_that_make_no_sense(options, says) -> None:
+def test_options_that_make_no_sense(options, message) -> None:
     made = recording()
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         clip_features(made, whole(made), FeatureOptions(**options))
 
 
@@ -392,7 +392,7 @@ def test_no_clip_at_all(manifest) -> None:
     assert "3 clips of the schedule" in result.notes()[0]
 
 
-def test_what_the_reader_said_is_said_once_with_its_files(manifest) -> None:
+def test_notes_of_the_reader_are_given_once_with_its_files(manifest) -> None:
     for path in manifest["openface"][:2]:
         with open(path, "a") as handle:
             handle.write("1, 2")

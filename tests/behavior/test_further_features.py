@@ -76,7 +76,7 @@ def test_columns_are_those_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"extra": ["regoins"]}, "extra= has no family 'regoins'; did you mean 'regions'"),
         ({"extra": ["au_dynamics"], "action_units": ["smile"]}, "'smile', which names no action"),
@@ -84,8 +84,8 @@ def test_columns_are_those_declared() -> None:
         ({"baseline": " "}, "baseline= must name a context"),
     ],
 )
-def test_options_that_make_no_sense(options, says) -> None:
-    with pytest.raises(DataError, match=says):
+def test_options_that_make_no_sense(options, message) -> None:
+    with pytest.raises(DataError, match=message):
         FeatureOptions(**options)
 
 

@@ -160,15 +160,17 @@ def test_points_are_pixels_and_pose_is_on_the_axes_of_the_image(
     assert found.loc[4, "x_0":].isna().all()
 
 
-def test_what_mediapipe_is_asked_for(made: list[Landmarker], video: Path, tmp_path: Path) -> None:
+def test_what_is_requested_of_mediapipe(
+    made: list[Landmarker], video: Path, tmp_path: Path
+) -> None:
     track(video, tmp_path, faces=2, options={"min_tracking_confidence": 0.7})
     (one,) = made
     assert one.closed
     # Milliseconds, each but once.
     assert one.stamps == [0, 40, 41, 42, 80, 160]
-    asked = vars(one.options)
-    assert asked.pop("base_options").model_asset_buffer == model(tmp_path).read_bytes()
-    assert asked == {
+    requested = vars(one.options)
+    assert requested.pop("base_options").model_asset_buffer == model(tmp_path).read_bytes()
+    assert requested == {
         "running_mode": "VIDEO", "num_faces": 2, "output_face_blendshapes": True,
         "output_facial_transformation_matrixes": True, "min_face_detection_confidence": 0.5,
         "min_face_presence_confidence": 0.5, "min_tracking_confidence": 0.7,
@@ -213,11 +215,13 @@ BAD_MODELS: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("kind", BAD_MODELS)
 def test_bad_models(kind: str, made: list[Landmarker], video: Path, tmp_path: Path) -> None:
-    make, said = BAD_MODELS[kind]
+    make, message = BAD_MODELS[kind]
     bad = make(tmp_path)
     with pytest.raises(TrackerError) as refused:
         track(video, tmp_path, model=bad)
-    assert str(refused.value).startswith(f"the model file {str(bad)!r} {said}; what is needed is")
+    assert str(refused.value).startswith(
+        f"the model file {str(bad)!r} {message}; what is needed is"
+    )
     assert "https://storage.googleapis.com/mediapipe-models/face_landmarker" in str(refused.value)
 
 

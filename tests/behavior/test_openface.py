@@ -95,12 +95,12 @@ def test_full_layouts_have_the_known_widths() -> None:
 def test_every_group_of_every_layout(name: str, tmp_path: Path) -> None:
     layout = LAYOUTS[name]
     path = write(tmp_path / "a.csv", layout, rows(layout, N))
-    held = [group for group, (names, _) in MEMBERS.items() if set(names) <= set(layout.columns)]
-    recording = read_openface(path, groups=held, face=0 if name == "61" else "largest")
+    content = [group for group, (names, _) in MEMBERS.items() if set(names) <= set(layout.columns)]
+    recording = read_openface(path, groups=content, face=0 if name == "61" else "largest")
     assert (recording.n_frames, recording.fps, recording.fps_source) == (N, 25.0, "timestamps")
     assert recording.valid.all()
-    assert set(recording.groups) == set(held)
-    for group in held:
+    assert set(recording.groups) == set(content)
+    for group in content:
         values = recording.groups[group]
         np.testing.assert_allclose(values, planted(group, N), rtol=PRINTED, err_msg=group)
         assert values.flags.c_contiguous
@@ -248,7 +248,7 @@ def test_no_frame_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "said"),
+    ("field", "message"),
     [
         ("-3", "holds -3"),
         ("1.5", "holds 1.5"),
@@ -258,12 +258,12 @@ def test_no_frame_column(tmp_path: Path) -> None:
         ("1e300", "holds 1e"),
     ],
 )
-def test_impossible_frame_numbers(field: str, said: str, tmp_path: Path) -> None:
+def test_impossible_frame_numbers(field: str, message: str, tmp_path: Path) -> None:
     path = small(tmp_path)
     lines = path.read_text().splitlines()
     lines[5] = field + lines[5][lines[5].index(",") :]
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(OpenFaceError, match=re.escape(said)) as caught:
+    with pytest.raises(OpenFaceError, match=re.escape(message)) as caught:
         read_openface(path)
     assert str(path) in str(caught.value)
     assert "row 5" in str(caught.value)
@@ -314,7 +314,7 @@ def test_stated_rate_wins_and_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stamp", "said"),
+    ("stamp", "message"),
     [
         (lambda i: 0.0, "all timestamps are 0"),
         (lambda i: i / 1000, "timestamps claim 1000 frames per second"),
@@ -324,7 +324,7 @@ def test_stated_rate_wins_and_is_checked(tmp_path: Path) -> None:
     ],
 )
 def test_timestamps_that_cannot_be_believed(
-    stamp: Callable[[int], float | str], said: str, tmp_path: Path
+    stamp: Callable[[int], float | str], message: str, tmp_path: Path
 ) -> None:
     def spoil(table: list[dict]) -> None:
         for number, row in enumerate(table):
@@ -334,7 +334,7 @@ def test_timestamps_that_cannot_be_believed(
     recording = read_openface(path)
     assert (recording.fps, recording.fps_source) == (30.0, "default")
     assert any(
-        note.startswith(said) and "30 frames per second are assumed" in note
+        note.startswith(message) and "30 frames per second are assumed" in note
         for note in recording.log.notes
     )
     stated = read_openface(path, fps=24)
@@ -511,7 +511,7 @@ def test_cut_within_a_last_number_that_is_read(end: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("column", "held"),
+    ("column", "content"),
     [
         ("pose_Tx", "abc"),
         ("pose_Rz", "1,5".replace(",", ";")),
@@ -521,11 +521,11 @@ def test_cut_within_a_last_number_that_is_read(end: str, tmp_path: Path) -> None
     ],
 )
 def test_text_among_numbers_names_column_row_and_value(
-    column: str, held: str, tmp_path: Path
+    column: str, content: str, tmp_path: Path
 ) -> None:
-    path = small(tmp_path, lambda table: table[6].update({column: held}))
+    path = small(tmp_path, lambda table: table[6].update({column: content}))
     with pytest.raises(
-        OpenFaceError, match=f"column '{column}' must hold numbers, but row 7 holds '{held}'"
+        OpenFaceError, match=f"column '{column}' must hold numbers, but row 7 holds '{content}'"
     ):
         read_openface(path)
     lines = path.read_text().splitlines()
@@ -641,11 +641,11 @@ NOT_RECORDINGS = {
 
 @pytest.mark.parametrize("case", NOT_RECORDINGS)
 def test_files_that_are_not_recordings(case: str, tmp_path: Path) -> None:
-    content, said = NOT_RECORDINGS[case]
+    content, message = NOT_RECORDINGS[case]
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
     for function in (read_openface, describe_openface):
-        with pytest.raises(OpenFaceError, match=re.escape(said)) as caught:
+        with pytest.raises(OpenFaceError, match=re.escape(message)) as caught:
             function(path)
         assert str(caught.value).startswith(f"{str(path)!r}: ")
 
@@ -693,7 +693,7 @@ def test_gaze_vectors_stand_in_for_angles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"groups": ["landmarks"]}, "groups= has no 'landmarks'; did you mean"),
         ({"groups": "landmarks_2d"}, "groups= must be a list"),
@@ -709,8 +709,8 @@ def test_gaze_vectors_stand_in_for_angles(tmp_path: Path) -> None:
         ({"on_missing": "ignore"}, "on_missing= must be"),
     ],
 )
-def test_arguments(arguments: dict, said: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=re.escape(said)):
+def test_arguments(arguments: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
         read_openface(small(tmp_path), **arguments)
 
 
@@ -768,7 +768,7 @@ def test_failed_rows_do_not_make_a_face_large(garbage: str | None, tmp_path: Pat
     assert any("face_id 0 is followed" in note for note in recording.log.notes)
 
 
-def test_time_is_told_by_the_rows_of_all_faces(tmp_path: Path) -> None:
+def test_time_is_derived_from_the_rows_of_all_faces(tmp_path: Path) -> None:
     table = [
         row for row in rows(FACES, N, make=face_points) if row["face_id"] != 1 or row["frame"] == 3
     ]
@@ -854,10 +854,10 @@ def test_describe(name: str, layout: str, faces: int, tmp_path: Path) -> None:
     (row,) = describe_openface(path).to_dict(orient="records")
     assert (row["layout"], row["faces"], row["columns"]) == (layout, faces, int(name))
     assert (row["frames"], row["fps"], row["rows"]) == (N, 25.0, N * faces)
-    held = [
+    content = [
         group for group, (names, _) in MEMBERS.items() if set(names) <= set(LAYOUTS[name].columns)
     ]
-    assert set(row["groups"].split()) == set(held)
+    assert set(row["groups"].split()) == set(content)
 
 
 # ---- anything at all -----------------------------------------------------------------------------

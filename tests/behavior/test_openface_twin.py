@@ -58,6 +58,6 @@ def test_tables_and_columns_of_a_file(tmp_path: Path) -> None:
     assert [columns.file_row(row) for row in range(columns.n_rows)] == [1, 3]
     columns.matrix(["frame"])[:] = 0  # a copy
     np.testing.assert_array_equal(columns.column("frame"), [1, 6])
-    table = columns.hand_over(["pose_Ty", "pose_Tx"])
+    table = columns.take_table(["pose_Ty", "pose_Tx"])
     # Behind the rows there is room for frames without one.
     np.testing.assert_array_equal(table[: columns.n_rows], [[3, 2], [8, 7]])

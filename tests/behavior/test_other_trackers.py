@@ -22,7 +22,7 @@ def written(path: Path, columns: list[str]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         (["frame", "face_id", *TIME, *POINTS_98, *UNITS_8], "layout 'openface3-flat'"),
         (["frame", *TIME, *UNITS_8], "no columns 'AU03_r', 'AU08_r', 'AU03_c', 'AU08_c'"),
@@ -35,8 +35,8 @@ def written(path: Path, columns: list[str]) -> Path:
         (["frame", "timestamp", *POINTS_2D], "does not show that OpenFace wrote"),
     ],
 )
-def test_refused_by_name(columns: list[str], said: str, tmp_path: Path) -> None:
-    with pytest.raises(OpenFaceError, match=said) as caught:
+def test_refused_by_name(columns: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(OpenFaceError, match=message) as caught:
         read_openface(written(tmp_path / "a.csv", columns))
     assert len(str(caught.value)) < 600
 

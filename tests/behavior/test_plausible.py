@@ -27,7 +27,7 @@ def found(group: str, values: np.ndarray, **limits: float):
     return ([], []) if one is None else (one.faults.tolist(), one.jumps.tolist())
 
 
-def still(*shape: int) -> np.ndarray:
+def constant(*shape: int) -> np.ndarray:
     return np.full((N, *shape), 0.1)
 
 
@@ -42,7 +42,7 @@ def still(*shape: int) -> np.ndarray:
     ],
 )
 def test_one_frame_that_cannot_be(group: str, spoil) -> None:
-    values = still({"gaze_angle": 2, "gaze_vector": 6}.get(group, 3))
+    values = constant({"gaze_angle": 2, "gaze_vector": 6}.get(group, 3))
     assert found(group, values) == ([], [])
     spoil(values)
     assert found(group, values) == ([40], [])
@@ -69,7 +69,7 @@ def test_what_heads_do_is_left_alone() -> None:
 
 
 def test_time_allows_more_distance() -> None:
-    values = still(3)
+    values = constant(3)
     values[:20] += 2000  # 2 m before a gap of a second
     values[20:45] = np.nan
     assert found("pose_translation", values) == ([], [])
@@ -77,7 +77,7 @@ def test_time_allows_more_distance() -> None:
 
 
 def test_stretches() -> None:
-    values = still(3)
+    values = constant(3)
     values[30:32] += 3000
     values[34] -= 3000  # the two frames between are where they should be
     assert found("pose_translation", values) == ([30, 31, 34], [])

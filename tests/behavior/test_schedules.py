@@ -178,7 +178,7 @@ def test_to_table_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "said"),
+    ("change", "error", "message"),
     [
         ({"start": 3.0}, DataError, "row 1 of the schedule: segment '1' runs from 3 to 3 seconds"),
         ({"start": 4.0}, DataError, "must end after its start"),
@@ -190,9 +190,9 @@ def test_to_table_and_back() -> None:
         ({"context": None}, DataError, "column 'context' of the schedule is empty in row 1"),
     ],
 )
-def test_tables_that_make_no_schedule(change: dict, error: type[Exception], said: str) -> None:
+def test_tables_that_make_no_schedule(change: dict, error: type[Exception], message: str) -> None:
     row = {"context": "a", "start": 0.0, "end": 3.0, **change}
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         Schedule.from_table(pd.DataFrame([row]))
 
 
@@ -216,7 +216,7 @@ def test_unknown_context_lists_the_known() -> None:
 
 
 def test_other_arguments() -> None:
-    for build, said in (
+    for build, message in (
         (lambda: Schedule({}), "needs segments"),
         (lambda: Schedule({"a": ()}), "has no segments"),
         (lambda: Schedule.every(0), "positive number of seconds"),
@@ -225,5 +225,5 @@ def test_other_arguments() -> None:
         (lambda: BP4D_PLUS.cut("pain", 100, 0), "fps= must be"),
         (lambda: BP4D_PLUS.cut("pain", 100, 25, on_short="skip"), "on_short= must be"),  # type: ignore[arg-type]
     ):
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             build()

@@ -203,8 +203,8 @@ def test_tables_that_make_no_sense(tmp_path: Path) -> None:
         (table.iloc[:0], DataError, "has no rows"),
         (table.assign(openface=str(tmp_path / "b.csv")), OpenFaceError, "b.csv': there is no such"),
     ]  # fmt: skip
-    for bad, kind, said in cases:
-        with pytest.raises(kind, match=said):
+    for bad, kind, message in cases:
+        with pytest.raises(kind, match=message):
             read_sequences(bad, "pose")
     with pytest.raises(OpenFaceError, match="no columns for 'gaze_angle', 'gaze_vector'"):
         read_sequences(clips(path, (0, 1)), "gaze")
@@ -314,7 +314,7 @@ def test_columns_by_the_header_are_those_that_are_read(columns: Any, tmp_path: P
         assert frame_columns(str(own), reading) == read_frames(str(own), reading).names
 
 
-def test_what_a_study_of_sequences_lacks_is_said_by_the_headers(tmp_path: Path) -> None:
+def test_what_a_study_of_sequences_lacks_is_reported_by_the_headers(tmp_path: Path) -> None:
     one, other = (write(tmp_path / f"{name}.csv", 40) for name in "ab")
     text = Path(one).read_text()
     text = text.replace("pose_Tx", "AU01_c").replace("pose_Ty", "AU10_c")

@@ -68,12 +68,12 @@ def test_places(columns: list[str], tmp_path: Path) -> None:
         assert any(f"the {place} of the two seen longest" in note for note in recording.log.notes)
 
 
-def test_places_that_cannot_be_told(tmp_path: Path) -> None:
+def test_places_that_cannot_be_determined(tmp_path: Path) -> None:
     bare = Layout(["frame", "face_id", *TIME, "gaze_angle_x", "gaze_angle_y"], faces=(0, 1))
     path = write(tmp_path / "a.csv", bare, rows(bare, N, make=dyad))
-    for asked in ({"face": "left"}, {"join_ids": True}):
+    for requested in ({"face": "left"}, {"join_ids": True}):
         with pytest.raises(OpenFaceError, match="neither landmarks nor pose_Tx"):
-            read_openface(path, **asked)
+            read_openface(path, **requested)
     alone = written(tmp_path / "b.csv", lambda t: t.__setitem__(slice(None), t[::2]))
     with pytest.raises(OpenFaceError, match="there is only one face"):
         read_openface(alone, face="left")

@@ -49,8 +49,8 @@ def test_people_without_an_id(order: str, tmp_path: Path) -> None:
     if order == "by frame":
         table.sort(key=lambda row: row["frame"])
     path = write(tmp_path / "two.csv", WITHOUT_ID, table)
-    said = "start again" if order == "file after file" else f"{N} of {2 * N} rows repeat a frame"
-    with pytest.raises(OpenFaceError, match=said):
+    message = "start again" if order == "file after file" else f"{N} of {2 * N} rows repeat a frame"
+    with pytest.raises(OpenFaceError, match=message):
         read_openface(path)
 
 

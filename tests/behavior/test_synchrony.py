@@ -188,7 +188,7 @@ def test_a_dyad_that_is_shorter_has_fewer_windows() -> None:
     assert table["n_windows"].tolist() == [3, 2, 3, 8]
 
 
-def test_few_dyads_are_said() -> None:
+def test_few_dyads_are_reported() -> None:
     notes = found(noise(3)).notes()
     assert any("with 3 dyads there are 6 ways" in note and ".17" in note for note in notes)
     assert not any("ways to pair" in note for note in found(noise(4)).notes())
@@ -216,7 +216,7 @@ TABLE = long(noise(2))
 
 
 @pytest.mark.parametrize(
-    ("table", "options", "error", "says"),
+    ("table", "options", "error", "message"),
     [
         (TABLE, {"series": "nod"}, ColumnError, "no column 'nod'"),
         (TABLE.iloc[:0], {}, DataError, "data has no rows"),
@@ -236,6 +236,6 @@ TABLE = long(noise(2))
         (TABLE, {"seed": -1}, DataError, "seed= must be between 0"),
     ],
 )  # fmt: skip
-def test_bad_input_is_refused(table, options, error, says) -> None:
-    with pytest.raises(error, match=says):
+def test_bad_input_is_refused(table, options, error, message) -> None:
+    with pytest.raises(error, match=message):
         px.synchrony(table, **({"series": "way", "window": 10, "lag": 2} | options))

@@ -409,18 +409,18 @@ BAD_VIDEOS: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_VIDEOS)
-def test_a_bad_video_is_said_or_listed(kind: str, tmp_path: Path) -> None:
-    make, said = BAD_VIDEOS[kind]
+def test_a_bad_video_is_reported_or_listed(kind: str, tmp_path: Path) -> None:
+    make, message = BAD_VIDEOS[kind]
     bad = make(tmp_path)
     with pytest.raises(VideoError) as refused:
         track(bad, tmp_path / "out")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert str(bad) in str(refused.value)
     good = film(tmp_path / "s02.mp4", n=3)
     result = track([bad, good], tmp_path / "out", on_error="skip")
     assert result.table["video"].tolist() == [str(good)]
     assert result.dropped["video"].tolist() == [str(bad)]
-    assert said in result.dropped["reason"][0]
+    assert message in result.dropped["reason"][0]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["s02.parquet"]
     assert str(result.notes()[-1]) == "1 video was not tracked: `dropped` says why."
 
@@ -522,18 +522,18 @@ BAD_CALLS: dict[str, tuple[Callable[[Path], dict[str, Any]], type[PyexprError], 
 
 
 @pytest.mark.parametrize("kind", BAD_CALLS)
-def test_bad_calls_are_said_before_anything_is_tracked(
+def test_bad_calls_are_reported_before_anything_is_tracked(
     kind: str, video: Path, tmp_path: Path
 ) -> None:
-    make, error, said = BAD_CALLS[kind]
+    make, error, message = BAD_CALLS[kind]
     BrightSpot.begun.clear()
     with pytest.raises(error) as refused:
         track(video, tmp_path / "out", **make(tmp_path))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert not BrightSpot.begun
 
 
-def test_all_that_is_wrong_is_said_the_users_own_first(tmp_path: Path) -> None:
+def test_all_that_is_wrong_is_reported_the_users_own_first(tmp_path: Path) -> None:
     class Absent(NotInstalled):
         model_help = "absent.model"
 
@@ -546,29 +546,29 @@ def test_all_that_is_wrong_is_said_the_users_own_first(tmp_path: Path) -> None:
 
 
 def test_folders_and_names_that_do_not_do(video: Path, tmp_path: Path) -> None:
-    def said(videos: Any) -> str:
+    def message(videos: Any) -> str:
         with pytest.raises((DataError, VideoError)) as refused:
             track(videos, tmp_path / "out")
         return str(refused.value)
 
     (tmp_path / "empty").mkdir()
     empty_folder(tmp_path / "empty")
-    assert said(tmp_path / "empty") == (
+    assert message(tmp_path / "empty") == (
         f"the folder {str(tmp_path / 'empty')!r} has no files whose names end as those of videos "
         "do (.mp4, .mov, .avi, ...): there is only 'notes.txt'; name another folder, or the files "
         "themselves"
     )
-    assert said([]) == "videos= names no video"
-    assert said(3) == "videos= must be paths, not 3"
-    assert said([video, 3]) == "videos= must hold paths, not 3"
-    assert said([video, video]) == f"the video {str(video)!r} is named twice; name it once"
+    assert message([]) == "videos= names no video"
+    assert message(3) == "videos= must be paths, not 3"
+    assert message([video, 3]) == "videos= must hold paths, not 3"
+    assert message([video, video]) == f"the video {str(video)!r} is named twice; name it once"
     other = film(tmp_path / "b" / "S01.mkv", n=3)
-    assert said([video, other]) == (
+    assert message([video, other]) == (
         f"the points of {str(video)!r} and {str(other)!r} would go to one file, 'S01.parquet'; "
         "rename one of them, or track them into two folders"
     )
     gone = [tmp_path / "x.mp4", tmp_path / "y.mp4"]
-    assert said([video, *gone]) == f"2 videos are not there: {str(gone[0])!r}, {str(gone[1])!r}"
+    assert message([video, *gone]) == f"2 videos are not there: {str(gone[0])!r}, {str(gone[1])!r}"
     # The points would be written over the video itself.
     odd = tmp_path / "s03.parquet"
     odd.write_bytes(video.read_bytes())
@@ -577,7 +577,7 @@ def test_folders_and_names_that_do_not_do(video: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("raises", "stopped at frame 2 of {path}: ZeroDivisionError: no light"),
         ("ends", "gives nothing for frame 3 of {path}"),
@@ -589,11 +589,11 @@ def test_folders_and_names_that_do_not_do(video: Path, tmp_path: Path) -> None:
         ("doubled", "gives two faces of frame 2 of {path} one face_id"),
     ],
 )
-def test_what_a_tracker_must_not_do(how: str, said: str, video: Path, tmp_path: Path) -> None:
+def test_what_a_tracker_must_not_do(how: str, message: str, video: Path, tmp_path: Path) -> None:
     faces = 2 if how == "doubled" else 1
     with pytest.raises(TrackerError) as refused:
         track(video, tmp_path / "out", tracker=Spoils, options={"how": how}, faces=faces)
-    assert str(refused.value) == f"the tracker 'spoils' {said.format(path=repr(str(video)))}"
+    assert str(refused.value) == f"the tracker 'spoils' {message.format(path=repr(str(video)))}"
     assert not any((tmp_path / "out").iterdir())
 
 

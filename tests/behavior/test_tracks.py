@@ -112,8 +112,8 @@ def test_a_face_is_aligned_by_the_stable_points_of_its_layout(
     mesh: tuple[pd.DataFrame, Path],
 ) -> None:
     _, path = mesh
-    still = read_tracks(path, image_size=SIZE, groups=["landmarks_3d"])
-    shape = still.groups["landmarks_3d"][:1]
+    single = read_tracks(path, image_size=SIZE, groups=["landmarks_3d"])
+    shape = single.groups["landmarks_3d"][:1]
     # One face, turned and moved as a whole: in its own frame it stands still.
     turns = np.linspace(0, 0.5, FRAMES)
     zero, one = np.zeros(FRAMES), np.ones(FRAMES)

@@ -49,7 +49,7 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("frame", "given", "said"),
+    ("frame", "given", "message"),
     [
         (table().drop(columns="t"), {}, "the table has no times.*state fps="),
         (table(f=np.arange(N)).drop(columns="t"), {"frame": "f"}, "has no times.*state fps="),
@@ -76,11 +76,11 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
         (table(t="noon"), {"time": ("t", "clock")}, "must hold times such as 00:01:02.500"),
     ],
 )  # fmt: skip
-def test_tables(frame: pd.DataFrame, given: dict, said: str, tmp_path: Path) -> None:
+def test_tables(frame: pd.DataFrame, given: dict, message: str, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     frame.to_csv(path, index=False)
     for source in (path, frame):
-        with pytest.raises(TracksError, match=said) as caught:
+        with pytest.raises(TracksError, match=message) as caught:
             read_tracks(source, **(GIVEN | given))
         assert len(str(caught.value)) < 500
 
@@ -114,7 +114,7 @@ def test_split_by_what_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"points": ["x{}", "y{}"]}, "units="),
         ({"units": "px"}, "points="),
@@ -136,13 +136,13 @@ def test_split_by_what_is_not_there(tmp_path: Path) -> None:
         ({}, "proves no layout that is known"),
     ],
 )  # fmt: skip
-def test_arguments(given: dict, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_arguments(given: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         read_tracks(pd.DataFrame({"t": [0.0, 0.1], "a": [1.0, 2.0]}), **given)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("colour = 1", "the layout has no entry 'colour'; it has 'name'"),
         ("name = 3", "name must be text, not 3"),
@@ -177,10 +177,10 @@ def test_arguments(given: dict, said: str) -> None:
         ("x = " + "[" * 3000 + "]" * 3000, "nested too deeply"),
     ],
 )  # fmt: skip
-def test_layouts(text: str, said: str, tmp_path: Path) -> None:
+def test_layouts(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(LayoutError, match=said) as caught:
+    with pytest.raises(LayoutError, match=message) as caught:
         load_layout(path)
     assert "own.toml" in str(caught.value)
     assert not of_pydantic(caught.value)
@@ -317,7 +317,7 @@ def test_a_layout_of_other_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "the file is empty"),
         (b"#only\n#comments\n", "no header, only comments"),
@@ -331,10 +331,10 @@ def test_a_layout_of_other_columns(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08" + bytes(20), "compression is damaged"),
     ],
 )
-def test_files(content: bytes, said: str, tmp_path: Path) -> None:
+def test_files(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_bytes(content)
-    with pytest.raises(OpenFaceError, match=said):
+    with pytest.raises(OpenFaceError, match=message):
         read_tracks(path, time="t", **GIVEN)
     with pytest.raises(OpenFaceError, match="no such file"):
         read_tracks(tmp_path / "none.csv", time="t", **GIVEN)
@@ -469,7 +469,7 @@ class Whole:
         raise AssertionError("it was unpacked")
 
 
-def test_damaged_feather_is_said_to_be(tmp_path: Path) -> None:
+def test_damaged_feather_is_reported_to_be(tmp_path: Path) -> None:
     import pyarrow as pa
 
     whole = pa.table({name: np.asarray(values) for name, values in table().items()})
@@ -548,9 +548,11 @@ def test_openfaces_reader_names_the_layout_of_another_trackers_table(tmp_path: P
         given.to_csv(tmp_path / "t.csv", index=False)
         given.to_parquet(tmp_path / "t.parquet")
         for name in ("t.csv", "t.parquet"):
-            said = f"not a file of OpenFace .* layout '{layout}' .* read_tracks .*layout='{layout}'"
+            message = (
+                f"not a file of OpenFace .* layout '{layout}' .* read_tracks .*layout='{layout}'"
+            )
             for read in (px.read_openface, px.describe_openface, read_header):
-                with pytest.raises(OpenFaceError, match=said):
+                with pytest.raises(OpenFaceError, match=message):
                     read(tmp_path / name)
     # What no layout is proved by, and what is no table, is refused as it was.
     table().to_csv(tmp_path / "own.csv", index=False)

@@ -443,7 +443,7 @@ def _touched(path: Path, text: str = "") -> Path:
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_broken_videos_are_told_in_one_sentence(tmp_path: Path, kind: str) -> None:
+def test_broken_videos_are_reported_in_one_sentence(tmp_path: Path, kind: str) -> None:
     make, message = BROKEN[kind]
     path = make(tmp_path)
     with pytest.raises(VideoError, match=message) as caught:
@@ -522,7 +522,7 @@ def test_written_videos_are_the_same_bytes_and_frames(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_time_bases_are_told_by_the_container(videos: dict[str, Path]) -> None:
+def test_time_bases_are_read_from_the_container(videos: dict[str, Path]) -> None:
     # What the tests rest on: the helper wrote the times it says.
     with av.open(str(videos["variable"])) as container:
         stream = container.streams.video[0]

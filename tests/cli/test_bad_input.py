@@ -33,11 +33,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         patch.setattr("warnings.showwarning", None)
         with pytest.raises(SystemExit) as stopped:
             main()
-    said = capsys.readouterr().err
-    assert stopped.value.code == 1, said
-    errors = [line for line in said.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1, said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 1, printed
+    errors = [line for line in printed.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, printed
+    assert "Traceback" not in printed
     return errors[0]
 
 
@@ -119,9 +119,9 @@ def test_a_table_that_is_not_there(
     study_file = variant(study_folder, tmp_path / "copy")
     text = study_file.read_text()
     study_file.write_text(text.replace(f'{table} = "{table}.csv"', f'{table} = "none.csv"'))
-    said = refused(capsys, command, study_file)
-    assert "none.csv" in said
-    assert "there is no file" in said
+    printed = refused(capsys, command, study_file)
+    assert "none.csv" in printed
+    assert "there is no file" in printed
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_table_that_is_not_there(
         ),
     ],
 )
-def test_what_tables_and_study_file_show_is_told_before_the_first_stage(
+def test_what_tables_and_study_file_show_is_reported_before_the_first_stage(
     change: Callable[[pd.DataFrame], pd.DataFrame], toml: str, message: str,
     study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -166,9 +166,9 @@ def test_a_file_too_short_for_any_clip(
 ) -> None:
     file = study_folder / "openface" / "S001_pain.csv"
     out = tmp_path / "f.csv"
-    said = refused(capsys, "features", file, "--every", "300", "-o", out)
-    assert "no clip of 300 s fits" in said
-    assert "the recording is too short" in said
+    printed = refused(capsys, "features", file, "--every", "300", "-o", out)
+    assert "no clip of 300 s fits" in printed
+    assert "the recording is too short" in printed
     assert not out.exists()
 
 
@@ -207,9 +207,9 @@ def test_openface_files_that_hold_no_recording(
     study_file = variant(study_folder, tmp_path / "copy", openface={name: content})
     stages = with_stored(study_result, study_file) / "stages"
     before = {path.name for path in stages.glob("*.zip")}
-    said = refused(capsys, "run", study_file)
-    assert name in said
-    assert re.search(message, said), said
+    printed = refused(capsys, "run", study_file)
+    assert name in printed
+    assert re.search(message, printed), printed
     # No stage was computed; the features of the other recordings are stored.
     assert {path.name for path in stages.glob("*.zip")} == before
 
@@ -246,8 +246,8 @@ def test_a_recording_shorter_than_its_schedule_can_be_refused(
     study_file = variant(study_folder, tmp_path / "copy", openface={name: b"".join(lines[:400])})
     text = study_file.read_text().replace("fps = 25", 'fps = 25\non_short = "error"')
     study_file.write_text(text)
-    said = refused(capsys, "run", study_file)
-    assert re.search(r"S002.*startle.*'5'|S002_startle.*5", said), said
+    printed = refused(capsys, "run", study_file)
+    assert re.search(r"S002.*startle.*'5'|S002_startle.*5", printed), printed
 
 
 @pytest.mark.usefixtures("empty_figures")
@@ -280,9 +280,9 @@ def test_features_that_are_all_missing(
     toml = "[features]\nmin_confidence = 1.0\n"
     study_file = variant(study_folder, tmp_path / "copy", toml=toml)
     with_stored(study_result, study_file)
-    said = refused(capsys, "run", study_file)
-    assert "no clip has both scores and features" in said
-    assert "0 of 15 bins valid, 8 needed (240 clips)" in said
+    printed = refused(capsys, "run", study_file)
+    assert "no clip has both scores and features" in printed
+    assert "0 of 15 bins valid, 8 needed (240 clips)" in printed
 
 
 def test_lavaan_failing_to_converge(
@@ -297,8 +297,8 @@ def test_lavaan_failing_to_converge(
     monkeypatch.setattr("pyexpr.measurement.engines.rscript_engine.bridge_text", lambda: short)
     study_file = variant(study_folder, tmp_path / "copy")
     study_file.write_text(study_file.read_text() + '\n[factor_model]\nengine = "rscript"\n')
-    said = refused(capsys, "run", study_file)
-    assert "the optimiser did not converge" in said
+    printed = refused(capsys, "run", study_file)
+    assert "the optimiser did not converge" in printed
 
 
 def test_an_unwritable_folder(
@@ -306,9 +306,9 @@ def test_an_unwritable_folder(
 ) -> None:
     (tmp_path / "file").touch()
     blocked = tmp_path / "file" / "results"
-    said = refused(capsys, "run", study_folder / "study.toml", "-o", blocked)
+    printed = refused(capsys, "run", study_folder / "study.toml", "-o", blocked)
     # Named is what stands in the way, not the folder below it.
-    assert f"cannot write into '{tmp_path / 'file'}': it is not a folder" in said
+    assert f"cannot write into '{tmp_path / 'file'}': it is not a folder" in printed
 
 
 # --- without R, without lavaan ------------------------------------------------------------------
@@ -339,13 +339,13 @@ def child(environment: dict[str, str | None], *arguments: object) -> tuple[int, 
 MISSING = [(without_r, "R was not found"), (without_lavaan, "does not have its package lavaan")]
 
 
-@pytest.mark.parametrize(("lacking", "because"), MISSING)
+@pytest.mark.parametrize(("without", "because"), MISSING)
 def test_auto_goes_on_without_r_and_says_so(
-    lacking: object, because: str, study_folder: Path, study_result: StudyResult, tmp_path: Path
+    without: object, because: str, study_folder: Path, study_result: StudyResult, tmp_path: Path
 ) -> None:
     study_file = variant(study_folder, tmp_path / "copy")
     folder = with_stored(study_result, study_file, but=("factor_model",))
-    code, out, err = child(lacking(tmp_path), "run", study_file)  # type: ignore[operator]
+    code, out, err = child(without(tmp_path), "run", study_file)  # type: ignore[operator]
     assert code == 0, err
     assert "analysis_notes.txt" in out
     notes = (folder / "analysis_notes.txt").read_text()
@@ -362,18 +362,18 @@ def test_auto_goes_on_without_r_and_says_so(
     assert Study.from_file(study_file).factor_model().facts["engine"] == "rpy2"
 
 
-@pytest.mark.parametrize(("lacking", "because"), MISSING)
+@pytest.mark.parametrize(("without", "because"), MISSING)
 @pytest.mark.parametrize("engine", ["rpy2", "rscript"])
-def test_an_engine_that_is_asked_for_is_not_replaced(
-    lacking: object, because: str, engine: str, study_folder: Path, tmp_path: Path
+def test_an_engine_that_is_requested_is_not_replaced(
+    without: object, because: str, engine: str, study_folder: Path, tmp_path: Path
 ) -> None:
     toml = f'[factor_model]\nengine = "{engine}"\n'
     study_file = variant(study_folder, tmp_path / "copy", toml=toml)
-    code, _, err = child(lacking(tmp_path), "run", study_file)  # type: ignore[operator]
+    code, _, err = child(without(tmp_path), "run", study_file)  # type: ignore[operator]
     assert code == 1
-    (said,) = re.findall(r"^Error: .*(?:\n.+)*", err, flags=re.MULTILINE)
-    assert because in said
-    assert "apt-get install" in said
+    (printed,) = re.findall(r"^Error: .*(?:\n.+)*", err, flags=re.MULTILINE)
+    assert because in printed
+    assert "apt-get install" in printed
     assert not (study_file.parent / "results" / "stages" / "factor_model.zip").exists()
 
 
@@ -386,10 +386,10 @@ _INTERRUPTIBLE = (
 )
 
 
-def interrupt(*arguments: object, heard: Path, once: Callable[[], bool]) -> str:
-    """Start the command, interrupt it once `once()` holds; return what it wrote to `heard`."""
+def interrupt(*arguments: object, errors: Path, once: Callable[[], bool]) -> str:
+    """Start the command, interrupt it once `once()` holds; return what it wrote to `errors`."""
     with (
-        heard.open("w") as file,
+        errors.open("w") as file,
         subprocess.Popen(
             [sys.executable, "-c", _INTERRUPTIBLE, *map(str, arguments)],
             stdout=subprocess.DEVNULL,
@@ -399,16 +399,16 @@ def interrupt(*arguments: object, heard: Path, once: Callable[[], bool]) -> str:
     ):
         deadline = time.monotonic() + 120
         while not once():
-            assert process.poll() is None, f"ended before it was interrupted: {heard.read_text()}"
-            assert time.monotonic() < deadline, heard.read_text()
+            assert process.poll() is None, f"ended before it was interrupted: {errors.read_text()}"
+            assert time.monotonic() < deadline, errors.read_text()
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=60)
-    said = heard.read_text()
-    assert code == 130, said
-    assert "Traceback" not in said
-    assert said.splitlines()[-1].startswith("Interrupted: stopped by Ctrl-C while ")
-    return said
+    printed = errors.read_text()
+    assert code == 130, printed
+    assert "Traceback" not in printed
+    assert printed.splitlines()[-1].startswith("Interrupted: stopped by Ctrl-C while ")
+    return printed
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -428,14 +428,14 @@ def test_an_interrupted_run_leaves_no_part_and_can_be_repeated(
     (folder / "stages").mkdir(parents=True)
     for name in finished:
         shutil.copy(study_result.folder / name, folder / name)
-    heard = tmp_path / "heard"
-    said = interrupt(
+    errors = tmp_path / "errors"
+    printed = interrupt(
         "run",
         study_file,
-        heard=heard,
-        once=lambda: "factor model: as stored" in heard.read_text(),
+        errors=errors,
+        once=lambda: "factor model: as stored" in errors.read_text(),
     )
-    assert "the completed stages are stored, and the features of the recordings that" in said
+    assert "the completed stages are stored, and the features of the recordings that" in printed
     assert sorted(hashes(folder)) == finished
     result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == {"reliability", "factor_model"}
@@ -447,12 +447,12 @@ def test_an_interrupted_simulation_leaves_no_part_and_can_be_repeated(
 ) -> None:
     folder = tmp_path / "simulated"
     arguments = ("simulate", folder, "--subjects", 6, "--seed", 3)
-    said = interrupt(
+    printed = interrupt(
         *arguments,
-        heard=tmp_path / "heard",
+        errors=tmp_path / "errors",
         once=lambda: len(list(folder.glob("openface/S*.csv"))) >= 3,
     )
-    assert "the files written so far are kept; call it again" in said
+    assert "the files written so far are kept; call it again" in printed
     written = hashes(folder)
     assert not json.loads((folder / "simulation.json").read_text())["complete"]
     recordings = [name for name in written if name.startswith("openface/")]

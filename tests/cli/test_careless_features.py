@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str, object]:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str, object]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setattr(sys, "argv", ["pyexpr", "features", *arguments])
         code: object = 0
@@ -81,13 +81,13 @@ CARELESS = {
 @pytest.mark.parametrize("case", sorted(CARELESS))
 def test_one_sentence(case: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, sentence = CARELESS[case]
-    out, err, code = said(capsys, *arguments)
+    out, err, code = printed(capsys, *arguments)
     assert (out, code in (1, 2)) == ("", True)
     assert sentence in err
 
 
 def test_a_file_that_is_skipped_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out, _, code = said(capsys, "text.csv", "a.csv", "no.csv", *EVERY, "--on-error", "skip")
+    out, _, code = printed(capsys, "text.csv", "a.csv", "no.csv", *EVERY, "--on-error", "skip")
     assert code == 0
     first = "2 recordings were left out, as --on-error skip asks; the first is 'text.csv': "
     assert f"Note: {first}'text.csv': column 'pose_Tz'" in out
@@ -105,7 +105,7 @@ def test_a_pipe_is_refused_before_it_is_opened(
         "recordings": ("--recordings", "pipe.csv", *EVERY),
         "schedule": ("a.csv", "--schedule", "pipe.csv"),
     }[place]
-    _, err, code = said(capsys, *arguments)
+    _, err, code = printed(capsys, *arguments)
     assert code == 1
     assert "it is a pipe (FIFO), and only files are read; write what it gives to a file" in err
 

@@ -183,9 +183,9 @@ def test_a_report_is_made_from_the_results(study_result: StudyResult, tmp_path: 
     target = tmp_path / "new" / "report.html"
     assert str(target) in pyexpr("report", study_result.folder, "-o", target)
     assert target.read_bytes() == (study_result.folder / "report.html").read_bytes()
-    said = pyexpr("report", tmp_path, code=1)
-    assert said.startswith("Error: ")
-    assert "holds no results of a study" in said
+    printed = pyexpr("report", tmp_path, code=1)
+    assert printed.startswith("Error: ")
+    assert "holds no results of a study" in printed
 
 
 def test_the_paper_side_by_side(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_the_paper_side_by_side(tmp_path: Path) -> None:
     assert "2 misprint" in text
     assert (tmp_path / "paper" / "paper.html").is_file()
     assert "--subjects" in pyexpr("paper", "--quick", "--subjects", "20", code=2)
-    said = pyexpr("paper", "--subjects", "3", code=1)
-    assert said.startswith("Error: --subjects must be")
+    printed = pyexpr("paper", "--subjects", "3", code=1)
+    assert printed.startswith("Error: --subjects must be")
 
 
 def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
@@ -213,10 +213,10 @@ def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
 def test_simulate_with_videos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[dict[str, object]] = []
+    requested: list[dict[str, object]] = []
 
     def simulated(folder: Path, **options: object) -> SimulationResult:
-        asked.append(options)
+        requested.append(options)
         return SimulationResult(str(folder), 1, 1, True, {}, 0)
 
     monkeypatch.setattr(simulate, "simulate_study", simulated)
@@ -225,7 +225,7 @@ def test_simulate_with_videos(
     # The deep demo has its own number of subjects, and needs the videos.
     with pytest.raises(PyexprError, match="there is no study file"):
         main.demo(tmp_path, deep=True)
-    assert asked == [
+    assert requested == [
         {"subjects": 40, "seed": 1, "videos": True, "video_size": 32, "overwrite": False,
          "progress": None},
         {"subjects": 20, "seed": 1, "videos": True, "overwrite": False, "progress": None},
@@ -267,13 +267,13 @@ def test_options_that_the_study_file_decides_are_not_ignored(
     arguments: list[str], study_folder: Path
 ) -> None:
     command, option, value = arguments
-    said = pyexpr(command, study_folder / "study.toml", option, value, code=2)
-    assert f"{option} cannot be given with a study file" in " ".join(said.split())
+    printed = pyexpr(command, study_folder / "study.toml", option, value, code=2)
+    assert f"{option} cannot be given with a study file" in " ".join(printed.split())
 
 
 def test_a_study_file_stands_alone(study_folder: Path) -> None:
-    said = pyexpr("features", "a.csv", study_folder / "study.toml", code=2)
-    assert "one study file alone" in said
+    printed = pyexpr("features", "a.csv", study_folder / "study.toml", code=2)
+    assert "one study file alone" in printed
 
 
 def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path: Path) -> None:
@@ -292,8 +292,8 @@ def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path
 
 
 def test_a_form_that_is_none_is_named_as_it_was_written(study_folder: Path) -> None:
-    said = pyexpr("icc", study_folder / "ratings.csv", "--form", "icc1k", code=1)
-    assert "no form 'icc1k' of the ICC; did you mean 'ICC(1,k)'" in said
+    printed = pyexpr("icc", study_folder / "ratings.csv", "--form", "icc1k", code=1)
+    assert "no form 'icc1k' of the ICC; did you mean 'ICC(1,k)'" in printed
 
 
 def test_replicates_keep_every_digit(tmp_path: Path) -> None:
@@ -306,11 +306,11 @@ def test_replicates_keep_every_digit(tmp_path: Path) -> None:
     expected = compare_models(
         table, truth="truth", predictions=["p"], cluster="subject", n_boot=50, seed=9
     )
-    said = pyexpr(
+    printed = pyexpr(
         "compare", given, "--predictions", "p", "--metrics", "nrmse", "--score-range", "4",
         "--n-boot", "0",
     )  # fmt: skip
-    assert "NRMSE is RMSE divided by 4, the width of the score" in said
+    assert "NRMSE is RMSE divided by 4, the width of the score" in printed
     lines = written.read_text().splitlines()
     assert lines[0] == "rmse: p: all,correlation: p: all"
     found = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])

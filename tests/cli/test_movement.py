@@ -98,7 +98,7 @@ def test_synchrony(dyads: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "said"),
+    ("command", "status", "message"),
     [
         (("series",), 2, "give OpenFace files, or --recordings"),
         (("series", "s01.csv", "--every", "1", "--schedule", "bp4d_plus"), 2, "not both"),
@@ -117,13 +117,13 @@ def test_synchrony(dyads: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_wrong_is_one_sentence(
     command: tuple[str, ...],
     status: int,
-    said: str,
+    message: str,
     recording: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(*command) == status
     shown = capsys.readouterr()
-    if said != "both":
-        assert said in " ".join(shown.err.replace("│", " ").split())
+    if message != "both":
+        assert message in " ".join(shown.err.replace("│", " ").split())
     assert "Traceback" not in shown.err
     assert shown.out == ""

@@ -42,7 +42,7 @@ def test_a_table_is_not_replaced_by_its_result(table: Path, more: tuple[str, ...
     assert table.read_bytes() == before
 
 
-def test_a_file_that_is_there_is_replaced_when_asked_and_keeps_its_mode(table: Path) -> None:
+def test_a_file_that_is_there_is_replaced_when_requested_and_keeps_its_mode(table: Path) -> None:
     output = table.with_name("icc.csv")
     output.write_text("mine")
     output.chmod(0o600)

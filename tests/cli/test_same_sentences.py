@@ -42,7 +42,7 @@ def items() -> pd.DataFrame:
 
 
 # The table, its column of numbers and of labels, the function, and the command.
-DOORS: dict[str, tuple[Callable[[], pd.DataFrame], str, str, Callable[[Any], Any], list[str]]] = {
+CALLS: dict[str, tuple[Callable[[], pd.DataFrame], str, str, Callable[[Any], Any], list[str]]] = {
     "compare": (
         predictions, "a", "subject",
         lambda t: px.compare_models(t, truth="truth", predictions=["a", "b"], cluster="subject"),
@@ -100,35 +100,35 @@ BAD: dict[str, tuple[Callable[..., pd.DataFrame], str]] = {
 }  # fmt: skip
 
 
-def said_by_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def error_of_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["pyexpr", *map(str, arguments)])
         patch.setattr("warnings.showwarning", None)
         with pytest.raises(SystemExit) as stopped:
             main()
-    said = capsys.readouterr().err
-    assert stopped.value.code == 1, said
-    (sentence,) = [line for line in said.splitlines() if line.startswith("Error: ")]
+    message = capsys.readouterr().err
+    assert stopped.value.code == 1, message
+    (sentence,) = [line for line in message.splitlines() if line.startswith("Error: ")]
     return sentence.removeprefix("Error: ")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("command", CALLS)
 @pytest.mark.parametrize("fault", BAD)
 def test_the_same_sentence(
-    door: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make, number, label, function, options = DOORS[door]
+    make, number, label, function, options = CALLS[command]
     spoil, expected = BAD[fault]
     table = spoil(make(), number, label)
     file = tmp_path / "table.csv"
     table.to_csv(file, index=False)
     with pytest.raises(px.errors.DataError) as refused:
         function(table)
-    said = said_by_command(capsys, door, file, *options)
+    message = error_of_command(capsys, command, file, *options)
     # The file is named once, and is all the difference.
-    assert said.count(str(file)) == 1
-    assert said.replace(f" ({file})", "") == str(refused.value)
-    assert expected.format(number=number, label=label) in said
+    assert message.count(str(file)) == 1
+    assert message.replace(f" ({file})", "") == str(refused.value)
+    assert expected.format(number=number, label=label) in message
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "frame, timestamp\n1, 0\n"])
@@ -139,20 +139,20 @@ def test_the_same_sentence_of_a_recording(
     file.write_text(content)
     with pytest.raises(px.errors.DataError) as refused:
         px.extract_features([str(file)], every=3)
-    assert said_by_command(capsys, "features", file, "--every", 3) == str(refused.value)
+    assert error_of_command(capsys, "features", file, "--every", 3) == str(refused.value)
 
 
 def test_a_stray_comma_is_refused_by_every_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for door, (make, _, _, function, options) in DOORS.items():
+    for command, (make, _, _, function, options) in CALLS.items():
         table = make()
         function(table)
         lines = table.to_csv(index=False).splitlines()
         lines[1] += ","
-        file = tmp_path / f"{door}.csv"
+        file = tmp_path / f"{command}.csv"
         file.write_text("\n".join(lines))
         n = table.shape[1]
         assert f"({file}): line 2 has {n + 1} fields, but the header has {n}; " in (
-            said_by_command(capsys, door, file, *options)
+            error_of_command(capsys, command, file, *options)
         )

@@ -54,7 +54,7 @@ def table(tmp_path: Path) -> Iterator[Path]:
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["pyexpr", *map(str, arguments)])
         patch.setattr("warnings.showwarning", None)
@@ -72,7 +72,7 @@ def test_nothing_is_kept_of_a_comparison(
 
     monkeypatch.setattr(MetricDesign, "replicates", press)
     output = table.parent / "o.csv"
-    assert said(capsys, "compare", table, "--predictions", "a,b", "-o", output) == (
+    assert printed(capsys, "compare", table, "--predictions", "a,b", "-o", output) == (
         "Interrupted: stopped by Ctrl-C after 0 of 2000 replicates: nothing is kept; a smaller "
         "--n-boot ends sooner\n"
     )
@@ -102,7 +102,7 @@ def test_each_command_says_what_is_kept(
 
     monkeypatch.setattr(target, press)
     arguments = [part.format(table) for part in command]
-    assert said(capsys, *arguments) == f"Interrupted: stopped by Ctrl-C {sentence}\n"
+    assert printed(capsys, *arguments) == f"Interrupted: stopped by Ctrl-C {sentence}\n"
 
 
 def test_an_interrupt_beside_the_commands_has_the_status_too(
@@ -112,4 +112,4 @@ def test_an_interrupt_beside_the_commands_has_the_status_too(
         raise Interrupted("stopped by Ctrl-C in the midst")
 
     monkeypatch.setattr("pyexpr.cli.main.app", stopped)
-    assert said(capsys, "doctor") == "Interrupted: stopped by Ctrl-C in the midst\n"
+    assert printed(capsys, "doctor") == "Interrupted: stopped by Ctrl-C in the midst\n"

@@ -45,12 +45,12 @@ def test_points_are_written_and_the_table_is_printed(
         "--option", "order=up", "--option", "smooth=1", "--n-jobs", 1,
     )  # fmt: skip
     assert run(*command) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert said.out.splitlines()[0] == (
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines()[0] == (
         "Points of 2 videos by bright-spot: a face in 4 of 8 frames"
     )
-    assert "Note: 1 video shows no face: 'videos/s02.mp4'." in said.out
+    assert "Note: 1 video shows no face: 'videos/s02.mp4'." in printed.out
     assert len(pd.read_parquet("tracks/s01.parquet")) == 4
     stored = track_provenance("tracks/s01.parquet")
     assert stored["faces"] == 2
@@ -68,11 +68,11 @@ def test_what_is_skipped_is_listed(videos: Path, capsys: pytest.CaptureFixture[s
     first = capsys.readouterr().err
     assert first.startswith("Error: 'videos/s00.mp4' is not a video")
     assert run(videos, "--tracker", SPOT, "--n-jobs", 1, "--on-error", "skip") == 0
-    said = capsys.readouterr()
-    assert said.err.startswith(
+    printed = capsys.readouterr()
+    assert printed.err.startswith(
         "Warning: not tracked: videos/s00.mp4: 'videos/s00.mp4' is not a video"
     )
-    assert "Points of 2 videos" in said.out
+    assert "Points of 2 videos" in printed.out
     (videos / "s01.mp4").unlink()
     (videos / "s02.mp4").unlink()
     assert run(videos, "--tracker", SPOT, "--on-error", "skip", "-o", "others") == 1
@@ -80,7 +80,7 @@ def test_what_is_skipped_is_listed(videos: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (("--tracker", "openface"), "there is no tracker 'openface', but 'mediapipe'"),
         (("--tracker", "behavior.spot_tracker:Small"), "name the file by --model"),
@@ -92,12 +92,12 @@ def test_what_is_skipped_is_listed(videos: Path, capsys: pytest.CaptureFixture[s
     ],
 )
 def test_bad_options_are_one_sentence(
-    arguments: tuple[str, ...], said: str, videos: Path, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], printed: str, videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(videos, *arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ")
-    assert said in line
+    assert printed in line
 
 
 def test_an_option_is_a_name_and_a_value(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:

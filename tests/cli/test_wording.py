@@ -30,7 +30,7 @@ def ratings(tmp_path: Path) -> Path:
     return path
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str, object]:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str, object]:
     """Return what a command prints, what it says beside, and its status."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["pyexpr", *map(str, arguments)])
@@ -44,17 +44,17 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, s
 
 @pytest.mark.parametrize("command", ["icc", "cfa", "compare"])
 @pytest.mark.parametrize("option", ["--by", "--group", "--contexts"])
-def test_another_name_of_the_column_of_contexts_is_answered(
+def test_another_name_of_the_column_of_contexts_is_explained(
     command: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, err, code = said(capsys, command, "table.csv", option, "task")
+    _, err, code = printed(capsys, command, "table.csv", option, "task")
     assert code == 2
     assert f"there is no option {option}; the column of contexts is --context" in err
 
 
 def test_where_there_are_no_contexts_nothing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (("features", "clip.csv", "--by", "task"), ("icc", "a.csv", "--contxt", "b")):
-        _, err, code = said(capsys, *arguments)
+        _, err, code = printed(capsys, *arguments)
         assert code == 2
         assert f"No such option: {arguments[2]}" in err
         assert "the column of contexts is" not in err
@@ -75,14 +75,14 @@ def test_errors_name_options(
     ratings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nrmse = ("compare", ratings, "--truth", "score", "--predictions", "clip", "--metrics", "nrmse")
-    _, err, code = said(capsys, *nrmse)
+    _, err, code = printed(capsys, *nrmse)
     assert code == 1
     assert "from the data; give --score-range, the highest possible score" in err
     (tmp_path / "there.csv").touch()
-    _, err, code = said(capsys, "icc", ratings, "-o", tmp_path / "there.csv")
+    _, err, code = printed(capsys, "icc", ratings, "-o", tmp_path / "there.csv")
     assert code == 1
     assert err.endswith("say that it may be replaced (--overwrite)")
-    _, err, code = said(capsys, "icc", ratings, "--targets", "subject", "--context", "")
+    _, err, code = printed(capsys, "icc", ratings, "--targets", "subject", "--context", "")
     assert code == 1
     assert "use --targets subject,clip with 'subject' as --cluster;" in err
 

@@ -153,7 +153,7 @@ def test_constant_label_and_empty_resample() -> None:
     assert not fits.converged[1].any()
 
 
-def test_too_few_sweeps_are_told() -> None:
+def test_too_few_sweeps_are_reported() -> None:
     X, y, clusters = study(12, n_clusters=10, rows=2, p=30)
     fits: ElasticNetFits = elastic_net_fits(
         cross_products(X, y, clusters), np.ones(10, int), alpha=0.001, l1_ratio=1, max_sweeps=1

@@ -14,7 +14,7 @@ import pytest
 
 from pyexpr.base.errors import Interrupted
 from pyexpr.core.cluster_bootstrap import Level, MetricDesign, Quantity, cluster_sums
-from pyexpr.core.interrupts import handled, held
+from pyexpr.core.interrupts import handled, hold_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +29,14 @@ def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_held_interrupt_is_said_afterwards() -> None:
-    with held() as hold:
+def test_a_deferred_interrupt_is_raised_afterwards() -> None:
+    with hold_interrupts() as hold:
         press()
         time.sleep(0)  # Python code goes on.
     assert hold.came
     with pytest.raises(Interrupted, match=r"^stopped while counting$"):
         handled(hold, "stopped while counting")
-    with held() as hold:
+    with hold_interrupts() as hold:
         pass
     assert not hold.came
     handled(hold, "not said")
@@ -46,7 +46,7 @@ def test_a_held_interrupt_is_said_afterwards() -> None:
 
 def test_an_interrupt_is_not_lost_beside_an_error() -> None:
     def work() -> None:
-        with held():
+        with hold_interrupts():
             press()
             raise ValueError("the work failed")
 
@@ -56,19 +56,19 @@ def test_an_interrupt_is_not_lost_beside_an_error() -> None:
 
 
 def test_handlers_of_the_user_decide() -> None:
-    heard: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    with held() as hold:
+    received: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    with hold_interrupts() as hold:
         press()
-        assert heard == []
+        assert received == []
     handled(hold, "not said")
-    assert heard == [signal.SIGINT]
+    assert received == [signal.SIGINT]
 
     def refuse(*_: Any) -> None:
         raise TimeoutError("the user's own")
 
     signal.signal(signal.SIGINT, refuse)
-    with held() as hold:
+    with hold_interrupts() as hold:
         press()
     with pytest.raises(TimeoutError, match="the user's own"):
         handled(hold, "not said")
@@ -76,14 +76,14 @@ def test_handlers_of_the_user_decide() -> None:
 
 def test_an_ignored_interrupt_stays_ignored_and_other_threads_hold_nothing() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with held() as hold:
+    with hold_interrupts() as hold:
         press()
     assert not hold.came
     signal.signal(signal.SIGINT, signal.default_int_handler)
     inside, leave = threading.Event(), threading.Event()
 
     def work() -> None:
-        with held():
+        with hold_interrupts():
             inside.set()
             leave.wait()
 

@@ -170,7 +170,7 @@ def test_same_bytes_from_every_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         ({"landmarks": np.zeros((3, 2)), "rate": 5}, r"shape .* not \(3, 2\)"),
         ({"landmarks": np.zeros((3, 2, 4)), "rate": 5}, r"not \(3, 2, 4\)"),
@@ -183,8 +183,8 @@ def test_same_bytes_from_every_thread() -> None:
         ),
     ],
 )
-def test_arguments_that_make_no_sense(arguments, says) -> None:
-    with pytest.raises(DataError, match=says):
+def test_arguments_that_make_no_sense(arguments, message) -> None:
+    with pytest.raises(DataError, match=message):
         landmark_motion(**arguments)
 
 

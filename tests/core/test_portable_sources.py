@@ -17,34 +17,34 @@ _OF_GNU = re.compile(
     r"|#\s*include\s*<(?:unistd|pthread|dlfcn|strings|alloca|sys/|bits/|x86intrin|immintrin)"
 )
 # What only compilers that have them define.
-_ASKED = re.compile(
+_GUARD = re.compile(
     r"__GNUC__|__SIZEOF_INT128__|PYEXPR_VECTORS|PYEXPR_NUMBER_LANES|PYEXPR_SANITIZE"
 )
 
 
 def _unasked(text: str) -> list[int]:
     """Return the lines where an extension is used and no condition around asks for it."""
-    asked: list[bool] = []
+    guarded: list[bool] = []
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         directive = re.match(r"\s*#\s*(if|elif|else|endif)", line)
         if directive is None:
-            if _OF_GNU.search(line.partition("//")[0]) and not any(asked):
+            if _OF_GNU.search(line.partition("//")[0]) and not any(guarded):
                 found.append(number)
             continue
         if directive[1] == "if":
-            asked.append(bool(_ASKED.search(line)) and "!defined" not in line)
+            guarded.append(bool(_GUARD.search(line)) and "!defined" not in line)
         elif directive[1] == "elif":
-            asked[-1] = bool(_ASKED.search(line)) and "!defined" not in line
+            guarded[-1] = bool(_GUARD.search(line)) and "!defined" not in line
         elif directive[1] == "else":
-            asked[-1] = False
+            guarded[-1] = False
         else:
-            asked.pop()
-    assert asked == []
+            guarded.pop()
+    assert guarded == []
     return found
 
 
-def test_extensions_are_asked_for() -> None:
+def test_extensions_are_guarded() -> None:
     sources = sorted([*CPP.rglob("*.cpp"), *CPP.rglob("*.hpp")])
     assert len(sources) > 50
     found = [
@@ -55,7 +55,7 @@ def test_extensions_are_asked_for() -> None:
     assert found == []
 
 
-def test_an_extension_that_nobody_asked_for_is_found() -> None:
+def test_an_extension_without_a_guard_is_found() -> None:
     text = "#if defined(__GNUC__)\nunsigned __int128 a;\n#else\nunsigned __int128 b;\n#endif\n"
     assert _unasked(text) == [4]
     for line in (

@@ -72,7 +72,7 @@ CLIP = np.zeros((3, 2)) + np.arange(2)
 
 
 @pytest.mark.parametrize(
-    ("X", "said"),
+    ("X", "message"),
     [
         (np.zeros((4, 2)), r"not an array of shape \(4, 2\)"),
         ("clips.csv", "not str"),
@@ -85,6 +85,6 @@ CLIP = np.zeros((3, 2)) + np.arange(2)
         ([CLIP, np.full((3, 2), np.nan)], "clip 2 of X has no observed value"),
     ],
 )
-def test_clips_that_make_no_sense(X: Any, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_clips_that_make_no_sense(X: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         checked_sequences(X, what="X")

@@ -25,9 +25,9 @@ def test_parameters_are_described_and_examples_run(name: str) -> None:
     examples = [test for test in found if test.examples]
     assert examples
     for test in examples:
-        said: list[str] = []
-        failed, _ = doctest.DocTestRunner().run(test, out=said.append)
-        assert not failed, "".join(said)
+        printed: list[str] = []
+        failed, _ = doctest.DocTestRunner().run(test, out=printed.append)
+        assert not failed, "".join(printed)
 
 
 def test_example_of_the_sequences_runs() -> None:

@@ -219,11 +219,11 @@ BAD_PARAMETERS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), BAD_PARAMETERS)
-def test_parameters_that_make_no_sense(given: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("given", "message"), BAD_PARAMETERS)
+def test_parameters_that_make_no_sense(given: dict[str, Any], message: str) -> None:
     X, y, subjects = trending_clips(3)
     model = small().set_params(**given)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         model.fit(X, y, groups=subjects)
 
 
@@ -241,8 +241,8 @@ def test_labels_and_subjects_that_make_no_sense() -> None:
         ({"y": y, "validation": (X[:, :, 1:], y)}, "validation has 5 columns per frame, but .* 6"),
         ({"y": y, "validation": (X, missing)}, "the label of validation .* clip 5 has nan"),
     ]
-    for given, said in cases:
-        with pytest.raises(DataError, match=said):
+    for given, message in cases:
+        with pytest.raises(DataError, match=message):
             small().fit(X, **given)
     with pytest.raises(DataError, match=r"tuning \(tune=\) requires clips of other subjects"):
         small(patience=None, tune={"lr": [0.1, 0.2]}).fit(X, y)

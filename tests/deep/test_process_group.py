@@ -116,7 +116,7 @@ class Ended:
 
     found: list[dict[str, Any]]
     statuses: list[int]
-    said: list[str]
+    message: list[str]
     folder: Path
 
 
@@ -186,7 +186,7 @@ def test_one_killed_ends_the_others_and_the_next_start_resumes(
         "another of the 2 processes was ended from outside (out of memory?); start them again to "
         "go on: a study, or a model with checkpoint_dir=, continues after the last whole epoch\n"
     )
-    assert ended.said[0] == sentence
+    assert ended.message[0] == sentence
     trained: list[int] = []
     whole = training._train_epoch
 
@@ -255,7 +255,7 @@ def test_what_the_environment_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"WORLD_SIZE": "2"}, "that 2 processes were started together, but RANK is not set"),
         ({**KNOWN, "MASTER_ADDR": ""}, "but MASTER_ADDR is not set: start them by torchrun"),
@@ -265,8 +265,8 @@ def test_what_the_environment_says() -> None:
         ({**SLURM, "SLURM_STEP_NODELIST": ""}, "neither SLURM_STEP_NODELIST nor MASTER_ADDR"),
     ],
 )
-def test_an_environment_that_is_not_whole(environment: dict[str, str], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_an_environment_that_is_not_whole(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         launched(environment)
 
 

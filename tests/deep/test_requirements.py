@@ -31,7 +31,7 @@ ABSENT = 'raise ModuleNotFoundError("No module named {0!r}", name={0!r})'
 PACKAGES = ("torch", "torchvision", "lightning", "av", "safetensors")
 
 
-def said(folder: Path, code: dict[str, str]) -> str:
+def printed(folder: Path, code: dict[str, str]) -> str:
     """Run USE in a child that finds packages of this code before the real ones."""
     for name, text in code.items():
         (folder / name).mkdir()
@@ -51,7 +51,7 @@ def said(folder: Path, code: dict[str, str]) -> str:
 @pytest.mark.parametrize("package", ["torch", "av"])
 def test_what_is_missing_is_named_with_the_command(package: str, tmp_path: Path) -> None:
     code = {name: ABSENT.format(name) if name == package else "" for name in PACKAGES}
-    assert said(tmp_path, code) == (
+    assert printed(tmp_path, code) == (
         f"the deep models require {package}, which is not installed; "
         "run: pip install 'pyexpr-stats[deep]'"
     )
@@ -63,7 +63,7 @@ def test_a_torchvision_that_does_not_match_is_named_with_the_command(tmp_path: P
         # What it says where its operators were compiled for another torch.
         "torchvision": 'raise RuntimeError("operator torchvision::nms does not exist")',
     }
-    assert said(tmp_path, code) == (
+    assert printed(tmp_path, code) == (
         "torchvision is installed but cannot be loaded (operator torchvision::nms does not exist): "
         "torch and torchvision do not match; "
         "run: pip install --upgrade --force-reinstall torch torchvision"
@@ -72,7 +72,7 @@ def test_a_torchvision_that_does_not_match_is_named_with_the_command(tmp_path: P
 
 def test_a_damaged_package_beside_torch_is_the_one_to_install_anew(tmp_path: Path) -> None:
     code = dict.fromkeys(PACKAGES, "") | {"av": 'raise ImportError("av/x.so: file too short")'}
-    assert said(tmp_path, code) == (
+    assert printed(tmp_path, code) == (
         "av is installed but cannot be loaded (av/x.so: file too short): "
         "it, or a library that it requires, is damaged; "
         "run: pip install --upgrade --force-reinstall av"

@@ -133,10 +133,10 @@ def test_kinetics_weights_come_through_torchvision(
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
     with pytest.raises(DataError) as caught:
         Video3DNet("kinetics400")
-    said = str(caught.value)
-    assert "no network" in said
-    assert "r3d_18-b3b3357e.pth" in said
-    assert str(tmp_path / "checkpoints") in said
+    message = str(caught.value)
+    assert "no network" in message
+    assert "r3d_18-b3b3357e.pth" in message
+    assert str(tmp_path / "checkpoints") in message
     # Put where the sentence says, the file is used, if it is the one that is meant.
     path = tmp_path / "checkpoints" / "r3d_18-b3b3357e.pth"
     torch.save(kinetics, path)

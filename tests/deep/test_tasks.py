@@ -70,12 +70,12 @@ def test_each_gpu_has_one_training_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     # There is none here: what would be done is asked, not done.
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    asked: list[tuple[int, list[list[tuple[int, str | None]]]]] = []
+    requested: list[tuple[int, list[list[tuple[int, str | None]]]]] = []
 
     def in_processes(function: Any, chains: Any, *, n_jobs: int, what: str) -> Any:
         del function, what
         seen = [[(one.options.seed, one.options.device) for one in chain] for (chain,) in chains]
-        asked.append((n_jobs, seen))
+        requested.append((n_jobs, seen))
         for number, (chain,) in enumerate(chains):
             yield number, [(b"", one.options.seed, []) for one in chain]
 
@@ -83,7 +83,7 @@ def test_each_gpu_has_one_training_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(tasks, "from_bytes", lambda content: {})
     found = tasks.train_each(trainings(5, None), n_jobs=4, group=None)
     assert [one.best_epoch for one in found] == [0, 1, 2, 3, 4]
-    assert asked == [
+    assert requested == [
         (2, [[(0, "cuda:0"), (2, "cuda:0"), (4, "cuda:0")], [(1, "cuda:1"), (3, "cuda:1")]])
     ]
     # With the one that is named they follow each other, here.
@@ -91,7 +91,7 @@ def test_each_gpu_has_one_training_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(tasks, "_trained", lambda one, group: done.append(one.options.seed))
     tasks.train_each(trainings(3, "cuda:1"), n_jobs=4, group=None)
     assert done == [0, 1, 2]
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_two_ways_at_once_are_refused() -> None:

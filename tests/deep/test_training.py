@@ -187,19 +187,26 @@ def test_the_best_epoch_is_kept_and_patience_ends() -> None:
 
 def test_the_curve_is_the_error_of_the_predictions() -> None:
     X, y, subjects = trending_clips(10)
-    held = subjects < 3
-    model = small(dropout=0.0).fit(X[~held], y[~held], validation=(X[held], y[held]))
-    error = np.sqrt(np.mean((model.predict(X[held]) - y[held]) ** 2))
+    validation_rows = subjects < 3
+    model = small(dropout=0.0).fit(
+        X[~validation_rows],
+        y[~validation_rows],
+        validation=(X[validation_rows], y[validation_rows]),
+    )
+    error = np.sqrt(np.mean((model.predict(X[validation_rows]) - y[validation_rows]) ** 2))
     best = model.history_.loc[model.history_["best"], "validation_rmse"].item()
     assert best == pytest.approx(error, rel=1e-5)  # one is summed in float32
 
 
 def test_validation_as_a_mapping_is_that_of_the_pair() -> None:
     X, y, subjects = trending_clips(6)
-    held = subjects < 2
+    validation_rows = subjects < 2
     fits = [
-        small(max_epochs=2).fit(X[~held], y[~held], validation=validation)
-        for validation in ((X[held], y[held]), {"X": X[held], "y": y[held]})
+        small(max_epochs=2).fit(X[~validation_rows], y[~validation_rows], validation=validation)
+        for validation in (
+            (X[validation_rows], y[validation_rows]),
+            {"X": X[validation_rows], "y": y[validation_rows]},
+        )
     ]
     assert weights(fits[0]) == weights(fits[1])
     assert fits[1].stopping_ == "validation"
@@ -281,21 +288,24 @@ def test_out_of_memory_names_the_batch_to_try(monkeypatch: pytest.MonkeyPatch, w
         small(batch_size=1).fit(X, y, groups=subjects)
 
 
-def test_more_clips_than_memory_on_the_cpu_is_told_alike() -> None:
+def test_more_clips_than_memory_on_the_cpu_is_reported_alike() -> None:
     with (
         pytest.raises(DeepMemoryError, match="this computer"),
-        devices.memory_told(4, devices.Place("cpu")),
+        devices.memory_errors_explained(4, devices.Place("cpu")),
     ):
         np.zeros((1 << 40, 1 << 10))
 
 
 def test_other_errors_pass_unchanged() -> None:
-    with pytest.raises(RuntimeError, match="shape"), devices.memory_told(4, devices.Place("cpu")):
+    with (
+        pytest.raises(RuntimeError, match="shape"),
+        devices.memory_errors_explained(4, devices.Place("cpu")),
+    ):
         raise RuntimeError("shape '[3]' is invalid")
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "asked", "chosen"),
+    ("cuda", "mps", "requested", "chosen"),
     [
         (0, False, None, "cpu"),
         (2, True, None, "cuda"),
@@ -304,13 +314,13 @@ def test_other_errors_pass_unchanged() -> None:
         (2, False, "cuda:1", "cuda:1"),
     ],
 )
-def test_the_device_is_chosen_or_asked_for(
-    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, asked: str | None, chosen: str
+def test_the_device_is_chosen_or_given(
+    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, requested: str | None, chosen: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert str(devices.choose_place(asked).device) == chosen
+    assert str(devices.choose_place(requested).device) == chosen
     with pytest.raises(DataError, match=r"no device 'cuda:2'; available: .*cpu \(1\)"):
         devices.choose_place("cuda:2")
     with pytest.raises(DataError, match="or 'mps', not 'gpu'"):
@@ -332,8 +342,8 @@ def test_a_training_on_cuda_fixes_the_workspace(monkeypatch: pytest.MonkeyPatch)
 class devices_held:  # noqa: N801
     """Stands in for torch's context manager: there is no CUDA here."""
 
-    def __init__(self, held: list[torch.device]) -> None:
-        assert held == [torch.device("cuda:0")]
+    def __init__(self, validation_rows: list[torch.device]) -> None:
+        assert validation_rows == [torch.device("cuda:0")]
 
     def __enter__(self) -> None: ...
 

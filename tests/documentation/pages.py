@@ -57,7 +57,7 @@ def pages() -> list[Path]:
 
 
 @dataclass
-class Said:
+class BlockOutput:
     """What a block printed, and the part of the page that says what it should."""
 
     wanted: str
@@ -65,20 +65,20 @@ class Said:
     block: Block
 
 
-def run(path: Path, folder: Path) -> list[Said]:
+def run(path: Path, folder: Path) -> list[BlockOutput]:
     """Run a page in a folder; return what was printed beside what the page says."""
     page = path.read_text("utf-8")
     every = blocks(page)
     names: dict[str, object] = {"__name__": "__page__"}
-    found: list[Said] = []
+    found: list[BlockOutput] = []
     for place, block in enumerate(every):
         if block.language == "python":
             printed = _python(block, names, path, folder)
             after = every[place + 1] if place + 1 < len(every) else None
             if after is not None and after.language == "text" and _adjacent(page, block, after):
-                found.append(Said(after.text, printed, after))
+                found.append(BlockOutput(after.text, printed, after))
         elif block.language == "console":
-            found.append(Said(block.text, _console(block.text, folder), block))
+            found.append(BlockOutput(block.text, _console(block.text, folder), block))
         elif block.language in ("toml", "csv"):
             name = block.text.partition("\n")[0].removeprefix("# ").strip()
             text = block.text if block.language == "toml" else block.text.partition("\n")[2]
@@ -91,18 +91,18 @@ def _adjacent(page: str, first: Block, second: Block) -> bool:
 
 
 def _python(block: Block, names: dict[str, object], path: Path, folder: Path) -> str:
-    said = io.StringIO()
+    printed = io.StringIO()
     code = compile("\n" * block.line + block.text, str(path), "exec")
     before = Path.cwd()
     os.chdir(folder)
     try:
-        with redirect_stdout(said), warnings.catch_warnings():
+        with redirect_stdout(printed), warnings.catch_warnings():
             # A page may show what warns; what it computes is held by other tests.
             warnings.simplefilter("ignore")
             exec(code, names)
     finally:
         os.chdir(before)
-    return _trimmed(said.getvalue())
+    return _trimmed(printed.getvalue())
 
 
 def _console(text: str, folder: Path) -> str:
@@ -121,7 +121,7 @@ def _console(text: str, folder: Path) -> str:
     return _trimmed("\n".join(lines))
 
 
-def run_r(path: Path, folder: Path) -> list[Said]:
+def run_r(path: Path, folder: Path) -> list[BlockOutput]:
     """Run the R blocks of a page as one script, with this checkout's R package."""
     page = path.read_text("utf-8")
     every = blocks(page)
@@ -147,7 +147,7 @@ def run_r(path: Path, folder: Path) -> list[Said]:
         after = every[i + 1]
         if block.language == "r" and after.language == "text" and _adjacent(page, block, after):
             printed = done.stdout.partition(f"{_MARK}{i}\n")[2].partition(_MARK)[0]
-            found.append(Said(after.text, _trimmed(printed), after))
+            found.append(BlockOutput(after.text, _trimmed(printed), after))
     return found
 
 

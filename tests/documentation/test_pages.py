@@ -12,10 +12,10 @@ PAGES = pages()
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS.parent)))
 def test_the_code_runs_and_prints_what_the_page_says(path: Path, tmp_path: Path) -> None:
-    for said in run(path, tmp_path):
-        assert agrees(said.wanted, said.printed), (
-            f"{path.name}, line {said.block.line}: the page says\n{said.wanted}\n"
-            f"but this is printed\n{said.printed}"
+    for block_output in run(path, tmp_path):
+        assert agrees(block_output.wanted, block_output.printed), (
+            f"{path.name}, line {block_output.block.line}: the page says\n{block_output.wanted}\n"
+            f"but this is printed\n{block_output.printed}"
         )
 
 

@@ -17,7 +17,7 @@ from fuzz.choices import Choices
 from pyexpr.base.errors import PyexprError
 from pyexpr.study.kept.seal import sealed
 from pyexpr.study.results.report import study_report
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 
 #: What an entry or a cell is replaced by.
 HOSTILE: tuple[Any, ...] = (

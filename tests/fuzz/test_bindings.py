@@ -65,7 +65,7 @@ def test_sizes_beyond_any_memory_are_refused_in_a_sentence() -> None:
         kernels.icc_long_squares(one, code, HUGE)
 
 
-def test_memory_that_is_not_there_is_told_in_a_sentence() -> None:
+def test_memory_that_is_not_there_is_reported_in_a_sentence() -> None:
     # The address sanitizer ends the process instead: make sanitized-extension leaves this out.
     one, code = np.zeros(1), np.zeros(1, dtype=np.int64)
     with pytest.raises(MemoryError, match="the memory is not sufficient for this computation"):
@@ -96,7 +96,7 @@ def test_shapes_are_checked_where_kernels_read_blindly() -> None:
         )  # fmt: skip
 
 
-def test_the_reader_of_tables_is_asked_in_any_order() -> None:
+def test_the_reader_of_tables_is_called_in_any_order() -> None:
     reader = kernels.CsvReader([[0]], 1, 0, 100, 2**63)
     assert reader.feed(b"")
     with pytest.raises(ValueError, match="another number of columns"):

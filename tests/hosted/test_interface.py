@@ -151,15 +151,15 @@ def test_errors_are_data_with_classes_and_a_traceback() -> None:
 def test_warnings_are_data_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
     import warnings
 
-    def spoken() -> None:
+    def warns() -> None:
         for _ in range(2):
             warnings.warn("look here", PyexprWarning, stacklevel=1)
         warnings.warn("old", DeprecationWarning, stacklevel=1)
 
-    monkeypatch.setattr(verbs, "do_spoken", spoken, raising=False)
-    said = list(ask("spoken")["warnings"].values())
-    assert [item["message"] for item in said] == [["look here"]]
-    assert said[0]["classes"] == ["pyexpr_warning"]
+    monkeypatch.setattr(verbs, "do_warns", warns, raising=False)
+    message = list(ask("warns")["warnings"].values())
+    assert [item["message"] for item in message] == [["look here"]]
+    assert message[0]["classes"] == ["pyexpr_warning"]
 
 
 def test_na_of_r_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def test_na_of_r_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not answer["warnings"]
 
 
-def test_an_interrupt_is_told_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_returned_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt
 
@@ -193,7 +193,7 @@ def test_without_the_flag_of_r_the_signal_handler_stays(monkeypatch: pytest.Monk
     assert signals._callback is theirs
 
 
-def test_r_is_asked_by_its_flag_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r_is_interrupted_by_its_flag_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     signals = ModuleType("rpytools.signals")
     signals._callback = lambda reset: False  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "rpytools.signals", signals)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("text", "values", "said"),
+    ("text", "values", "message"),
     [
         ("{k=} must not be {kind}", {"kind": kind_of(None)}, "`k` must not be NULL"),
         ("{engine='host'} needs R", {}, "`engine = 'host'` needs R"),
@@ -46,8 +46,8 @@ ROOT = Path(__file__).parents[2]
         ("{one:model} by {way:metric}", {"one": "lstm", "way": "bca"}, "'lstm' by bca"),
     ],
 )  # fmt: skip
-def test_every_field_has_words_of_r(text: str, values: dict[str, Any], said: str) -> None:
-    assert in_r(say(text, **values)) == said
+def test_every_field_has_words_of_r(text: str, values: dict[str, Any], message: str) -> None:
+    assert in_r(say(text, **values)) == message
 
 
 def test_a_text_of_its_own_for_r() -> None:
@@ -76,7 +76,7 @@ def test_columns_of_messages_come_in_the_words_of_r() -> None:
     assert empty["type"] == "character"
 
 
-def asked(verb: str, **arguments: Any) -> dict[str, Any]:
+def reply_of(verb: str, **arguments: Any) -> dict[str, Any]:
     given = [{"kind": "scalar", "value": value} for value in arguments.values()]
     whole = {"kind": "dict", "names": list(arguments), "items": given}
     request = {"verb": [verb], "arguments": whole, "released": []}
@@ -85,7 +85,7 @@ def asked(verb: str, **arguments: Any) -> dict[str, Any]:
 
 
 def test_errors_come_in_the_words_of_r() -> None:
-    error = asked("icc_interval", icc=1.2, n_targets=20, k=1.5)["error"]
+    error = reply_of("icc_interval", icc=1.2, n_targets=20, k=1.5)["error"]
     with pytest.raises(DataError) as caught:
         px.icc_interval(1.2, n_targets=20, k=1.5)  # type: ignore[arg-type]
     assert str(caught.value) == "k= must be a whole number of at least 2, not 1.5"
@@ -97,6 +97,6 @@ def test_a_loaded_result_speaks_the_same_r(tmp_path: Path) -> None:
     result = px.icc(ratings, targets="clip", ratings="rating")
     result.save(tmp_path / "icc.pyexpr")
     loaded = px.load(tmp_path / "icc.pyexpr")
-    said = [in_r(note) for note in result.notes()]
-    assert [in_r(note) for note in loaded.notes()] == said
-    assert any('tidy(x, "mean_reliability")' in note for note in said)
+    message = [in_r(note) for note in result.notes()]
+    assert [in_r(note) for note in loaded.notes()] == message
+    assert any('tidy(x, "mean_reliability")' in note for note in message)

@@ -162,7 +162,7 @@ def test_the_mean_of_cluster_means_is_students_t():
     assert found.statistic[0] == pytest.approx((means.mean() - 0.1) / stats.sem(means), rel=1e-10)
 
 
-def test_extend_equals_asking_at_once():
+def test_extend_equals_one_call():
     frame = table()
     options = {"cluster": "subject", "method": "percentile", "seed": 3}
     once = cluster_bootstrap(frame, weighted, n_boot=120, **options)
@@ -250,13 +250,13 @@ def test_ctrl_c_stops_a_script_at_once(tmp_path):
         child.send_signal(signal.SIGINT)
         begun = time.monotonic()
         try:
-            _, said = child.communicate(timeout=30)
+            _, message = child.communicate(timeout=30)
         finally:
             child.kill()
         # 500 s are left to do; the interpreter's end is included, and machines are busy.
         assert time.monotonic() - begun < 20
     assert child.returncode != 0
-    assert "stopped by Ctrl-C after" in said.splitlines()[-1]
+    assert "stopped by Ctrl-C after" in message.splitlines()[-1]
 
 
 def test_a_pickled_result_draws_where_the_function_is_found_again():
@@ -338,7 +338,7 @@ def test_few_clusters_are_warned_of():
 
 
 @pytest.mark.parametrize(
-    ("statistic", "options", "says"),
+    ("statistic", "options", "message"),
     [
         (lambda r, w: "high", {}, "must return a number or a mapping of names to numbers"),
         (lambda r, w: "3", {}, "must return a number .* not '3'"),
@@ -363,8 +363,8 @@ def test_few_clusters_are_warned_of():
         (weighted, {"method": "studentized"}, "custom statistic does not provide"),
     ],
 )
-def test_errors(statistic, options, says):
-    with pytest.raises(DataError, match=says):
+def test_errors(statistic, options, message):
+    with pytest.raises(DataError, match=message):
         cluster_bootstrap(table(), statistic, **({"cluster": "subject", "n_boot": 50} | options))
 
 

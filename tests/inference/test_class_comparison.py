@@ -117,7 +117,7 @@ def test_every_interval_can_be_had(method):
     assert ((tidy.conf_low <= tidy.estimate) & (tidy.estimate <= tidy.conf_high)).all()
 
 
-def test_differences_are_judged_together():
+def test_differences_are_adjusted_together():
     frame = table()
     frame["c"] = 1 - frame.b
     adjusted = compare(frame, predictions=list("abc"), metrics=["auc", "kappa"], adjust="max_t")
@@ -236,12 +236,12 @@ def test_draws_without_one_class_are_counted():
     assert (tidy.n_undefined[["accuracy", "brier"]] == 0).all()
     assert "undefined" in tidy.reason["auc"]
     frame["y"] = ((frame.y == 1) & (frame.subject == 3)).astype(int)
-    knife = compare(frame, metrics=["auc"]).tidy()
-    assert knife.conf_low.isna().all()
-    assert (knife.reason != "").all()
+    jackknife = compare(frame, metrics=["auc"]).tidy()
+    assert jackknife.conf_low.isna().all()
+    assert (jackknife.reason != "").all()
 
 
-def test_the_rarest_class_is_said():
+def test_the_rarest_class_is_reported():
     frame = table()
     frame.loc[frame.subject > 3, "y"] = 0
     note = next(one for one in compare(frame, metrics=["kappa"]).notes() if "rarest" in one)
@@ -540,7 +540,7 @@ def bad_order(truth, prediction):
         ),
     ],
 )  # fmt: skip
-def test_bad_metrics_are_said(metric, message):
+def test_bad_metrics_are_reported(metric, message):
     with pytest.raises(DataError, match=message):
         compare(table(), metrics=metric)
 
@@ -576,7 +576,7 @@ def test_results_of_functions_are_saved_and_extended(tmp_path, function):
     assert found.replicates.tobytes() == wanted.replicates.tobytes()
 
 
-def test_what_is_said_of_classes_is_data():
+def test_notes_on_classes_are_data():
     """R and the reader of a report have words of their own."""
     frame = table()
     frame["fold"] = frame.subject % 3
@@ -742,7 +742,7 @@ def test_a_recording_of_two_subjects_is_refused():
         (lambda f: f, {"truth": "why", "metrics": ["kappa"]}, ColumnError, "no column 'why'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_judged_is_refused(change, options, error, message):
+def test_what_cannot_be_evaluated_is_refused(change, options, error, message):
     with pytest.raises(error, match=message):
         compare(change(table()), **options)
 
@@ -819,7 +819,7 @@ def test_predicted_classes_that_fit_no_numbers_are_refused(models, options, mess
         Predictions(["a", "b"], classes="y")
 
 
-def test_what_folds_mean_for_classes_is_said():
+def test_what_folds_mean_for_classes_is_reported():
     frame = table()
     frame["fold"] = frame.subject % 3
     said = str(compare(frame, metrics=["auc", "kappa"], fold="fold"))

@@ -63,7 +63,7 @@ def fitted(table: pd.DataFrame, **options: object) -> CoefficientResult:
         return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
 
 
-def test_few_subjects_are_said() -> None:
+def test_few_subjects_are_reported() -> None:
     rows = study(G=22)
     X = rows[(rows["task"] != "b") | (rows["subject"] < "s006")].drop(columns="y")
     options = {"cluster": "subject", "alpha": 0.1, "l1_ratio": 0.5, "n_boot": 0}
@@ -555,12 +555,12 @@ def test_printed_and_drawn() -> None:
     figure = result.plot(names={"f0": "Smile"})
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "all"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
-    for rule, said in (
+    for rule, message in (
         (None, "Slope, 95% confidence interval (tested)"),
         ("holm", "Slope, 95% simultaneous confidence interval by Bonferroni (tested)"),
     ):
         (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
-        assert legend.get_texts()[1].get_text() == said
+        assert legend.get_texts()[1].get_text() == message
 
 
 def test_refused() -> None:
@@ -675,8 +675,8 @@ def test_a_repeated_feature_has_no_slope_of_its_own(first: bool, times: float) -
     result = fitted(rows, l1_ratio=1, n_boot=0)
     table = result.tidy()
     twins = table["feature"].isin(["f0", "g0"])
-    said = table["reason"].str.contains("a linear combination of the others; leave one")
-    assert (said == twins).all()
+    message = table["reason"].str.contains("a linear combination of the others; leave one")
+    assert (message == twins).all()
     assert (table["p_value"].isna() == twins).all()
     assert (table["tested_estimate"].isna() == twins).all()
     contrasts = result.adjust("holm").contrasts()
@@ -721,7 +721,7 @@ def test_more_features_than_rows_are_no_combinations_unless_repeated() -> None:
     assert np.flatnonzero(np.isnan(tests.p_value)).tolist() == [3, 59]
 
 
-def test_why_nothing_is_said_of_the_weights() -> None:
+def test_why_there_is_no_note_on_the_weights() -> None:
     rows = study(G=16)
     near = rows.assign(g=rows["f0"] + 1e-7 * np.sin(np.arange(len(rows))))
     result = fitted(near[near["task"] != "c"], alpha=0.001, l1_ratio=1, n_boot=2)

@@ -219,7 +219,7 @@ def test_threads_change_no_byte():
     assert tables[0] == tables[1] == tables[2]
 
 
-def test_extend_equals_asking_at_once():
+def test_extend_equals_one_call():
     frame = table()
     for method in ("percentile", "studentized"):
         once = compare(frame, n_boot=200, method=method, context="context")
@@ -271,7 +271,7 @@ def test_ctrl_c_while_studentising_keeps_the_replicates(monkeypatch):
 
 
 @pytest.mark.parametrize(("method", "at_once"), [("percentile", 0), ("studentized", 10**9)])
-def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
+def test_what_ctrl_c_leaves_is_evaluated_at_once(monkeypatch, method, at_once):
     """By the jackknife where sorting, or errors within the replicates, would take long."""
 
     def pressed(self, n, *, first=0, **options):
@@ -295,7 +295,7 @@ def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
 
 
 @pytest.mark.parametrize(
-    ("metrics", "untested", "said"),
+    ("metrics", "untested", "message"),
     [
         (["rmse", "correlation"], ["rmse"], "single models are not tested on rmse"),
         (
@@ -310,9 +310,9 @@ def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
         ),
     ],
 )
-def test_the_note_names_the_levels_that_are_not_tested(metrics, untested, said):
+def test_the_note_names_the_levels_that_are_not_tested(metrics, untested, message):
     result = compare(table(), metrics=metrics, n_boot=0)
-    assert result.notes()[0] == f"{said}; differences are tested against 0"
+    assert result.notes()[0] == f"{message}; differences are tested against 0"
     levels = result.tidy().query("kind == 'level'")
     assert levels.loc[levels["p_value"].isna(), "metric"].unique().tolist() == untested
 
@@ -323,8 +323,8 @@ def test_interval_changes_method_and_level_without_new_draws():
     for method in INTERVAL_METHODS:
         again = first.interval(method=method, confidence=0.9)
         assert again.evidence.replicates is first.evidence.replicates
-        asked = compare(frame, n_boot=200, method=method, confidence=0.9)
-        pd.testing.assert_frame_equal(again.tidy(), asked.tidy(), check_exact=True)
+        requested = compare(frame, n_boot=200, method=method, confidence=0.9)
+        pd.testing.assert_frame_equal(again.tidy(), requested.tidy(), check_exact=True)
     changed = first.interval(method="percentile", confidence=0.9).interval()
     assert (changed.method, changed.intervals.confidence) == ("percentile", 0.9)
 
@@ -367,8 +367,10 @@ def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
     n = frame.groupby("subject").size()
     effective = float(n.sum() ** 2 / (n**2).sum())
     assert effective < 3
-    says = r"are 24 subjects with .* equivalent to 2\.0 .*similar simulated .* \(24 subjects, one"
-    with pytest.warns(FewSubjectsWarning, match=says):
+    message = (
+        r"are 24 subjects with .* equivalent to 2\.0 .*similar simulated .* \(24 subjects, one"
+    )
+    with pytest.warns(FewSubjectsWarning, match=message):
         df = compare(frame, metrics=["correlation", "rmse"]).tidy().df
     np.testing.assert_allclose(df, np.minimum(df, max(effective - 1, 2)), rtol=TWIN)
 
@@ -475,7 +477,7 @@ def test_rows_that_one_seed_lacks_are_left_out_of_all(seeds):
     pd.testing.assert_frame_equal(result.tidy(), kept.tidy(), check_exact=True)
 
 
-def test_columns_of_a_truth_of_their_own_are_judged_on_their_rows_and_it_is_said():
+def test_columns_of_a_truth_of_their_own_are_evaluated_on_their_rows_and_it_is_reported():
     frame = with_raters(table())
     human = Predictions(["rater_a", "rater_b"], truth=["others_a", "others_b"])
     result = compare(frame, predictions={"good": "good", "human": human})
@@ -490,7 +492,7 @@ def test_columns_of_a_truth_of_their_own_are_judged_on_their_rows_and_it_is_said
     assert "missing rows" not in str(compare(whole, predictions={"good": "good", "human": human}))
 
 
-def test_different_rows_of_one_truth_are_said_and_not_exchanged():
+def test_different_rows_of_one_truth_are_reported_and_not_exchanged():
     frame = with_raters(table())
     models = {"good": "good", "rater": Predictions("rater_a", truth="y")}
     result = compare(frame, predictions=models)
@@ -707,7 +709,7 @@ def test_a_stratum_of_one_within_a_context(method):
 
 
 @pytest.mark.parametrize("method", ["jackknife_t", "studentized"])
-def test_one_subject_that_makes_all_errors_is_said(method):
+def test_one_subject_that_makes_all_errors_is_reported(method):
     frame = table()
     frame["nearly"] = frame.y + (frame.subject == "s03")
     metrics = ("nrmse", "correlation", "r2")
@@ -716,8 +718,8 @@ def test_one_subject_that_makes_all_errors_is_said(method):
         tidy = compare(frame, predictions=["nearly"], metrics=metrics, method=method).tidy()
     assert np.isfinite(tidy.estimate).all()
     assert tidy[["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
-    said = "at the limit of its range if one of 1 subject|undefined in"
-    assert tidy.reason.str.contains(said).all()
+    message = "at the limit of its range if one of 1 subject|undefined in"
+    assert tidy.reason.str.contains(message).all()
     if method == "jackknife_t":
         assert np.isfinite(tidy.std_error).all()
 
@@ -751,8 +753,8 @@ def test_few_subjects_are_warned_of_with_figures():
     mean = float(by_size[12].split()[0])
     shown = f"{mean:.2f}".removeprefix("0")
     for n in (12, 15):
-        says = rf"only {n} subjects.*of 12 subjects.*on average \{shown} for RMSE"
-        with pytest.warns(FewSubjectsWarning, match=says):
+        message = rf"only {n} subjects.*of 12 subjects.*on average \{shown} for RMSE"
+        with pytest.warns(FewSubjectsWarning, match=message):
             compare(table(n))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -766,7 +768,7 @@ def bad(change):
 
 
 @pytest.mark.parametrize(
-    ("change", "options", "kind", "says"),
+    ("change", "options", "kind", "message"),
     [
         (lambda f: None, {"truth": "z"}, ColumnError, "has no column 'z'; it has 'subject'"),
         (lambda f: None, {"predictions": ["goo"]}, ColumnError, "did you mean 'good'"),
@@ -854,8 +856,8 @@ def bad(change):
         ),
     ],
 )  # fmt: skip
-def test_errors_say_what_is_wrong(change, options, kind, says):
-    with pytest.raises(kind, match=says) as caught:
+def test_errors_say_what_is_wrong(change, options, kind, message):
+    with pytest.raises(kind, match=message) as caught:
         compare(bad(change), **options)
     assert isinstance(caught.value, PyexprError)
 
@@ -866,7 +868,7 @@ def test_the_score_has_a_width(score_range):
         compare(table(), metrics=["nrmse"], score_range=score_range)
 
 
-def test_the_width_is_given_where_it_is_needed_and_said():
+def test_the_width_is_given_where_it_is_needed_and_reported():
     frame = table()
     with pytest.raises(DataError, match=r"nrmse_within is RMSE divided .* give score_range="):
         compare_models(
@@ -1041,10 +1043,10 @@ def test_ratios_of_large_errors_do_not_overflow() -> None:
     assert found != found.interval(method="percentile")
 
 
-@pytest.mark.parametrize(("scale", "said"), [(1e160, "as large as"), (1e-160, "of at most")])
-def test_numbers_that_cannot_be_squared_are_refused(scale: float, said: str) -> None:
+@pytest.mark.parametrize(("scale", "message"), [(1e160, "as large as"), (1e-160, "of at most")])
+def test_numbers_that_cannot_be_squared_are_refused(scale: float, message: str) -> None:
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"subject": np.repeat(np.arange(24), 3), "y": rng.normal(size=72)})
     frame["a"] = frame["y"] * scale
-    with pytest.raises(ColumnError, match=f"column 'a' of the table of predictions: .* {said}"):
+    with pytest.raises(ColumnError, match=f"column 'a' of the table of predictions: .* {message}"):
         compare_models(frame, truth="y", predictions=["a"], cluster="subject", n_boot=50)

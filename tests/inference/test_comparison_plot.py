@@ -105,7 +105,7 @@ def test_many_contexts_go_below_one_another():
     assert len(panels(one)) == 4
 
 
-def test_what_has_no_value_or_interval_is_said():
+def test_what_has_no_value_or_interval_is_reported():
     models = ["good", "perfect", "flat", "nearly"]
     figure = result(predictions=models, context=None, metrics=["rmse", "correlation"]).plot()
     texts = [text.get_text() for axes in panels(figure) for text in axes.texts]
@@ -126,13 +126,13 @@ def test_the_legend_says_method_level_and_rule():
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"metrics": ["mae"]}, "metrics= names 'mae'; there are 'rmse', 'correlation'"),
         ({"contexts": "panic"}, "contexts= names 'panic'; there are 'calm', 'pain', 'all'"),
         ({"between": "subjects"}, "between= must be 'models' or 'contexts'"),
     ],
 )
-def test_errors(options, says):
-    with pytest.raises(DataError, match=says):
+def test_errors(options, message):
+    with pytest.raises(DataError, match=message):
         result().plot(**options)

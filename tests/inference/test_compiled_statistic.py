@@ -198,7 +198,7 @@ def unknown(rows, weights):
 
 
 @pytest.mark.parametrize(
-    ("statistic", "options", "error", "says"),
+    ("statistic", "options", "error", "message"),
     [
         (rmse, {"columns": None}, DataError, "name their columns in order"),
         (rmse, {"columns": []}, DataError, "columns= must name at least one column"),
@@ -222,6 +222,6 @@ def unknown(rows, weights):
         (unknown, {}, DataError, "numba cannot compile the statistic 'statistic'"),
     ],
 )
-def test_errors(statistic, options, error, says):
-    with pytest.raises(error, match=says):
+def test_errors(statistic, options, error, message):
+    with pytest.raises(error, match=message):
         cluster_bootstrap(table(), statistic, **(OPTIONS | {"columns": ["y", "p"]} | options))

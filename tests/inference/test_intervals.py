@@ -247,14 +247,14 @@ def test_too_many_undefined_replicates():
 
 
 @pytest.mark.parametrize(
-    ("method", "confidence", "says"),
+    ("method", "confidence", "message"),
     [
         ("bootstrap", 0.95, "method= must be one of 'jackknife_t', 'percentile'"),
         ("percentile", 95, "confidence= must be a number between 0 and 1, not 95"),
         ("percentile", 0.95, "needs n_boot of at least 39"),
     ],
 )
-def test_errors(method, confidence, says):
+def test_errors(method, confidence, message):
     made = evidence(np.zeros((1, 38)), [0.0], np.ones((1, 5)))
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         compute(made, method, confidence)

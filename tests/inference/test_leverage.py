@@ -39,10 +39,10 @@ def rows(carriers: int, seed: int = 0, *, own_slopes: float = 0.5, mean: float =
 
 
 def fitted(table: pd.DataFrame, y: np.ndarray, **options: object) -> CoefficientResult:
-    asked = {"alpha": 0.1, "l1_ratio": 0.5, "n_boot": 0, "n_threads": 1} | options
+    requested = {"alpha": 0.1, "l1_ratio": 0.5, "n_boot": 0, "n_threads": 1} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PyexprWarning)
-        return context_coefficients(table, y, context="context", cluster="subject", **asked)
+        return context_coefficients(table, y, context="context", cluster="subject", **requested)
 
 
 def row(table: pd.DataFrame, context: str, feature: str = "nod") -> pd.Series:
@@ -72,9 +72,9 @@ def test_what_one_subject_shows_alone_is_not_tested(tests: str, cr: str, mean: f
     result = fitted(table, y, cr=cr, tests=tests)
     tidy, contrasts, omnibus = result.tidy(), result.contrasts(), result.omnibus()
     slope, contrast = row(tidy, "pain"), row(contrasts, "interview - pain")
-    asked = ["statistic", "p_value", "conf_low", "conf_high", "df"]
+    requested = ["statistic", "p_value", "conf_low", "conf_high", "df"]
     for one, error in ((slope, "tested_std_error"), (contrast, "std_error")):
-        assert one[[*asked, error]].isna().all()
+        assert one[[*requested, error]].isna().all()
         assert re.search("subject 0 has 9. % of the slope's leverage", one["reason"])
         assert one["n_effective"] < 1.3
     assert np.isfinite(slope["tested_estimate"])
@@ -194,9 +194,11 @@ def test_slopes_over_all_do_not_take_means_of_contexts_for_slopes() -> None:
         error = fit.bse[0] / np.sqrt((n - 1) / (n - k))
         assert found["tested_std_error"] == pytest.approx(error, rel=CLOSE)
         assert result.provenance()["intercepts"] == intercepts
-        said = " ".join(result.notes())
-        assert ("each context has its own intercept" in said) == (intercepts == "context")
-        assert ("slopes over all contexts have one intercept" in said) == (intercepts == "common")
+        message = " ".join(result.notes())
+        assert ("each context has its own intercept" in message) == (intercepts == "context")
+        assert ("slopes over all contexts have one intercept" in message) == (
+            intercepts == "common"
+        )
         assert (found["p_value"] < 1e-6) == (intercepts == "common")
     with pytest.raises(DataError, match="intercepts= must be one of 'context', 'common', not 'no'"):
         fitted(table, y, intercepts="no")

@@ -200,9 +200,9 @@ def test_max_t_does_not_depend_on_draws_or_threads():
 
 
 def test_adjusting_when_comparing():
-    _, asked = made(adjust="max_t")
+    _, requested = made(adjust="max_t")
     _, plain = made()
-    pd.testing.assert_frame_equal(asked.tidy(), plain.adjust("max_t").tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(requested.tidy(), plain.adjust("max_t").tidy(), check_exact=True)
 
 
 def test_an_unknown_rule():
@@ -212,12 +212,12 @@ def test_an_unknown_rule():
 
 @pytest.mark.parametrize("rule", ["holm", "max_t"])
 @pytest.mark.parametrize("options", [{"pairwise": False}, {"predictions": ["p"]}])
-def test_no_differences_cannot_be_judged_together(rule, options):
-    says = "there are none; compare two or more models with pairwise=True"
-    with pytest.raises(DataError, match=says):
+def test_no_differences_cannot_be_adjusted_together(rule, options):
+    message = "there are none; compare two or more models with pairwise=True"
+    with pytest.raises(DataError, match=message):
         made(adjust=rule, **options)
     _, result = made(**options)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         result.adjust(rule)
 
 

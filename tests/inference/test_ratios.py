@@ -135,11 +135,11 @@ found <- boot.ci(b, type = c("perc", "basic", "norm", "bca"), L = 23 * (mean(J) 
                  h = log, hdot = function(t) 1 / t, hinv = exp)
 cat(sprintf("%.17g", c(found$percent[4:5], found$basic[4:5], found$normal[2:3], found$bca[4:5])))
 """
-    said = subprocess.run(
+    message = subprocess.run(
         ["Rscript", "--vanilla", "-e", code],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    wanted = np.array(said.stdout.split(), dtype=float).reshape(4, 2)
+    wanted = np.array(message.stdout.split(), dtype=float).reshape(4, 2)
     for method, limits in zip(("percentile", "basic", "normal", "bca"), wanted, strict=True):
         row = result.interval(method=method).tidy().iloc[i]
         assert row.method == method
@@ -165,7 +165,7 @@ def test_ratios_are_a_family_of_their_own(rule):
     assert (one.conf_low[ratios] < before.conf_low[ratios]).all()
 
 
-def test_extend_equals_asking_at_once():
+def test_extend_equals_one_call():
     once = compare(table(), n_boot=200, method="studentized")
     twice = compare(table(), n_boot=150, method="studentized").extend(50)
     assert np.array_equal(once.replicates, twice.replicates)

@@ -108,7 +108,7 @@ def test_layouts_labels_and_orders_of_rows_give_the_same() -> None:
     pd.testing.assert_frame_equal(px.agreement(masked).tidy(), wide)
 
 
-def test_without_raters_cohens_kappa_is_left_out_and_said() -> None:
+def test_without_raters_cohens_kappa_is_left_out_and_reported() -> None:
     found = px.agreement(long(FOUR), targets="clip", ratings="score")
     assert "cohen_kappa" not in set(found.tidy()["coefficient"])
     assert any("cohen_kappa" in note and "raters=" in note for note in found.notes())

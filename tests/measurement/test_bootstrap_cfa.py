@@ -210,7 +210,7 @@ def test_the_default_is_the_jackknife_on_scales(tmp_path: Path) -> None:
     np.testing.assert_allclose(columns, wanted, atol=2e-5)
 
 
-def test_limits_stay_within_bounds_and_a_lost_subject_is_said() -> None:
+def test_limits_stay_within_bounds_and_a_lost_subject_is_reported() -> None:
     rng = np.random.default_rng(2)
     subject = np.repeat(np.arange(12), 3)
     f = rng.normal(size=36)
@@ -230,8 +230,8 @@ def test_limits_stay_within_bounds_and_a_lost_subject_is_said() -> None:
     found = bootstrap_cfa(lone, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=40).tidy()
     assert found["conf_low"].isna().all()
     known = found["estimate"].notna()
-    said = set(found.loc[known, "reason"])
-    assert said == {"without 1 of 12 subjects the model has no solution"}
+    message = set(found.loc[known, "reason"])
+    assert message == {"without 1 of 12 subjects the model has no solution"}
 
 
 def test_the_jackknife_is_lavaan_without_each_subject() -> None:

@@ -36,9 +36,9 @@ renamed <- function(real, back) {
     f <- function() NULL
     formals(f) <- parts
     body(f) <- bquote({
-        asked <- as.list(match.call(expand.dots = TRUE))[-1L]
+        requested <- as.list(match.call(expand.dots = TRUE))[-1L]
         where <- parent.frame()
-        .(back)(lapply(asked, eval, where))
+        .(back)(lapply(requested, eval, where))
     })
     f
 }
@@ -113,9 +113,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_lavaan_with_other_names_gives_the_same(case: str, folder: Path) -> None:
     from pyexpr.measurement.engines.rpy2_engine import Rpy2Engine
 
-    asked = request(case)
-    found = fit_output(asked, read_answer((folder / f"{case}.out").read_bytes()))
-    wanted = Rpy2Engine().fit(asked)
+    requested = request(case)
+    found = fit_output(requested, read_answer((folder / f"{case}.out").read_bytes()))
+    wanted = Rpy2Engine().fit(requested)
     assert found.parameters.lhs == wanted.parameters.lhs
     for name in ("estimate", "std_error", "std_all", "std_all_error"):
         ours, theirs = getattr(found.parameters, name), getattr(wanted.parameters, name)

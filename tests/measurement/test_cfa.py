@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parity.doors import CASES, outcome_by
 from parity.factor_model import (
     ENGINES,
     ONE,
@@ -24,6 +23,7 @@ from parity.factor_model import (
     twolevel,
 )
 from parity.hosted import POSSIBLE
+from parity.r_engines import CASES, outcome_by
 from reference import factor_model as reference
 
 from pyexpr.base.errors import ColumnError, DataError, EngineError, FactorModelError
@@ -157,7 +157,7 @@ def test_heywood_case(engine: str) -> None:
     assert set(fit.reliability()["reason"]) == {"inadmissible"}
     assert "'a' (-0.28)" in " ".join(fit.notes())
     if engine != "native":
-        assert any("variances are negative" in said for said in fit.messages)
+        assert any("variances are negative" in message for message in fit.messages)
 
 
 RNG = np.random.default_rng(7)
@@ -168,10 +168,10 @@ GOOD = {name: FACTOR + RNG.normal(size=50) for name in "abc"}
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "host" or POSSIBLE])
 @pytest.mark.parametrize("name", CASES)
 def test_degenerate_data_are_the_same_typed_error(name: str, engine: str) -> None:
-    kind, reason, said = outcome_by(name, engine)
+    kind, reason, message = outcome_by(name, engine)
     assert (kind, reason) == ("FactorModelError", CASES[name].reason)
     # But for the last, which an engine must find out, they are refused before one is called.
-    assert reason == "not_converged" or said == outcome_by(name, "native")[2]
+    assert reason == "not_converged" or message == outcome_by(name, "native")[2]
 
 
 def test_a_degenerate_group_is_named() -> None:

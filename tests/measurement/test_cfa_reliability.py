@@ -146,7 +146,7 @@ def test_shared_indicators_and_residuals(tmp_path: Path) -> None:
     assert table.loc["omega", "estimate"].isna().all()
 
 
-def test_factors_that_their_indicators_do_not_tell_apart() -> None:
+def test_factors_that_their_indicators_do_not_distinguish() -> None:
     data = two_factors()
     model = "f =~ 1*x1 + 1*x2 + 1*x3\ng =~ 1*x1 + 1*x2 + 1*x3\nf ~~ 0*g\ng ~~ 1*g\nf ~~ 1*f"
     table = cfa(data, model).reliability().set_index("quantity")

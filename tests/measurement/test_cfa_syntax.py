@@ -95,7 +95,7 @@ def test_the_native_engine_reads_what_it_can_fit(
     compare(model, "native", theirs[model])
 
 
-def test_other_doors_to_lavaan_and_the_native_refusal(theirs: dict[str, list[float]]) -> None:
+def test_other_engines_to_lavaan_and_the_native_refusal(theirs: dict[str, list[float]]) -> None:
     model = OTHERS[0]
     compare(model, "rscript", theirs[model])
     for other in OTHERS:

@@ -43,7 +43,7 @@ def child(code: str, **environment: str | None) -> subprocess.CompletedProcess[s
     )
 
 
-def said(code: str, **environment: str | None) -> str:
+def printed(code: str, **environment: str | None) -> str:
     done = child(code, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -139,7 +139,7 @@ def test_starting_r_leaves_the_process_as_it_was() -> None:
     )
     ours = "rpy2.rinterface_lib.callbacks"
     for path in (None, "/somewhere"):
-        found = said(code, LD_LIBRARY_PATH=path, LC_ALL=None, LANG="C.UTF-8")
+        found = printed(code, LD_LIBRARY_PATH=path, LC_ALL=None, LANG="C.UTF-8")
         assert found == f"True False True True {ours} {ours} {ours}"
 
 
@@ -149,7 +149,7 @@ def test_r_globals_are_left_alone() -> None:
         "print(len(r.evalr('ls(globalenv(), all.names = TRUE)')), "
         "'package:lavaan' in list(r.evalr('search()')))"
     )
-    assert said(code) == "0 False"
+    assert printed(code) == "0 False"
 
 
 def test_the_random_numbers_of_r_go_on_as_if_lavaan_drew_none() -> None:
@@ -165,12 +165,12 @@ def test_the_random_numbers_of_r_go_on_as_if_lavaan_drew_none() -> None:
         "r.evalr('set.seed(1)'); e.ask({'task': 'versions'}); "
         "print(r.evalr('x <- stats::runif(1); set.seed(1); identical(x, stats::runif(1))')[0])"
     )
-    assert said(code).split() == ["False", "True"]
+    assert printed(code).split() == ["False", "True"]
 
 
 def test_rpy2_is_imported_only_when_used() -> None:
     code = DATA + "import sys; cfa(data, model, engine='native'); print('rpy2' in sys.modules)"
-    assert said(code) == "False"
+    assert printed(code) == "False"
 
 
 DEEP = """
@@ -199,7 +199,7 @@ print(e.ask({"task": "versions"}) == known)
 
 
 def test_a_recursion_too_deep_for_the_stack_is_an_error_in_any_thread() -> None:
-    assert said(DEEP).split() == ["True"] * 5
+    assert printed(DEEP).split() == ["True"] * 5
 
 
 @pytest.mark.parametrize("first", ["main", "another"])
@@ -217,7 +217,7 @@ def test_eight_threads_fit_alike_whichever_started_r(first: str) -> None:
         "work(); print(len(found), *{engine for engine, _ in found}, len(set(found)))"
     )
     code = f"import sys; sys.argv[1:] = [{first!r}]; " + code
-    assert said(code) == f"{20 if first == 'main' else 18} rpy2 1"
+    assert printed(code) == f"{20 if first == 'main' else 18} rpy2 1"
 
 
 @pytest.mark.parametrize("profile", ['stop("no")', "quit()"])
@@ -248,14 +248,14 @@ CALLED = {
 }
 
 
-@pytest.mark.parametrize(("engine", "variable", "text", "r_said"), STOPPED_BY)
+@pytest.mark.parametrize(("engine", "variable", "text", "r_printed"), STOPPED_BY)
 def test_the_file_that_ends_r_at_once_is_named(
-    engine: str, variable: str, text: str, r_said: str, tmp_path: Path
+    engine: str, variable: str, text: str, r_printed: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
     file.write_text(text + "\n")
-    found = said(failure(engine), **{variable: str(file)})
-    assert f"Error R stops as soon as it starts, with the message: {r_said}" in found
+    found = printed(failure(engine), **{variable: str(file)})
+    assert f"Error R stops as soon as it starts, with the message: {r_printed}" in found
     assert f"; it runs without {CALLED[variable]} {str(file)!r}: correct that file, or " in found
     assert found.endswith(f"or start Python with {variable}=/dev/null")
     assert "apt-get" not in found
@@ -266,7 +266,7 @@ def test_files_that_end_r_each_by_itself_are_named_together(tmp_path: Path) -> N
     profile = tmp_path / "Rprofile.site"
     profile.write_text("quit()\n")
     code = f"import os; os.chdir({str(tmp_path)!r})\n" + failure("rscript")
-    found = said(code, R_PROFILE=str(profile), R_ENVIRON=os.devnull, R_ENVIRON_USER=None)
+    found = printed(code, R_PROFILE=str(profile), R_ENVIRON=os.devnull, R_ENVIRON_USER=None)
     assert f"{str(profile)!r} and the user's file of environment variables '" in found
     assert f"{str(tmp_path / '.Renviron')!r}: correct these files" in found
     assert found.endswith("start Python with R_PROFILE=/dev/null and R_ENVIRON_USER=/dev/null")
@@ -277,7 +277,7 @@ def test_an_r_that_no_file_ends_blames_none(tmp_path: Path) -> None:
     broken.write_text("#!/bin/sh\necho broken beyond repair >&2\nexit 3\n")
     broken.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    found = said(failure("rscript"), PATH=path)
+    found = printed(failure("rscript"), PATH=path)
     assert (
         found == "EngineError R stops as soon as it starts, with the message: broken beyond repair"
     )
@@ -286,7 +286,7 @@ def test_an_r_that_no_file_ends_blames_none(tmp_path: Path) -> None:
 # rpy2 asks an R for its environment with a function of one of these packages.
 def test_r_starts_with_few_packages_of_its_own() -> None:
     code = DATA + "import os; fit = cfa(data, model); print(fit.engine, os.environ[name])"
-    found = said("name = 'R_DEFAULT_PACKAGES'; " + code, R_DEFAULT_PACKAGES="NULL")
+    found = printed("name = 'R_DEFAULT_PACKAGES'; " + code, R_DEFAULT_PACKAGES="NULL")
     assert found == "rpy2 NULL"
 
 
@@ -301,19 +301,19 @@ def test_the_file_that_hides_lavaan_is_named(
 ) -> None:
     file = tmp_path / "file"
     file.write_text(text + "\n")
-    found = said(failure(engine), **{variable: str(file)})
+    found = printed(failure(engine), **{variable: str(file)})
     assert found.startswith("LavaanNotFoundError R 4.")
     assert f"does not find its package lavaan, but finds it without {CALLED[variable]}" in found
     assert f"{str(file)!r}: correct that file, or start Python with {variable}=/dev/null" in found
     assert "apt-get" not in found
 
 
-def test_the_library_of_an_unread_profile_is_spoken_of(
+def test_the_library_of_an_unread_profile_is_mentioned(
     r_without_lavaan: dict[str, str], tmp_path: Path
 ) -> None:
     user = tmp_path / "profile"
     user.write_text(".libPaths('mine')\n")
-    found = said(failure("rscript"), R_PROFILE_USER=str(user), **r_without_lavaan)
+    found = printed(failure("rscript"), R_PROFILE_USER=str(user), **r_without_lavaan)
     assert f"R was started without {str(user)!r}" in found
     assert "R_LIBS" in found
 
@@ -327,7 +327,7 @@ def test_a_forked_process_gets_a_sentence() -> None:
         "    sys.stdout.flush(); os._exit(0)\n"
         "os.wait()"
     )
-    assert said(code).startswith("EngineError this process was forked after R had started")
+    assert printed(code).startswith("EngineError this process was forked after R had started")
 
 
 def test_a_spawned_worker_can_fit(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def failure(engine: str) -> str:
 
 @pytest.mark.parametrize("engine", ["rpy2", "rscript"])
 def test_r_missing(engine: str) -> None:
-    found = said(failure(engine), PATH="/nowhere", R_HOME=None)
+    found = printed(failure(engine), PATH="/nowhere", R_HOME=None)
     assert found.startswith("RNotFoundError R was not found")
     assert "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan" in found
     assert "RPY2_CFFI_MODE=API python -m pip install --no-cache-dir rpy2-rinterface==3.6." in found
@@ -372,9 +372,9 @@ def test_rpy2_missing() -> None:
         "m.PathFinder.find_spec = classmethod(lambda cls, name, path=None, target=None: "
         "None if name.split('.')[0] == 'rpy2' else find(name, path, target))\n"
     )
-    found = said(code + failure("rpy2"))
+    found = printed(code + failure("rpy2"))
     assert found.startswith("RNotFoundError the Python package rpy2-rinterface")
-    assert said(code + DATA + "\nprint(cfa(data, model).engine)") == "rscript"
+    assert printed(code + DATA + "\nprint(cfa(data, model).engine)") == "rscript"
 
 
 @pytest.fixture
@@ -388,26 +388,26 @@ def r_without_lavaan() -> dict[str, str]:
 
 @pytest.mark.parametrize("engine", ["rpy2", "rscript"])
 def test_lavaan_missing(engine: str, r_without_lavaan: dict[str, str]) -> None:
-    found = said(failure(engine), **r_without_lavaan)
+    found = printed(failure(engine), **r_without_lavaan)
     assert found.startswith("LavaanNotFoundError R 4.")
     assert "apt-get install --no-install-recommends r-cran-lavaan" in found
 
 
 def test_auto_falls_back_to_native_and_says_why(r_without_lavaan: dict[str, str]) -> None:
     code = DATA + "fit = cfa(data, model); print(fit.engine, fit.messages)"
-    found = said(code, PATH="/nowhere", R_HOME=None)
+    found = printed(code, PATH="/nowhere", R_HOME=None)
     assert found.startswith("native (")
     assert "fitted by the native engine, because R was not found" in found
-    assert "does not have its package lavaan" in said(code, **r_without_lavaan)
+    assert "does not have its package lavaan" in printed(code, **r_without_lavaan)
     several = DATA.replace("{'f': ['a', 'b', 'c']}", "'f =~ a + b; g =~ b + c'")
     code = several + (
         "\ntry:\n    cfa(data, model)\nexcept Exception as error:\n    print(type(error).__name__)"
     )
-    assert said(code, PATH="/nowhere", R_HOME=None) == "RNotFoundError"
+    assert printed(code, PATH="/nowhere", R_HOME=None) == "RNotFoundError"
 
 
 def test_auto_prefers_r_in_this_process() -> None:
-    assert said(DATA + "print(cfa(data, model).engine)") == "rpy2"
+    assert printed(DATA + "print(cfa(data, model).engine)") == "rpy2"
 
 
 def test_hosted_python_never_imports_rpy2() -> None:
@@ -417,12 +417,12 @@ def test_hosted_python_never_imports_rpy2() -> None:
         + "import sys; fit = cfa(data, model); print(fit.engine, 'rpy2' in sys.modules)\n"
         "try:\n    cfa(data, model, engine='rpy2')\nexcept Exception as error:\n    print(error)"
     )
-    first, second = said(code).splitlines()
+    first, second = printed(code).splitlines()
     assert first == "rscript False"
     assert "runs inside R" in second
     # A child of such a process inherits the variable, but is not hosted itself.
     inherited = DATA + "print(cfa(data, model).engine)"
-    assert said(inherited, R_SESSION_INITIALIZED='PID=1:NAME="R"') == "rpy2"
+    assert printed(inherited, R_SESSION_INITIALIZED='PID=1:NAME="R"') == "rpy2"
 
 
 def test_host_engine_without_a_host() -> None:
@@ -490,7 +490,7 @@ if hosted.POSSIBLE:
     test_a_hosted_python_is_left_as_it_was = nothing_changes_and_threads_are_refused
 
 
-def test_the_hosting_r_is_asked_only_where_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hosting_r_is_used_only_where_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_engine, "_answer", None)
     monkeypatch.setattr(host_engine, "_home", (0, 0))
     host_engine.register(lambda raw: raw)
@@ -511,7 +511,7 @@ def test_the_hosting_r_is_asked_only_where_it_lives(monkeypatch: pytest.MonkeyPa
 def test_versions_of_the_r_that_would_fit() -> None:
     assert set(choice.r_versions()) == {"R", "lavaan"}
     code = "from pyexpr.measurement.engines.choice import r_versions; print(r_versions())"
-    assert said(code, PATH="/nowhere", R_HOME=None) == "{}"
+    assert printed(code, PATH="/nowhere", R_HOME=None) == "{}"
 
 
 def test_bridge_is_in_the_package() -> None:

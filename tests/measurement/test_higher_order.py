@@ -183,13 +183,13 @@ def reduced_form(fit: CFAResult, given: list[str], columns: list[str]) -> str:
         elif op == "~~":
             sources[every.index(lhs), every.index(rhs)] = value
             sources[every.index(rhs), every.index(lhs)] = value
-    held = [every.index(name) for name in given]
+    fixed = [every.index(name) for name in given]
     random = sources.copy()
-    random[held] = random[:, held] = 0.0
+    random[fixed] = random[:, fixed] = 0.0
     through = np.linalg.inv(np.eye(n) - arrows)
-    effects = through[:, held]
+    effects = through[:, fixed]
     rest = through @ random @ through.T
-    covariance = (through @ sources @ through.T)[np.ix_(held, held)]
+    covariance = (through @ sources @ through.T)[np.ix_(fixed, fixed)]
     nu = table.query("op == '~1'").set_index("lhs")["estimate"]
     lines = [
         f"{name} =~ " + " + ".join(f"{effects[every.index(x), k]:.17g}*{x}" for x in columns)
@@ -335,7 +335,7 @@ def test_groups_are_those_of_lavaan_and_point_one_way(tmp_path: Path) -> None:
         assert np.corrcoef(rows["score"], rows["truth"])[0, 1] > 0.7
 
 
-def test_new_rows_are_scored_with_the_fitted_parameters_and_other_doors_agree() -> None:
+def test_new_rows_are_scored_with_the_fitted_parameters_and_other_engines_agree() -> None:
     data = holzinger()
     fit = cfa(data, SECOND)
     for method in ("bartlett", "regression"):
@@ -417,14 +417,14 @@ def test_two_first_order_factors_are_a_model_with_equal_loadings(tmp_path: Path)
     ours = labelled.tidy().query("lhs == 'g' and op == '=~'")[["estimate", "std_error"]]
     np.testing.assert_allclose(ours.to_numpy().T, np.abs(wanted), atol=USUAL)
     assert (labelled.loadings()["std_loading"] > 0).all()
-    held = cfa(holzinger(), FIRST + "\ng =~ visual + textual + speed", equal_loadings=True)
-    assert held.loadings().groupby("factor")["loading"].std().to_numpy() == pytest.approx(
+    fixed = cfa(holzinger(), FIRST + "\ng =~ visual + textual + speed", equal_loadings=True)
+    assert fixed.loadings().groupby("factor")["loading"].std().to_numpy() == pytest.approx(
         0, abs=SAME
     )
     for text in (two.format("", ""), two.format("1*", ""), "f =~ x1 + x2 + x3\ng =~ f"):
-        with pytest.raises(FactorModelError, match="needs at least three") as said:
+        with pytest.raises(FactorModelError, match="needs at least three") as message:
             cfa(holzinger(), text)
-        assert said.value.reason == "too_few_indicators"
+        assert message.value.reason == "too_few_indicators"
     # Beside another factor two are enough, as in lavaan.
     beside = cfa(holzinger(), f"{FIRST}\ng =~ visual + textual\ng ~~ speed")
     assert beside.glance()["df"][0] == 24
@@ -436,7 +436,7 @@ def test_two_first_order_factors_are_a_model_with_equal_loadings(tmp_path: Path)
 
 
 def test_what_is_no_model_is_refused_in_a_sentence() -> None:
-    for text, said in (
+    for text, message in (
         (f"{FIRST}\nvisual =~ textual\ntextual =~ visual", "in a circle"),
         (f"{FIRST}\ng =~ g + visual + textual", "both called 'g'"),
         ("f =~ f + x1 + x2", "both called 'f'"),
@@ -444,7 +444,7 @@ def test_what_is_no_model_is_refused_in_a_sentence() -> None:
         (f"{FIRST}\ng =~ visual + sin(1)*textual + speed", "not understood"),
         (f"{FIRST}\ng =~ visual + c(a, b)*textual + speed", "each context"),
     ):
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             parse_model(text)
     with pytest.raises(EngineError, match="higher-order factor"):
         cfa(holzinger(), SECOND, engine="native")
@@ -532,5 +532,5 @@ def test_a_label_over_groups_leaves_both_levels_free_to_turn() -> None:
     fit = cfa(data, FOUR.replace("+ d\n", "+ same*d\n"), context="context")
     first = fit.loadings().groupby(["context", "factor"], sort=False).first()["std_loading"]
     assert (first > 0).all()
-    held = fit.tidy().query("lhs == 'top' and rhs == 'd'")["estimate"]
-    assert held.iloc[0] == pytest.approx(held.iloc[1])
+    fixed = fit.tidy().query("lhs == 'top' and rhs == 'd'")["estimate"]
+    assert fixed.iloc[0] == pytest.approx(fixed.iloc[1])

@@ -137,14 +137,14 @@ def test_wide_and_long_and_shuffled_are_one() -> None:
     )
 
 
-def test_groups_and_what_is_said() -> None:
+def test_groups_and_what_is_reported() -> None:
     frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
     found = boot(frame, context="context", form="ICC(1,k)", n_boot=400)
     alone = boot(frame[frame["context"] == "b"], form="ICC(1,k)", n_boot=400)
     assert found.tidy()["conf_low"][1] == alone.tidy()["conf_low"][0]
     assert "bootstrap-t of 400 replicates" in found.notes()[0]
-    said = found.provenance()
-    assert (said["method"], said["n_boot"], said["seed"]) == ("studentized", 400, 5)
+    message = found.provenance()
+    assert (message["method"], message["n_boot"], message["seed"]) == ("studentized", 400, 5)
     assert found.tidy()["n_targets"].gt(20).all()
     other = boot(frame, context="context", form="ICC(1,k)", n_boot=400, seed=6)
     assert (other.tidy()["conf_low"] != found.tidy()["conf_low"]).all()
@@ -180,11 +180,11 @@ def test_degenerate_ratings() -> None:
     assert math.isnan(holes.loc["ICC(C,k)", "conf_low"])
 
 
-def test_agreement_has_the_interval_that_respects_raters_whichever_way_is_asked_for() -> None:
+def test_agreement_has_the_interval_that_respects_raters_whichever_way_is_requested() -> None:
     for frame in (ratings(), ratings().iloc[3:]):
         ours = boot(frame, form="ICC(A,k)").tidy()
-        knife = boot(frame, form="ICC(A,k)", method="jackknife_t").tidy()
-        pd.testing.assert_frame_equal(ours, knife)
+        jackknife = boot(frame, form="ICC(A,k)", method="jackknife_t").tidy()
+        pd.testing.assert_frame_equal(ours, jackknife)
         assert ours["method"].item() == METHOD_BOTH
 
 
@@ -240,7 +240,7 @@ def test_replicates_without_a_finite_log_ratio_are_counted_without_a_warning() -
     assert found.tidy()["reason"].str.contains(f"undefined in {undefined} of 500").all()
 
 
-def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
+def test_an_upper_limit_beyond_all_numbers_is_reported() -> None:
     """Ratings of which the subjects say next to nothing: the limit's signal overflowed."""
     score = [[0, -1], [1, 0], [0, -1], [0, 0], [0, 0], [0, 0], [-1, 0], [0, 0], [0, 0], [1, 0]]
     frame = pd.DataFrame(
@@ -260,11 +260,11 @@ def test_other_intervals_of_the_same_draws() -> None:
     frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
     options = {"targets": "clip", "ratings": "score", "raters": "rater", "context": "context",
                "cluster": "subject", "n_boot": 300, "seed": 5}  # fmt: skip
-    knife, drawn = icc(frame, **options), icc(frame, method="studentized", **options)
-    pd.testing.assert_frame_equal(knife.interval(method="studentized").tidy(), drawn.tidy())
-    pd.testing.assert_frame_equal(drawn.interval(method="jackknife_t").tidy(), knife.tidy())
+    jackknife, drawn = icc(frame, **options), icc(frame, method="studentized", **options)
+    pd.testing.assert_frame_equal(jackknife.interval(method="studentized").tidy(), drawn.tidy())
+    pd.testing.assert_frame_equal(drawn.interval(method="jackknife_t").tidy(), jackknife.tidy())
     narrow = icc(frame, confidence=0.8, **options)
-    pd.testing.assert_frame_equal(knife.interval(confidence=0.8).tidy(), narrow.tidy())
+    pd.testing.assert_frame_equal(jackknife.interval(confidence=0.8).tidy(), narrow.tidy())
     more = icc(frame, method="studentized", **(options | {"n_boot": 500}))
     pd.testing.assert_frame_equal(drawn.extend(200).tidy(), more.tidy())
     assert (drawn.extend(200).replicates[:300] == drawn.replicates).all()
@@ -305,7 +305,7 @@ def test_replicates_are_iccs_of_drawn_subjects() -> None:
     )
 
 
-def test_what_an_icc_has_not_is_said() -> None:
+def test_what_an_icc_has_not_is_reported() -> None:
     frame = ratings()
     for change, match in (
         (
@@ -323,7 +323,7 @@ def test_what_an_icc_has_not_is_said() -> None:
     with pytest.raises(DataError, match=r"confidence=1 - 0.05/m"):
         boot(frame).adjust("holm")
     alone = icc(frame, targets="clip", ratings="score", cluster=False)
-    for asked in (alone.influence, lambda: alone.replicates, lambda: alone.extend(5)):
+    for requested in (alone.influence, lambda: alone.replicates, lambda: alone.extend(5)):
         with pytest.raises(DataError, match="name their column in cluster="):
-            asked()
+            requested()
     assert alone.interval(confidence=0.8).tidy()["conf_low"].gt(alone.tidy()["conf_low"]).all()

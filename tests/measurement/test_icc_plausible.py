@@ -131,7 +131,9 @@ def test_an_interval_without_its_estimate_says_so() -> None:
         assert row["reason"] == (WALD_NOT_ENCLOSED if outside else "")
         marked += outside
         # What is said of Wald's interval does not hold of the jackknife's.
-        knife = icc(frame, targets="t", ratings="x", form="ICC(1,1)", cluster="s").tidy().iloc[0]
-        assert knife["reason"] in ("", NO_UPPER_LIMIT)
-        assert knife["conf_low"] < knife["conf_high"]
+        jackknife = (
+            icc(frame, targets="t", ratings="x", form="ICC(1,1)", cluster="s").tidy().iloc[0]
+        )
+        assert jackknife["reason"] in ("", NO_UPPER_LIMIT)
+        assert jackknife["conf_low"] < jackknife["conf_high"]
     assert marked >= 3

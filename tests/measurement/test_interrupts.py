@@ -90,12 +90,12 @@ def press(delay):
     threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
 
 known = fit_quick("rpy2")
-heard = []
-signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+received = []
+signal.signal(signal.SIGINT, lambda *_: received.append(1))
 press(0.005)
-while not heard:  # However long a fit takes: one of them is interrupted, and goes on.
+while not received:  # However long a fit takes: one of them is interrupted, and goes on.
     same = fit_quick("rpy2") == known
-print(same, len(heard))
+print(same, len(received))
 
 def refuse(*_):
     raise TimeoutError("the user's own")
@@ -148,14 +148,14 @@ def test_the_command_ends_with_one_sentence_and_status_130(tmp_path: Path) -> No
 
 def reply(client: Any, code: str, *, interrupt: Any = None) -> tuple[str, str]:
     """Run a cell; return what it printed, and its error. Interrupt it once it is at work."""
-    asked, printed, error = client.execute(code), "", ""
+    requested, printed, error = client.execute(code), "", ""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             message = client.get_iopub_msg(timeout=5)
         except Empty:
             continue
-        if message["parent_header"].get("msg_id") != asked:
+        if message["parent_header"].get("msg_id") != requested:
             continue
         content = message["content"]
         if message["msg_type"] == "stream":

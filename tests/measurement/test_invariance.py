@@ -467,7 +467,7 @@ def test_sums_are_fitted_as_drawn() -> None:
         fit_sums(sums[:, 1:], 3)
 
 
-def test_contrasts_judged_together() -> None:
+def test_contrasts_adjusted_together() -> None:
     single = ours()
     holm, largest = single.adjust("holm"), single.adjust("max_t")
     table = single.contrasts()
@@ -512,7 +512,7 @@ def test_influence_is_the_contrasts_without_each_subject() -> None:
     np.testing.assert_allclose(centred, result.contrasts()["std_error"], rtol=1e-9)
 
 
-def test_what_invariance_has_not_is_said() -> None:
+def test_what_invariance_has_not_is_reported() -> None:
     for option in ("n_boot", "method", "stratify", "progress"):
         with pytest.raises(DataError, match=rf"^invariance\(\) does not accept {option}=: "):
             ours(**{option: 5})

@@ -86,9 +86,9 @@ def test_ordered_categoricals_are_lavaans_wlsmv(tmp_path: Path, fit: CFAResult) 
     assert inside.sum() > 300
     np.testing.assert_allclose(found[inside], theirs[inside], atol=SCORE)
     assert fit.scores()["se"].isna().all()
-    said = " ".join(fit.notes())
-    assert "are ordered: fitted by WLSMV" in said
-    assert "'q1' is high" in said
+    message = " ".join(fit.notes())
+    assert "are ordered: fitted by WLSMV" in message
+    assert "'q1' is high" in message
     assert fit.estimator == row["estimator"] == "WLSMV"
     assert np.isnan(row["logl"])
     residual = table.query("lhs == 'q1' and op == '~~'").iloc[0]

@@ -38,9 +38,9 @@ def test_contexts_and_scores_point_one_way(engine: str) -> None:
         assert (signs == np.sign(KEYS)).all()
         for _, rows in data.assign(score=fit.scores()["score"]).groupby("context"):
             assert np.corrcoef(rows["score"], rows["truth"])[0, 1] > 0.6
-    said = " ".join(fit.notes())
-    assert "'valence' points to where 'happy' is high (the first of its indicators" in said
-    assert "agree with the model of all rows" in said
+    message = " ".join(fit.notes())
+    assert "'valence' points to where 'happy' is high (the first of its indicators" in message
+    assert "agree with the model of all rows" in message
 
 
 def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
@@ -170,7 +170,7 @@ def test_what_cannot_be_named_is_refused(model: object, positive: object, match:
         cfa(balanced(), model, positive=positive)
 
 
-def test_where_all_loadings_are_positive_nothing_is_said() -> None:
+def test_where_all_loadings_are_positive_there_is_no_note() -> None:
     data = balanced()
     data[["sad", "cold"]] *= -1
     for fit in (cfa(data, MODEL, engine="native"), cfa(data, MODEL, positive="cold")):

@@ -553,12 +553,12 @@ def test_a_limit_without_end_has_its_reason() -> None:
     assert "too negative for the Spearman-Brown formula" in row["reason"]
 
 
-@pytest.mark.parametrize(("scale", "said"), [(1e160, "as large as"), (1e-160, "of at most")])
-def test_ratings_that_cannot_be_squared_are_refused(scale: float, said: str) -> None:
+@pytest.mark.parametrize(("scale", "message"), [(1e160, "as large as"), (1e-160, "of at most")])
+def test_ratings_that_cannot_be_squared_are_refused(scale: float, message: str) -> None:
     ratings = np.random.default_rng(1).normal(size=(20, 3))
     ratings[3, 1] = np.nan
     # Down to where they can, the scale is no matter.
     near = icc(ratings * 1e70 if scale > 1 else ratings * 1e-70).tidy()
     np.testing.assert_allclose(near["estimate"], icc(ratings).tidy()["estimate"], rtol=1e-12)
-    with pytest.raises(ColumnError, match=f"the ratings: numbers {said}"):
+    with pytest.raises(ColumnError, match=f"the ratings: numbers {message}"):
         icc(ratings * scale)

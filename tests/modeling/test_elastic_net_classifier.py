@@ -247,7 +247,7 @@ def test_unlikely_rows_are_no_separation() -> None:
     np.testing.assert_allclose(model.coef_, peer.coef_, rtol=1e-6)
 
 
-def test_a_tiny_penalty_on_separated_classes_is_said() -> None:
+def test_a_tiny_penalty_on_separated_classes_is_reported() -> None:
     X, y = separated(2, 2)
     with pytest.warns(SeparatedClassesWarning, match=r"^the features separate .*alpha=1e-08 is so"):
         ElasticNetClassifier(1e-8, 0.5).fit(X, y)

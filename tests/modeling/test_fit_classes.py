@@ -176,7 +176,7 @@ def test_text_and_numbers_and_truth_values_are_the_same_classes(fitted):
         found.compare("f1")
 
 
-def test_the_positive_class_that_was_said_is_that_of_the_comparison():
+def test_the_positive_class_that_was_given_is_that_of_the_comparison():
     found = fit(positive=0)
     rows = rows_of(found, "logit", "pooled")
     compared = found.compare(["auc", "f1"], n_boot=0)
@@ -199,7 +199,7 @@ def test_a_model_may_be_called_as_the_table_of_a_comparison_calls_its_columns(me
     np.testing.assert_allclose(levels.estimate, own, rtol=1e-12)
 
 
-def test_numbers_are_amounts_unless_it_is_said():
+def test_numbers_are_amounts_unless_stated():
     found = fit(kind=None, models={"ols": LinearRegression()})
     assert found.kind == "regression"
     assert "probability_1" not in found.predictions
@@ -294,8 +294,8 @@ def test_a_split_tunes_on_its_validation_part():
         )
         for C in spec.grid["C"]
     ]
-    held = table[part == "validation"]
-    losses = [log_loss(held.present, one.predict_proba(held[FEATURES])) for one in fits]
+    validation = table[part == "validation"]
+    losses = [log_loss(validation.present, one.predict_proba(validation[FEATURES])) for one in fits]
     assert found.tuning.value.item() == spec.grid["C"][int(np.argmin(losses))]
     likely = fits[int(np.argmin(losses))].predict_proba(table[FEATURES][part == "test"])
     np.testing.assert_allclose(rows_of(found, "logit", "pooled").probability_1, likely[:, 1],
@@ -326,11 +326,11 @@ def test_models_for_new_data_and_a_saved_result(fitted):
 # --- bad input -----------------------------------------------------------------------------------
 
 
-class Telling(ClassifierMixin, BaseEstimator):
+class Always(ClassifierMixin, BaseEstimator):
     """Says what it is told to."""
 
-    def __init__(self, likely=0.5, other=0.5, says=0, few=0):
-        self.likely, self.other, self.says, self.few = likely, other, says, few
+    def __init__(self, likely=0.5, other=0.5, answer=0, few=0):
+        self.likely, self.other, self.answer, self.few = likely, other, answer, few
 
     def fit(self, X, y):
         if len(X) < self.few:
@@ -339,7 +339,7 @@ class Telling(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        return np.array([self.says] * len(X))
+        return np.array([self.answer] * len(X))
 
     def predict_proba(self, X):
         return np.full((len(X), 2), [self.likely, self.other])
@@ -426,21 +426,21 @@ BAD = {
         r"\(all contexts, fold \d\) cannot be fitted: all rows of class 'calm' are in one inner f",
     ),
     "fails in one fold": (
-        lambda t: {"models": {"m": Telling(few=121)}},
+        lambda t: {"models": {"m": Always(few=121)}},
         r"model 'm' \(all contexts, fold \d\) cannot be fitted: ValueError: too few",
     ),
     "a probability of NaN": (
-        lambda t: {"models": {"m": Telling(np.nan)}}, r"gives nan as a probability in \d+ of \d+ r",
+        lambda t: {"models": {"m": Always(np.nan)}}, r"gives nan as a probability in \d+ of \d+ r",
     ),
     "a probability above 1": (
-        lambda t: {"models": {"m": Telling(1.2, -0.2)}},
+        lambda t: {"models": {"m": Always(1.2, -0.2)}},
         r"model 'm' \(all contexts, fold 0\) gives 1.2 as a probability in .* between 0 and 1",
     ),
     "probabilities that do not sum to 1": (
-        lambda t: {"models": {"m": Telling(0.9, 0.9)}}, "gives probabilities that sum to 1.8 in",
+        lambda t: {"models": {"m": Always(0.9, 0.9)}}, "gives probabilities that sum to 1.8 in",
     ),
     "another class": (
-        lambda t: {"models": {"m": Telling(says=7)}},
+        lambda t: {"models": {"m": Always(answer=7)}},
         r"predicts 7 in \d+ of \d+ rows, which is not a class of the label \(0, 1\)",
     ),
 }  # fmt: skip
@@ -467,7 +467,7 @@ COMPARED = {
 
 
 @pytest.mark.parametrize("name", COMPARED)
-def test_what_cannot_be_compared_is_said(fitted, name):
+def test_what_cannot_be_compared_is_reported(fitted, name):
     metrics, options, sentence = COMPARED[name]
     with pytest.raises(px.errors.DataError, match=sentence):
         fitted.compare(metrics, n_boot=0, **options)

@@ -392,7 +392,7 @@ def test_a_split_is_compared_without_folds():
             assert mine == pytest.approx(row.estimate, rel=1e-10)
 
 
-def test_models_judged_by_two_labels_are_marked():
+def test_models_evaluated_by_two_labels_are_marked():
     found = fit(models={"ols": LinearRegression()}, label_pooled="joy_pooled")
     compared = found.compare(["correlation"]).tidy()
     difference = compared.query("kind == 'difference' and second_model != '' and context == 'all'")
@@ -419,7 +419,7 @@ def test_what_repeats_differ_by_stands_beside_the_interval():
         fit(models=models(), context_as="pooled").over_repeats()
 
 
-def test_compare_knows_what_fit_models_was_told():
+def test_compare_knows_the_arguments_of_fit_models():
     found = fit(models=models(), context_as="pooled")
     with pytest.raises(px.errors.DataError, match="does not accept 'cluster', which fit_models"):
         found.compare(cluster="subject")
@@ -543,14 +543,14 @@ def test_one_context_is_pooled_and_says_so():
     assert "there is one context" not in str(fit(table, context_as="pooled", folds=3))
 
 
-def test_a_feature_that_does_not_vary_is_kept_and_said():
+def test_a_feature_that_does_not_vary_is_kept_and_reported():
     table = clips().assign(still=1.0)
     found = fit(table, features=[*FEATURES, "still"], models={"net": net()})
     assert "feature 'still' does not vary among the rows of 20 fits" in str(found)
     assert (found.weights().query("feature == 'still'").estimate == 0).all()
 
 
-def test_what_estimators_warn_of_is_said():
+def test_what_estimators_warn_of_is_reported():
     from sklearn.neural_network import MLPRegressor
 
     net = px.ModelSpec(MLPRegressor(hidden_layer_sizes=(2,), max_iter=2), scale=True)
@@ -587,7 +587,7 @@ def test_estimators_may_be_named_by_text():
         fit(models={"v": voting})
 
 
-def test_every_kind_of_repeat_and_fold_is_told_apart():
+def test_every_kind_of_repeat_and_fold_is_distinguished():
     found = fit(clips(12), models=models(), repeats=2, folds=3)
     rows = found.predictions
     assert not rows.duplicated(
@@ -784,7 +784,7 @@ def test_an_error_in_a_process_is_the_same_sentence():
         fit(models={"a": px.ModelSpec(Ridge(), params={"alpha": -1})}, n_jobs=2)
 
 
-def test_the_first_error_in_order_is_told_whichever_came_first():
+def test_the_first_error_in_order_is_reported_whichever_came_first():
     done, errors = (
         Done(np.zeros(0), np.zeros(0), {}, "none", None),
         [px.errors.DataError(f"unit {k}") for k in range(4)],

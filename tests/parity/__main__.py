@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity import doors, simulated
+from parity import r_engines, simulated
 from parity.matrix import outcome_of, tables
 from parity.registry import comparisons
 from pyexpr.base.files import write_text
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes.append(outcome_of(one))
     displays = tables(outcomes)
     if not only:
-        displays.insert(1, doors.table())
+        displays.insert(1, r_engines.table())
     for display in displays:
         to_console(display)
     if not only:

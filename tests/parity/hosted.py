@@ -24,14 +24,14 @@ def _starts_this_python() -> bool:
     """reticulate 1.28 (Debian 12's) cannot start Python 3.12 or later; 1.41 (Debian 13's) can."""
     if sys.version_info < (3, 12):
         return True
-    asked = ["Rscript", "-e", 'cat(utils::packageVersion("reticulate") >= "1.41")']
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    requested = ["Rscript", "-e", 'cat(utils::packageVersion("reticulate") >= "1.41")']
+    done = subprocess.run(requested, capture_output=True, text=True, check=True)
     return done.stdout == "TRUE"
 
 
 POSSIBLE = _starts_this_python()
 # The modules that add jobs.
-MODULES = ("parity.factor_model", "parity.doors")
+MODULES = ("parity.factor_model", "parity.r_engines")
 
 _jobs: dict[str, Callable[[], Any]] = {}
 _slow: set[str] = set()

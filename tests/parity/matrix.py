@@ -20,7 +20,7 @@ class Outcome:
     comparison: Comparison
     differences: Mapping[str, float] = field(default_factory=dict)
     state: str = ""
-    said: str = ""
+    message: str = ""
 
     @property
     def bad(self) -> bool:
@@ -41,15 +41,15 @@ def outcome_of(comparison: Comparison) -> Outcome:
     try:
         found = comparison.differences()
     except NotHereError as error:
-        return Outcome(comparison, state=NOT_HERE, said=str(error))
+        return Outcome(comparison, state=NOT_HERE, message=str(error))
     except Exception as error:
         if comparison.not_served and isinstance(error, comparison.not_served):
-            return Outcome(comparison, state=NOT_SERVED, said=str(error))
-        return Outcome(comparison, state=FAILED, said=f"{type(error).__name__}: {error}")
+            return Outcome(comparison, state=NOT_SERVED, message=str(error))
+        return Outcome(comparison, state=FAILED, message=f"{type(error).__name__}: {error}")
     if comparison.not_served:
-        return Outcome(comparison, state=FAILED, said="served what it should refuse")
+        return Outcome(comparison, state=FAILED, message="served what it should refuse")
     if set(found) != set(comparison.quantities):
-        return Outcome(comparison, state=FAILED, said=f"gave {sorted(found)}")
+        return Outcome(comparison, state=FAILED, message=f"gave {sorted(found)}")
     return Outcome(comparison, found)
 
 
@@ -71,17 +71,17 @@ def _table(area: str, outcomes: list[Outcome]) -> DisplayTable:
     versions: dict[tuple[str, ...], dict[str, None]] = {}
     bold = set()
     for one in outcomes:
-        asked = one.comparison
-        who = () if matrix else (asked.ours,)
-        for quantity, tolerance in asked.quantities.items():
+        requested = one.comparison
+        who = () if matrix else (requested.ours,)
+        for quantity, tolerance in requested.quantities.items():
             mark = reasons.setdefault(tolerance.reason, _letters(len(reasons)))
             measured = "" if tolerance.measured == "absolute" else f" {tolerance.measured}"
-            key = (*who, asked.data, quantity, asked.peer.name,
+            key = (*who, requested.data, quantity, requested.peer.name,
                    f"{tolerance.limit:g}{measured} ({mark})")  # fmt: skip
             seen = versions.setdefault(key, {})
             if one.state not in {NOT_HERE, NOT_SERVED}:
-                seen[str(asked.peer.version())] = None
-            column = asked.ours if matrix else "largest difference"
+                seen[str(requested.peer.version())] = None
+            column = requested.ours if matrix else "largest difference"
             found = one.differences.get(quantity, one.state)
             rows.setdefault(key, {}).setdefault(column, []).append(found)
             if isinstance(found, float) and beyond(found, tolerance):
@@ -101,7 +101,7 @@ def _table(area: str, outcomes: list[Outcome]) -> DisplayTable:
         notes=(
             *(f"({mark}) {reason}." for reason, mark in reasons.items()),
             *dict.fromkeys(
-                f"{one.comparison.name}: {one.said}"
+                f"{one.comparison.name}: {one.message}"
                 for one in outcomes
                 if one.state in {FAILED, NOT_HERE}
             ),

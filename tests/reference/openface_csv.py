@@ -229,7 +229,7 @@ def _arrow_table(
     return table, cut, overlong
 
 
-def _explained(header: Header, content: bytes, names: Sequence[str], said: str) -> OpenFaceError:
+def _explained(header: Header, content: bytes, names: Sequence[str], reason: str) -> OpenFaceError:
     """Return the error that names the value which is not a number."""
     path = header.path
     try:
@@ -246,7 +246,7 @@ def _explained(header: Header, content: bytes, names: Sequence[str], said: str) 
                     f"{path!r}: column {name!r} must hold numbers, but row {number} holds "
                     f"{text[:60]!r}; correct or delete that row, or export the file again"
                 )
-    return OpenFaceError(f"{path!r}: cannot be read as CSV: {said}; export the file again")
+    return OpenFaceError(f"{path!r}: cannot be read as CSV: {reason}; export the file again")
 
 
 def file_row(row: int, skipped: Sequence[int], header: Header) -> int:

@@ -142,5 +142,5 @@ def test_a_word_document(labels: list[str]) -> None:
     document = docx.Document(io.BytesIO(study_document(outline)))
     found = [row.cells[0].text for row in document.tables[0].rows]
     assert found == ["Label", *map(visible, labels)]
-    told = [paragraph.text for paragraph in document.paragraphs]
-    assert told[2 : 2 + len(labels)] == [visible(label, keep=LINES) for label in labels]
+    texts = [paragraph.text for paragraph in document.paragraphs]
+    assert texts[2 : 2 + len(labels)] == [visible(label, keep=LINES) for label in labels]

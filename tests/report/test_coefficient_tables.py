@@ -55,7 +55,7 @@ def test_coefficients() -> None:
     assert "adjusted" not in text
 
 
-def test_families_may_be_judged_in_two_ways() -> None:
+def test_families_may_be_adjusted_in_two_ways() -> None:
     frame = coefficients(p_adjusted=[0.0056, 0.02], adjustment=["max_t", "holm"])
     table = coefficients_table(frame)
     assert table.columns[-1] == "Tested slope: p, max-T or Holm"
@@ -66,8 +66,8 @@ def test_families_may_be_judged_in_two_ways() -> None:
 
 def test_slopes_on_few_subjects_are_named() -> None:
     table = coefficients_table(coefficients(n_effective=[17.2, 1.94]))
-    said = "Slopes determined by effectively fewer than 5 subjects, with the effective number: "
-    assert f"{said}Pain, AU count (1.9)." in table.notes
+    message = "Slopes determined by effectively fewer than 5 subjects, with the effective number: "
+    assert f"{message}Pain, AU count (1.9)." in table.notes
     many = coefficients_table(coefficients(n_effective=[17.2, NAN]))
     assert not any("fewer than" in note for note in many.notes)
 

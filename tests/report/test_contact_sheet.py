@@ -35,8 +35,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> VideoClips:
 def test_texts_stand_apart_and_none_is_cut(clips: VideoClips, columns: int) -> None:
     figure = contact_sheet(clips, columns=columns)
     check_texts(figure)
-    said = [text.get_text() for text in shown_texts(figure)]
-    assert not any("…" in text for text in said)
-    assert "A subject with a long\nname of forty letters\npain 2\n40 to 42 s" in said
+    message = [text.get_text() for text in shown_texts(figure)]
+    assert not any("…" in text for text in message)
+    assert "A subject with a long\nname of forty letters\npain 2\n40 to 42 s" in message
     # The second clip outlasts the video.
-    assert "missing" in said or columns == 1
+    assert "missing" in message or columns == 1

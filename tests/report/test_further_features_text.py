@@ -16,7 +16,7 @@ def test_every_family_has_words() -> None:
         assert len(text.split()) > 8, family
 
 
-def test_units_and_baseline_are_said() -> None:
+def test_units_and_baseline_are_reported() -> None:
     text = further_features_text(
         {"extra": ["au_dynamics"], "action_units": ["AU06", "AU12"], "baseline": "rest"}
     )
@@ -25,6 +25,6 @@ def test_units_and_baseline_are_said() -> None:
     assert "over all clips of the subject" in further_features_text({"baseline": "all"})[0]
 
 
-def test_nothing_is_said_of_none() -> None:
+def test_without_features_there_is_no_sentence() -> None:
     assert further_features_text({}) == []
     assert further_features_text({"extra": [], "action_units": [], "baseline": None}) == []

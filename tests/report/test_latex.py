@@ -62,8 +62,8 @@ def test_symbols_of_statistics_are_in_italics() -> None:
     text = latex(display)
     assert r"\caption{ICC(1,\textit{k}) of k raters}" in text
     assert r"jackknife-\textit{t}" in text
-    said = r"\textit{F}(2, 20) = 0.92, \textit{p} = .41; \textit{R}$^2$ and an \textit{SD}."
-    assert said in text
+    message = r"\textit{F}(2, 20) = 0.92, \textit{p} = .41; \textit{R}$^2$ and an \textit{SD}."
+    assert message in text
 
 
 @pytest.mark.parametrize("n", [40, 41])
@@ -93,8 +93,8 @@ def test_a_wide_table_is_made_to_fit(
     text = latex(DisplayTable("Wide.", columns, lines))
     assert rows(text)[-rows_of:] == [list(line) for line in lines]
     assert f"\\{size}\n" in text
-    asked = {name for name in ("array", "pdflscape") if f"usepackage{{{name}}}" in text}
-    assert asked == set(packages)
+    requested = {name for name in ("array", "pdflscape") if f"usepackage{{{name}}}" in text}
+    assert requested == set(packages)
     assert text.count(r"\begin{landscape}") == ("pdflscape" in packages)
     assert "resizebox" not in text
     assert text.count("{") == text.count("}")

@@ -54,9 +54,9 @@ def test_without_validation_the_best_epoch_is_on_the_training_curve(curves: pd.D
 
 
 def test_the_words_say_the_same(curves: pd.DataFrame) -> None:
-    said = learning_alt(curves)
-    assert "Startle, seed 2: best epoch 2 of 3, training 1.500, validation 3.000." in said
-    assert said.count("best epoch") == 6
+    message = learning_alt(curves)
+    assert "Startle, seed 2: best epoch 2 of 3, training 1.500, validation 3.000." in message
+    assert message.count("best epoch") == 6
 
 
 def test_tables_that_cannot_be_drawn(curves: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from pyexpr.report.text.models import models_sentences
 from pyexpr.study.file.model_sections import LSTMSection, Video3DSection
 
 
-def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain")) -> str:
+def text_of(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain")) -> str:
     record = {
         "options": {
             "models": {model: section.model_dump(mode="json"), "context_as": None},
@@ -54,7 +54,7 @@ def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain
     ],
 )
 def test_choices_are_sentences(model: str, section: Any, words: str) -> None:
-    text = told(model, section)
+    text = text_of(model, section)
     assert words in text
     assert not re.search(r"\w_\w|True|False|None|\w = \w", text)
 
@@ -64,10 +64,10 @@ def test_every_group_of_columns_has_words() -> None:
     from pyexpr.behavior.tracks.groups import ALL_GROUPS
 
     for name in (*COLUMN_SETS, *ALL_GROUPS):
-        assert " received the " in told("lstm", LSTMSection(columns=(name,))).replace(
+        assert " received the " in text_of("lstm", LSTMSection(columns=(name,))).replace(
             "received all columns", "received the columns"
         )
 
 
-def test_of_one_context_none_is_said() -> None:
-    assert "context" not in told("lstm", LSTMSection(), ("pain",))
+def test_one_context_is_not_named() -> None:
+    assert "context" not in text_of("lstm", LSTMSection(), ("pain",))

@@ -18,7 +18,7 @@ from pyexpr.words.wording import sentence
 
 
 @pytest.mark.parametrize(
-    ("note", "told"),
+    ("note", "wanted"),
     [
         ("", ""),
         (NOTE_TEST, ""),
@@ -34,8 +34,8 @@ from pyexpr.words.wording import sentence
         ("of 'target' and -1 target, not ours", "Of 'target' and -1 target, not ours."),
     ],
 )
-def test_a_note_is_a_sentence_or_is_told_elsewhere(note: str, told: str) -> None:
-    assert readers_note(note) == told
+def test_a_note_is_a_sentence_or_is_reported_elsewhere(note: str, wanted: str) -> None:
+    assert readers_note(note) == wanted
 
 
 def test_reasons_name_clips_and_no_options() -> None:
@@ -50,9 +50,9 @@ def test_what_icc_says_of_single_ratings_is_of_clips() -> None:
     ratings = pd.DataFrame(
         {"clip": [1, 1, 2, 2, 3, 4], "rating": np.array([1.0, 2.0, 3.0, 3.5, 2.0, 4.0])}
     )
-    said = readers_notes(px.icc(ratings, targets="clip", ratings="rating").notes())
-    assert not any("target" in note for note in said)
-    assert any(note.startswith("In all, 2 clips have one rating:") for note in said)
+    message = readers_notes(px.icc(ratings, targets="clip", ratings="rating").notes())
+    assert not any("target" in note for note in message)
+    assert any(note.startswith("In all, 2 clips have one rating:") for note in message)
 
 
 def test_a_sentence_keeps_the_spaces_at_which_a_line_may_not_end() -> None:

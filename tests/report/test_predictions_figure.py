@@ -28,9 +28,11 @@ def test_a_model_without_predictions_in_a_context_says_so() -> None:
     frame = table()
     frame.loc[frame["evaluated"] == "pain", "lstm"] = np.nan
     panels = predictions_figure(frame, ["lstm"]).axes
-    said = [[text.get_text() for text in axes.texts] for axes in panels]
-    assert ["not predicted"] in said
-    (empty,) = (axes for axes, texts in zip(panels, said, strict=True) if "not predicted" in texts)
+    message = [[text.get_text() for text in axes.texts] for axes in panels]
+    assert ["not predicted"] in message
+    (empty,) = (
+        axes for axes, texts in zip(panels, message, strict=True) if "not predicted" in texts
+    )
     # No diagonal to take for a result.
     assert not empty.lines
 

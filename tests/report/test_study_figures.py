@@ -50,7 +50,7 @@ def test_a_figure_is_drawn_where_its_table_is() -> None:
 
 
 @pytest.mark.parametrize("one", STUDY_FIGURES, ids=lambda one: one.stem)
-def test_what_is_said_of_it_can_be_said_of_every_study(one: Any) -> None:
+def test_sentences_on_a_figure_hold_for_every_study(one: Any) -> None:
     for scheme in ("split", "cross_validation"):
         for adjust in ("none", "holm"):
             known = record(evaluation={"scheme": scheme}, coefficients={"adjust": adjust})

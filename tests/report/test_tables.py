@@ -177,10 +177,10 @@ def test_a_context_may_be_called_as_a_baseline_is() -> None:
         "No estimate for Human baseline, Normal, NRMSE: no reason was given.",
         "Not computed: Human baseline, Human, NRMSE.",
     )
-    said = performance_alt(frame.assign(conf_low=NAN, conf_high=NAN, method="jackknife_t"))
-    assert "NRMSE, Normal: Human baseline undefined; Normal baseline 0.300" in said
-    said = say("{one:model} in context {where:label}", one="normal", where="normal")
-    assert readers_reason(said) == "normal baseline in context 'normal'"
+    message = performance_alt(frame.assign(conf_low=NAN, conf_high=NAN, method="jackknife_t"))
+    assert "NRMSE, Normal: Human baseline undefined; Normal baseline 0.300" in message
+    message = say("{one:model} in context {where:label}", one="normal", where="normal")
+    assert readers_reason(message) == "normal baseline in context 'normal'"
 
 
 def test_intervals_stand_in_the_cells_on_request() -> None:

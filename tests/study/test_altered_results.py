@@ -175,11 +175,11 @@ def refusal(results: Path) -> str:
     """Return what is said where the results are shown in spite of all: one sentence."""
     with pytest.raises(StudyError) as error:
         study_report(results, altered=True)
-    said = str(error.value)
-    assert "\n" not in said
-    assert len(said) < 1000
-    assert str(results) in said or "the table " in said
-    return said
+    message = str(error.value)
+    assert "\n" not in message
+    assert len(message) < 1000
+    assert str(results) in message or "the table " in message
+    return message
 
 
 @pytest.mark.parametrize("value", [..., None, 7, "x", [None], {"a": None}, "\0", 10**400])

@@ -178,7 +178,7 @@ def test_the_report_tells_this_study_and_no_other(outcomes: OutcomesResult) -> N
         assert absent not in text, absent
 
 
-def test_a_human_rater_is_judged_in_the_unit_of_the_ratings(
+def test_a_human_rater_is_evaluated_in_the_unit_of_the_ratings(
     outcomes: OutcomesResult, tables: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
     ratings, _ = tables
@@ -295,7 +295,7 @@ scale = true
     assert set(result.table("weights")["feature"]) == set(FEATURES)
 
 
-def test_repeats_are_averaged_and_their_spread_is_told(
+def test_repeats_are_averaged_and_their_spread_is_reported(
     tmp_path: Path, tables: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
     ratings, features = tables
@@ -486,7 +486,7 @@ def test_recordings_and_a_table_of_features_are_joined(study_folder: Path, tmp_p
     assert absent["heart_rate"].isna().all()
 
 
-def test_stages_of_several_labels_are_asked_of_one(outcomes: OutcomesResult) -> None:
+def test_stages_of_several_labels_must_name_one(outcomes: OutcomesResult) -> None:
     study = Study.from_file(outcomes.folder.parent / "study.toml")
     with pytest.raises(StudyError, match=r"study.outcomes\['positive'\]"):
         study.models()

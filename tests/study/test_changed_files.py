@@ -111,7 +111,7 @@ def test_a_table_that_changes_during_a_stage(
     assert iccs(study.reliability()) == iccs(Study.from_file(study_file).reliability())
 
 
-def test_an_error_in_half_a_file_is_told_as_its_cause(
+def test_an_error_in_half_a_file_is_reported_as_its_cause(
     study_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study_file = variant(study_folder, tmp_path / "copy", openface={})

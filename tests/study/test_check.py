@@ -92,11 +92,11 @@ def test_the_page_says_what_the_run_then_does(
     left = done.table("left_out")
     assert points(found, "left out")["clips without a model"][0] == len(left) == 4
     predictions = done.table("predictions").query("evaluated == 'all'")
-    said = points(found, "evaluation")
-    assert said["complete clips"][0] == len(predictions) == 92
+    found_points = points(found, "evaluation")
+    assert found_points["complete clips"][0] == len(predictions) == 92
     for context in ("calm", "tense"):
         own = predictions.query("context == @context")["fold"].value_counts().sort_index()
-        assert said[f"clips of {context}"] == (
+        assert found_points[f"clips of {context}"] == (
             own.sum(), f"(by fold {', '.join(map(str, own))})"
         )  # fmt: skip
     assert points(px.check_study(file), "results")["results"][1].endswith(
@@ -107,11 +107,11 @@ def test_the_page_says_what_the_run_then_does(
 def test_a_split_as_the_run_makes_it(study_folder: Path, study_result: px.StudyResult) -> None:
     found = px.check_study(study_folder / "study.toml")
     assert found.ok, found.problems
-    said = points(found, "evaluation")
+    found_points = points(found, "evaluation")
     for part, n in study_result.stages["models"].facts["subjects"].items():
-        assert said[f"{part} part"][0] == n
+        assert found_points[f"{part} part"][0] == n
     # Some recordings lack a clip, which nobody knows before they are read.
-    n, words = said["complete clips"]
+    n, words = found_points["complete clips"]
     assert n == 15 * 16 >= sum(study_result.stages["models"].facts["clips"].values())
     assert "if every recording holds all of them" in words
     assert "R and lavaan" in points(found, "software")
@@ -134,14 +134,14 @@ def test_what_is_left_out_and_what_is_thin(tmp_path: Path) -> None:
     assert "has tense of 1 subject" in points(found, "evaluation")["thin folds"][1]
 
 
-def test_several_labels_are_said_once_where_they_are_alike(tmp_path: Path) -> None:
+def test_several_labels_are_listed_once_where_they_are_alike(tmp_path: Path) -> None:
     scores = ratings(("joy", "anger"))
     file = study(tmp_path, ratings=scores)
     file.write_text(file.read_text().replace('question = "joy"', 'question = ["joy", "anger"]'))
     items = [point.item for point in px.check_study(file).points]
     assert items.count("complete clips") == 1
-    lacking = scores[(scores["question"] == "joy") | (scores["clip"] != "1")]
-    write(tmp_path, ratings=lacking)
+    missing = scores[(scores["question"] == "joy") | (scores["clip"] != "1")]
+    write(tmp_path, ratings=missing)
     items = [point.item for point in px.check_study(file).points]
     assert {"joy: complete clips", "anger: complete clips"} <= set(items)
 

@@ -29,7 +29,7 @@ from pyexpr.modeling.splits import subject_folds
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.pipeline import Study
 from pyexpr.study.results.result import StudyResult
-from pyexpr.study.stages.class_columns import judged_classes, judging_of
+from pyexpr.study.stages.class_columns import class_options_of, predicted_class_columns
 
 # The same arithmetic in the same order, but for the number of threads of BLAS.
 SAME = 1e-12
@@ -119,8 +119,8 @@ def test_predictions_are_those_of_scikit_learn_on_the_same_folds(result: StudyRe
         likely = cross_val_predict(forest, X, y, cv=folds, method="predict_proba")
         mine = found[f"forest_pooled_probability_yes_repeat{repeat}"].to_numpy()
         np.testing.assert_allclose(mine, likely[:, 1], rtol=0, atol=SAME)
-        told = cross_val_predict(forest, X, y, cv=folds)
-        assert found[f"forest_pooled_repeat{repeat}"].tolist() == told.tolist()
+        by_sklearn = cross_val_predict(forest, X, y, cv=folds)
+        assert found[f"forest_pooled_repeat{repeat}"].tolist() == by_sklearn.tolist()
         prior = DummyClassifier(strategy="prior")
         likely = cross_val_predict(prior, X, y, cv=folds, method="predict_proba")
         mine = found[f"prior_probability_yes_repeat{repeat}"].to_numpy()
@@ -138,10 +138,10 @@ def test_metrics_are_scikit_learns(result: StudyResult) -> None:
     truth = rows["truth"] == "yes"
     wanted: dict[str, list[float]] = {"auc": [], "balanced_accuracy": [], "f1": [], "brier": []}
     for repeat in (1, 2):
-        told = rows[f"forest_repeat{repeat}"]
+        predicted = rows[f"forest_repeat{repeat}"]
         likely = rows[f"forest_probability_yes_repeat{repeat}"]
-        wanted["balanced_accuracy"].append(balanced_accuracy_score(rows["truth"], told))
-        wanted["f1"].append(f1_score(rows["truth"], told, pos_label="yes"))
+        wanted["balanced_accuracy"].append(balanced_accuracy_score(rows["truth"], predicted))
+        wanted["f1"].append(f1_score(rows["truth"], predicted, pos_label="yes"))
         wanted["brier"].append(brier_score_loss(truth, likely))
         folds = rows[f"fold_repeat{repeat}"]
         each = [roc_auc_score(truth[folds == k], likely[folds == k]) for k in range(3)]
@@ -157,12 +157,12 @@ def test_metrics_are_scikit_learns(result: StudyResult) -> None:
     assert prior["auc"] == 0.5
 
 
-def test_what_is_written_and_told(result: StudyResult) -> None:
+def test_what_is_written_and_reported(result: StudyResult) -> None:
     files = set(result.record["files"])
     assert {"predictions.csv", "figures/performance.svg", "comparison.csv"} <= files
     assert not any("coefficients" in name or "slopes" in name for name in files)
     page = (result.folder / "report.html").read_text(encoding="utf-8")
-    for told in (
+    for sentence in (
         "The label that the models predict (smiling) is a class: the column smiling of the table",
         "A logistic regression with the elastic net",
         "with the lowest log loss in two folds",
@@ -173,7 +173,9 @@ def test_what_is_written_and_told(result: StudyResult) -> None:
         "AUC is computed within folds and averaged",
         "the tests of slopes require a numeric label. Folds were not stratified by class.",
     ):
-        assert told.replace("&#39;", "'") in page.replace("&#39;", "'").replace("&#x27;", "'"), told
+        assert sentence.replace("&#39;", "'") in page.replace("&#39;", "'").replace(
+            "&#x27;", "'"
+        ), sentence
     body = page.partition("<body>")[2].partition("<script>")[0]
     for absent in ("Coefficients", "root mean squared", "Correlations", "uniform", "rater"):
         assert absent not in body, absent
@@ -255,14 +257,18 @@ def test_a_threshold_cuts_probabilities() -> None:
     raw["label"] = {"method": "column", "column": "a", "kind": "classification", "positive": True}
     config = StudyConfig.model_validate(raw)
     rows = pd.DataFrame({"truth": ["0", "1"], "m": "0", "m_probability_1": [0.1, 0.4]})
-    assert judging_of(config, rows["truth"]) == {"positive": "1", "threshold": 0.3}
-    judged = judged_classes(config, rows, "m", "1")
-    assert (judged.values, judged.classes, judged.fold) == (("m_probability_1",), None, None)
+    assert class_options_of(config, rows["truth"]) == {"positive": "1", "threshold": 0.3}
+    evaluated = predicted_class_columns(config, rows, "m", "1")
+    assert (evaluated.values, evaluated.classes, evaluated.fold) == (
+        ("m_probability_1",),
+        None,
+        None,
+    )
     plain = config.model_copy(update={"compare": config.compare.model_copy(
         update={"threshold": None})})  # fmt: skip
-    judged = judged_classes(plain, rows, "m", "1")
-    assert (judged.values, judged.classes) == (("m_probability_1",), ("m",))
-    assert judged_classes(plain, rows, "m", None).values == ("m",)
+    evaluated = predicted_class_columns(plain, rows, "m", "1")
+    assert (evaluated.values, evaluated.classes) == (("m_probability_1",), ("m",))
+    assert predicted_class_columns(plain, rows, "m", None).values == ("m",)
 
 
 def test_several_labels_of_classes(tmp_path: Path) -> None:
@@ -444,7 +450,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_said_before_the_run(tmp_path: Path, name: str) -> None:
+def test_what_is_wrong_is_reported_before_the_run(tmp_path: Path, name: str) -> None:
     make, old, new, sentence = WRONG[name]
     assert old in COLUMN
     toml = COLUMN.replace(old, new) if old else COLUMN

@@ -159,7 +159,7 @@ def test_a_queue_that_accepts_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("system", [*QUEUES])
-def test_what_a_job_needs_is_said(system: str) -> None:
+def test_what_a_job_needs_is_reported(system: str) -> None:
     with pytest.raises(ClusterError, match=f"how many cores and .* of {system} has is not known"):
         queue_cluster(system, Site(), submits=False)
 

@@ -89,7 +89,7 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         (f"{BUILT_IN}[models.elastic_net]\nl1_ratio = [2]\n", "between 0 and 1"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(StudyError, match=message) as caught:
         read(tmp_path, text)
     assert "study.toml" in str(caught.value)

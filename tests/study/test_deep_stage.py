@@ -76,11 +76,13 @@ def test_they_are_those_of_the_regressor_fitted_alone(
     rows["y"] = scores.loc[used, "score"].to_numpy()
     part = rows["subject"].map(parts)
     pain = rows["context"] == "pain"
-    train, judge, test = (rows[pain & (part == name)] for name in ("train", "validation", "test"))
+    train, validation, test = (
+        rows[pain & (part == name)] for name in ("train", "validation", "test")
+    )
     model = LSTMRegressor(
         6, 1, columns=["pose", "aus"], max_epochs=2, n_seeds=2, seed=3, fps=25, progress=False
     )
-    model.fit(train, train["y"], validation=(judge, judge["y"]))
+    model.fit(train, train["y"], validation=(validation, validation["y"]))
     found = result.table("predictions").query("evaluated == 'pain'").set_index(KEY)["lstm"]
     alone = pd.Series(model.predict(test), index=pd.MultiIndex.from_frame(test[KEY]))
     np.testing.assert_array_equal(found, alone.loc[found.index])
@@ -255,7 +257,7 @@ def test_without_the_extra_nothing_is_begun(
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         ('columns = ["points2d"]', "models.lstm.columns: .*did you mean 'points_2d'"),
         ("hidden = 3", r"\[models.lstm\] has no entry 'hidden'; did you mean 'hidden_size'"),
@@ -264,10 +266,10 @@ def test_without_the_extra_nothing_is_begun(
     ],
 )
 def test_entries_that_make_no_sense(
-    study_folder: Path, tmp_path: Path, entry: str, said: str
+    study_folder: Path, tmp_path: Path, entry: str, message: str
 ) -> None:
     study_file = variant(study_folder, tmp_path / "copy", toml=f"[models.lstm]\n{entry}\n")
-    with pytest.raises(StudyError, match=said):
+    with pytest.raises(StudyError, match=message):
         read_config(study_file)
 
 
@@ -282,7 +284,7 @@ def test_sections_name_the_regressors_arguments() -> None:
     assert named == {name: defaults[name] for name in named}
 
 
-def test_a_device_that_is_not_there_is_said_before_the_first_stage(
+def test_a_device_that_is_not_there_is_reported_before_the_first_stage(
     study_result: StudyResult, tmp_path: Path
 ) -> None:
     far = LSTM + 'device = "cuda:99"\n'
@@ -302,7 +304,7 @@ def test_two_processes_train_together_and_one_writes(
     file = with_lstm(study_result, tmp_path / "two")
     output = tmp_path / "predictions.csv"
     ended = together(2, "-m", "pyexpr", "fit", file, "--output", output, "--quiet")
-    assert [(status, said) for status, said, _ in ended] == [(0, "")] * 2, ended
+    assert [(status, message) for status, message, _ in ended] == [(0, "")] * 2, ended
     # The second was never asked to write; the first did so once.
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [output.name]
     found = pd.read_csv(output, dtype={"clip": str}).set_index([*KEY, "evaluated"])

@@ -39,49 +39,49 @@ def look(**environment: str | None) -> str:
 
 
 def test_all_is_well_here_and_r_is_not_started_in_this_process() -> None:
-    said = look()
-    assert said.startswith("True False")
+    printed = look()
+    assert printed.startswith("True False")
     r = subprocess.run(
         ["Rscript", "-e", "cat(as.character(getRversion()))"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert f"R,{r.stdout},ok" in said
+    assert f"R,{r.stdout},ok" in printed
     name, version = bridge_requirement(r.stdout).split("==")
-    assert f"{name},{version},ok" in said
+    assert f"{name},{version},ok" in printed
 
 
 def test_without_r() -> None:
-    said = look(PATH="/nowhere", R_HOME=None)
-    assert said.startswith("False False")
-    assert "R,,missing" in said
-    assert "lavaan,,missing" in said
-    assert "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan" in said
+    printed = look(PATH="/nowhere", R_HOME=None)
+    assert printed.startswith("False False")
+    assert "R,,missing" in printed
+    assert "lavaan,,missing" in printed
+    assert "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan" in printed
 
 
 def test_without_lavaan() -> None:
-    said = look(**dict.fromkeys(("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"), "/nowhere"))
-    assert said.startswith("False False")
-    assert "lavaan,,missing" in said
-    assert "apt-get install --no-install-recommends r-cran-lavaan" in said
+    printed = look(**dict.fromkeys(("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"), "/nowhere"))
+    assert printed.startswith("False False")
+    assert "lavaan,,missing" in printed
+    assert "apt-get install --no-install-recommends r-cran-lavaan" in printed
 
 
 def test_a_lavaan_that_a_file_hides_is_not_installed_again(tmp_path: Path) -> None:
     file = tmp_path / "Renviron.site"
     file.write_text("R_LIBS_SITE=/nowhere\nR_LIBS_USER=/nowhere\n")
-    said = look(R_ENVIRON=str(file))
-    assert "lavaan,,missing" in said
-    assert f"R finds it without the site's file of environment variables {str(file)!r}" in said
-    assert "r-cran-lavaan" not in said
+    printed = look(R_ENVIRON=str(file))
+    assert "lavaan,,missing" in printed
+    assert f"R finds it without the site's file of environment variables {str(file)!r}" in printed
+    assert "r-cran-lavaan" not in printed
 
 
 def test_a_site_profile_that_ends_r_is_named_and_nothing_is_installed_anew(tmp_path: Path) -> None:
     profile = tmp_path / "Rprofile.site"
     profile.write_text("quit()\n")
-    said = look(R_PROFILE=str(profile))
-    assert "R,,problem" in said
-    assert "It can only be looked for once R runs" in said
-    assert said.count(f"it runs without the site's profile {str(profile)!r}") == 4
-    of_r = [line for line in said.splitlines() if line.startswith(("R,", "lavaan,", "rpy2"))]
+    printed = look(R_PROFILE=str(profile))
+    assert "R,,problem" in printed
+    assert "It can only be looked for once R runs" in printed
+    assert printed.count(f"it runs without the site's profile {str(profile)!r}") == 4
+    of_r = [line for line in printed.splitlines() if line.startswith(("R,", "lavaan,", "rpy2"))]
     assert len(of_r) == 3
     assert not any("install" in line for line in of_r)
 
@@ -96,9 +96,9 @@ def test_an_r_that_does_not_run_is_a_problem_not_a_crash(tmp_path: Path) -> None
     broken = tmp_path / "Rscript"
     broken.write_text("#!/bin/sh\necho broken beyond repair >&2\nexit 3\n")
     broken.chmod(0o755)
-    said = look(PATH=str(tmp_path))
-    assert "R,,problem" in said
-    assert "broken beyond repair" in said
+    printed = look(PATH=str(tmp_path))
+    assert "R,,problem" in printed
+    assert "broken beyond repair" in printed
 
 
 def test_an_r_that_hangs_is_waited_for_once_and_its_file_is_named(

@@ -93,18 +93,20 @@ def seated_units(name: str, frame: int, face: int) -> float:
 def test_from_the_command_line(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said(*arguments: object) -> str:
+    def printed(*arguments: object) -> str:
         monkeypatch.setattr("sys.argv", ["pyexpr", "features", *map(str, arguments)])
         with contextlib.suppress(SystemExit):
             main()
         return capsys.readouterr().out
 
     out = folder / "out.csv"
-    said("--recordings", folder / "recordings.csv", "--every", 3, "-o", out)
+    printed("--recordings", folder / "recordings.csv", "--every", 3, "-o", out)
     assert out.read_text().splitlines()[1].startswith("left one,talk,1,")
     segments = folder / "segments.csv"
     segments.write_text("context,start,end,clip\nall,0,1.6,first\nall,-1.4,0,last\n")
-    right = said(folder / "film.csv", "--face", "right", "--schedule", segments, "--max-speed", 50)
+    right = printed(
+        folder / "film.csv", "--face", "right", "--schedule", segments, "--max-speed", 50
+    )
     # 4 mm a frame at 25 a second are 100 mm/s, over the limit: nothing of the head is left.
     assert "frames with implausible movement" in right
     assert "first" in right

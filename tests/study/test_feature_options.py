@@ -79,7 +79,7 @@ def test_options_of_reading_are_declared_once() -> None:
 def test_the_commands_options() -> None:
     parameters = inspect.signature(command).parameters
     function = inspect.signature(extract_features).parameters
-    own = {"asked", "files", "recordings", "quality", "output", "overwrite", "schedule"}
+    own = {"ctx", "files", "recordings", "quality", "output", "overwrite", "schedule"}
     # Names by commas there.
     own |= {"extra", "action_units", "expressions"}
     own |= {"json", "quiet"}
@@ -109,8 +109,8 @@ def test_a_study_refuses_what_the_function_refuses(given) -> None:
         with pytest.raises(ValidationError):
             FeaturesSection(**given)
     else:
-        held = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
-        assert FeaturesSection(**given).reading().items() >= held.items()
+        expected = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+        assert FeaturesSection(**given).reading().items() >= expected.items()
 
 
 @pytest.mark.parametrize(

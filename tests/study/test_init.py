@@ -89,14 +89,14 @@ def test_ratings_and_features(tmp_path: Path, empty_figures: None) -> None:
 def test_questions_that_go_together_are_a_factor(tmp_path: Path) -> None:
     write(tmp_path, ratings=ratings(("joy", "mirth", "glee")), features=measured())
     assert entries(px.init_study(tmp_path, yes=True))["label"] == {"method": "factor"}
-    asked: list[tuple[Sequence[str], str | None]] = []
+    requested: list[tuple[Sequence[str], str | None]] = []
 
     def ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
-        asked.append((choices, proposed))
+        requested.append((choices, proposed))
         return "mirth, joy"
 
     result = px.init_study(tmp_path, ask=ask, overwrite=True)
-    assert asked == [(["factor", "mean", "joy", "mirth", "glee"], "factor")]
+    assert requested == [(["factor", "mean", "joy", "mirth", "glee"], "factor")]
     assert entries(result)["label"] == {"method": "question", "question": ["mirth", "joy"]}
 
 
@@ -195,7 +195,7 @@ def test_openface_recordings_in_subfolders(study_folder: Path, tmp_path: Path) -
     ).all()
 
 
-def test_what_one_table_lacks_is_left_out_and_said(tmp_path: Path) -> None:
+def test_what_one_table_lacks_is_left_out_and_reported(tmp_path: Path) -> None:
     write(tmp_path, ratings=ratings(), features=measured().iloc[3:])
     result = px.init_study(tmp_path)
     assert entries(result)["data"]["unmatched"] == "drop"
@@ -278,7 +278,7 @@ def test_values_as_toml_reads_them(value: Any) -> None:
     assert tomllib.loads(f"x = {toml_value(value)}") == {"x": value}
 
 
-def test_nothing_is_replaced_without_being_asked_to(tmp_path: Path) -> None:
+def test_nothing_is_replaced_unless_requested(tmp_path: Path) -> None:
     write(tmp_path, ratings=ratings(), features=measured())
     (tmp_path / "study.toml").write_text("mine")
     with pytest.raises(OutputError, match="is there already"):
@@ -307,11 +307,11 @@ def test_no_folder_and_no_tables(tmp_path: Path) -> None:
 
 def test_two_candidates(tmp_path: Path) -> None:
     write(tmp_path, first=ratings(), second=ratings(), features=measured())
-    said = refused(tmp_path)
-    assert "Which of the tables has the ratings? There are 'first.csv', 'second.csv'" in said
-    assert "--ratings" in said
+    message = refused(tmp_path)
+    assert "Which of the tables has the ratings? There are 'first.csv', 'second.csv'" in message
+    assert "--ratings" in message
     # What has no proposal is not decided by --yes.
-    assert refused(tmp_path, yes=True) == said
+    assert refused(tmp_path, yes=True) == message
     assert "did you mean 'first.csv'?" in refused(tmp_path, ratings="frist.csv")
     result = px.init_study(tmp_path, ratings="second.csv")
     assert entries(result)["data"]["ratings"] == "second.csv"
@@ -324,9 +324,9 @@ def test_no_column_of_subjects(tmp_path: Path) -> None:
         tmp_path,
         **{name: table.rename(columns={"subject": "who"}) for name, table in tables.items()},
     )
-    said = refused(tmp_path)
-    assert "No column of ratings.csv has the usual name of the subject" in said
-    assert "--subject" in said
+    message = refused(tmp_path)
+    assert "No column of ratings.csv has the usual name of the subject" in message
+    assert "--subject" in message
     assert "no table has a column 'whom'; did you mean 'who'?" in refused(tmp_path, subject="whom")
     found = entries(px.init_study(tmp_path, subject="who"))
     assert found["data"]["rating_columns"] == found["data"]["clip_columns"] == {"subject": "who"}

@@ -90,7 +90,7 @@ def test_unmatched_pairs_are_left_out_on_request(tmp_path: Path) -> None:
     )
 
 
-def test_what_was_unmatched_is_listed_and_told(tmp_path: Path) -> None:
+def test_what_was_unmatched_is_listed_and_reported(tmp_path: Path) -> None:
     ratings, recordings = tables()
     lone = (ratings["subject"] == "s2") & (ratings["context"] == "disgust")
     inputs = read(tmp_path, ratings[~lone], recordings.iloc[1:], data={"unmatched": "drop"})

@@ -190,8 +190,8 @@ def test_a_negatively_keyed_question_turns_no_score(
     (target / "openface").symlink_to(folder / "openface")
     ratings.to_csv(target / "ratings.csv", index=False)
     toml = (target / "study.toml").read_text()
-    said = '\n[factor_model]\ninvariance = false\npositive = "{}"\nallow_inadmissible = true\n'
-    (target / "study.toml").write_text(toml + said.format("emotion"))
+    message = '\n[factor_model]\ninvariance = false\npositive = "{}"\nallow_inadmissible = true\n'
+    (target / "study.toml").write_text(toml + message.format("emotion"))
     study = Study.from_file(target / "study.toml")
     stage = study.factor_model()
     loadings = stage.tables["loadings"]
@@ -211,6 +211,6 @@ def test_a_negatively_keyed_question_turns_no_score(
         study.config, study.inputs, stage.tables["scores"], seen, against
     ).scores
     assert (other["score"].dropna() == -part.scores["score"].dropna()).all()
-    (target / "study.toml").write_text(toml + said.format("motions"))
+    (target / "study.toml").write_text(toml + message.format("motions"))
     with pytest.raises(StudyError, match=r"positive = 'motions'.*did you mean 'motion'"):
         Study.from_file(target / "study.toml").run(progress=False)

@@ -102,7 +102,7 @@ def test_from_the_command_line(
     np.testing.assert_allclose(written, expected, rtol=1e-9)
 
 
-def test_recordings_whose_columns_differ_are_told_to_an_lstm_study_first(folder: Path) -> None:
+def test_recordings_whose_columns_differ_are_reported_to_an_lstm_study_first(folder: Path) -> None:
     deep = {"models": {"lstm": {"columns": ["points_2d"]}}}
     frame = pd.read_csv(folder / "b.csv")
     frame.drop(columns=["x3", "y3"]).to_csv(folder / "b.csv", index=False)
@@ -113,12 +113,12 @@ def test_recordings_whose_columns_differ_are_told_to_an_lstm_study_first(folder:
         columns=["subject", "context", "clip", "rater", "question", "score"],
     )
     inputs = replace(stage(folder, chosen), ratings=rated, questions=("joy",))
-    said = r"\[models.lstm\] '.*b.csv' has other columns than '.*a.csv': it lacks 'X_3', 'Y_3'"
-    assert sum(bool(re.match(said, one)) for one in early_problems(chosen, inputs)) == 1
-    with pytest.raises(StudyError, match=said):
+    message = r"\[models.lstm\] '.*b.csv' has other columns than '.*a.csv': it lacks 'X_3', 'Y_3'"
+    assert sum(bool(re.match(message, one)) for one in early_problems(chosen, inputs)) == 1
+    with pytest.raises(StudyError, match=message):
         check_early(chosen, inputs)
     # What they lack altogether, too.
     deep["models"]["lstm"]["columns"] = ["pose_rotation"]
     chosen = StudyConfig.model_validate(chosen.model_dump() | deep)
-    said = r"\[models.lstm\] '.*a.csv': the table has no columns for 'pose_rotation'"
-    assert any(re.match(said, one) for one in early_problems(chosen, inputs))
+    message = r"\[models.lstm\] '.*a.csv': the table has no columns for 'pose_rotation'"
+    assert any(re.match(message, one) for one in early_problems(chosen, inputs))

@@ -82,7 +82,7 @@ def test_simulated_figures_are_those_of_the_study(
     assert networks["remark"].str.contains("not run").all()
 
 
-def test_table_4_is_held_against_table_3(result: PaperResult) -> None:
+def test_table_4_is_compared_with_table_3(result: PaperResult) -> None:
     table = result.tidy()
     fourth = table[table["table"] == "4"].set_index(["quantity", "item"])
     assert fourth.loc[("nrmse", "uniform"), "recomputed"] == pytest.approx(0.124 - 0.309)
@@ -91,11 +91,11 @@ def test_table_4_is_held_against_table_3(result: PaperResult) -> None:
     assert fourth.loc[("correlation", "uniform"), "status"] == "open"
 
 
-def test_the_worst_that_is_said_is_the_status() -> None:
-    said = (("agrees", "a"), ("misprint", "b"), ("explained", "c"))
-    row = PaperRow("1", "all", "icc", "x", Figure(1.0), said=said)
+def test_the_worst_finding_is_the_status() -> None:
+    findings = (("agrees", "a"), ("misprint", "b"), ("explained", "c"))
+    row = PaperRow("1", "all", "icc", "x", Figure(1.0), findings=findings)
     assert (row.status, row.remark) == ("misprint", "b; c")
-    assert PaperRow("1", "all", "icc", "x", Figure(), said=(("agrees", "a"),)).remark == "a"
+    assert PaperRow("1", "all", "icc", "x", Figure(), findings=(("agrees", "a"),)).remark == "a"
     assert math.isnan(Figure().value)
 
 
@@ -160,12 +160,12 @@ def test_differences_keep_their_zero_and_remarks_of_an_icc_have_none(result: Pap
 
 
 def test_a_bound_and_what_lies_just_beyond_it_are_shown_as_finely_as_they_differ() -> None:
-    for truth, told in ((0.9121, ".9121, just"), (0.9189, ".9189, just")):
+    for truth, near in ((0.9121, ".9121, just"), (0.9189, ".9189, just")):
         status, remark = _in_range(
             0.5, Range(0.9155, 0.9123, 0.9187), truth, of="score_reliability"
         )
         assert status == "explained"
-        assert told in remark
+        assert near in remark
         assert f"ends at {'.9123' if truth < 0.9123 else '.9187'}," in remark
 
 

@@ -137,7 +137,7 @@ def test_coefficients_are_the_models_weights_with_intervals(study_result: StudyR
     assert study_result.table("omnibus")["p_value"].between(0, 1).all()
 
 
-def said_by(output: StageOutput) -> list[str]:
+def messages_of(output: StageOutput) -> list[str]:
     """Return notes and reasons of a stage."""
     columns = [
         table[name]
@@ -150,11 +150,11 @@ def said_by(output: StageOutput) -> list[str]:
 
 def test_notes_and_reasons_are_data(study_result: StudyResult) -> None:
     theirs = study_result.stages["factor_model"].facts["messages"]
-    said = [text for output in study_result.stages.values() for text in said_by(output)]
-    assert len(said) > 50
-    assert {text for text in said if not codes_of(text)} <= set(theirs)
+    messages = [text for output in study_result.stages.values() for text in messages_of(output)]
+    assert len(messages) > 50
+    assert {text for text in messages if not codes_of(text)} <= set(theirs)
     kept = json.loads((study_result.folder / "record.json").read_text(encoding="utf-8"))["messages"]
-    assert {text for text in said if codes_of(text)} <= set(kept)
+    assert {text for text in messages if codes_of(text)} <= set(kept)
 
 
 def test_stored_stages_say_the_same(study_result: StudyResult, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_stored_stages_say_the_same(study_result: StudyResult, tmp_path: Path) -
         store.save(tmp_path / name, "key", output)
         loaded = store.load(tmp_path / name, "key")
         assert loaded is not None
-        before, after = said_by(output), said_by(loaded)
+        before, after = messages_of(output), messages_of(loaded)
         assert [codes_of(text) for text in after] == [codes_of(text) for text in before]
         for voice in (in_r, readers_reason):
             assert [*map(voice, after)] == [*map(voice, before)]
@@ -201,7 +201,7 @@ def test_no_subject_is_in_two_parts(study_result: StudyResult) -> None:
 KEY = ["subject", "context", "clip"]
 
 
-def test_each_model_learns_and_is_judged_by_its_own_label(study_result: StudyResult) -> None:
+def test_each_model_learns_and_is_evaluated_by_its_own_label(study_result: StudyResult) -> None:
     scores = study_result.table("scores").merge(study_result.table("features"), on=KEY)
     scores = scores.merge(study_result.table("split"), on="subject")
     weights, tuning = study_result.table("weights"), study_result.table("tuning")
@@ -226,7 +226,7 @@ def test_each_model_learns_and_is_judged_by_its_own_label(study_result: StudyRes
         np.testing.assert_allclose(block["elastic_net"], wanted, atol=SOLVERS)
 
 
-def test_humans_are_judged_on_the_evaluated_clips_alone(study_result: StudyResult) -> None:
+def test_humans_are_evaluated_on_the_evaluated_clips_alone(study_result: StudyResult) -> None:
     folder = study_result.folder.parent
     ratings = pd.read_csv(folder / "ratings.csv", dtype={"clip": str, "subject": str})
     loadings = study_result.table("loadings")
@@ -520,16 +520,16 @@ def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
         keep = (ratings["context"] != "pain") | (ratings["subject"] == ratings["subject"].min())
         return ratings[keep]
 
-    said = factor_model(True, lone).facts["notes"]
-    assert any("was not tested: there is only one subject in context" in note for note in said)
+    messages = factor_model(True, lone).facts["notes"]
+    assert any("was not tested: there is only one subject in context" in note for note in messages)
 
 
 def test_a_study_says_its_width_of_the_scores(study_result: StudyResult) -> None:
     def compared(**options: Any) -> tuple[pd.DataFrame, list[str]]:
-        asked = study_result.config.compare.model_copy(
+        requested = study_result.config.compare.model_copy(
             update={"methods": ("jackknife_t",), "n_boot": 20} | options
         )
-        config = study_result.config.model_copy(update={"compare": asked})
+        config = study_result.config.model_copy(update={"compare": requested})
         found = computations.comparison(config, study_result.stages["models"], {})
         return found.tables["comparison"], found.facts["notes"]
 
@@ -549,7 +549,7 @@ def test_a_study_says_its_width_of_the_scores(study_result: StudyResult) -> None
     assert "the width of" not in (study_result.folder / "weights.md").read_text(encoding="utf-8")
 
 
-def test_an_interval_of_another_method_keeps_the_name_asked_for(study_result: StudyResult) -> None:
+def test_an_interval_of_another_method_keeps_the_name_requested(study_result: StudyResult) -> None:
     """With so few subjects some of BCa's ends lie beyond the replicates."""
     config = study_result.config
     compare = config.compare.model_copy(

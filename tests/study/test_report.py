@@ -127,7 +127,7 @@ def test_every_table_and_figure_is_shown(page: Page) -> None:
     } <= set(page.ids)  # fmt: skip
 
 
-def test_what_was_left_out_is_said(study_result: StudyResult, page: Page) -> None:
+def test_what_was_left_out_is_reported(study_result: StudyResult, page: Page) -> None:
     left_out = study_result.stages["models"].facts["left out"]
     n = sum(left_out.values())
     assert all("bins valid" in reason for reason in left_out)
@@ -265,10 +265,10 @@ def test_the_terminal_gets_one_page(
     assert "Note:" not in "".join(lines)
 
 
-def test_results_of_a_version_with_other_names_are_told_apart(copy: Path) -> None:
+def test_results_of_a_version_with_other_names_are_distinguished(copy: Path) -> None:
     without(copy, "loadings.csv")
     with pytest.raises(StudyError, match=r"does not list loadings\.csv: .* another version"):
-        study_report(vouched(copy))
+        study_report(rehashed(copy))
 
 
 def test_a_name_that_ends_in_docx_gives_a_word_document(
@@ -357,7 +357,7 @@ def change(folder: Path, **parts: Any) -> None:
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
-def vouched(folder: Path) -> Path:
+def rehashed(folder: Path) -> Path:
     """Have the record vouch for what a test put into the folder, as if a run had written it."""
     path = folder / "record.json"
     record = json.loads(path.read_text(encoding="utf-8"))
@@ -382,7 +382,7 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "<img src=x>"), encoding="utf-8")
-    text = study_report(vouched(copy)).read_text(encoding="utf-8")
+    text = study_report(rehashed(copy)).read_text(encoding="utf-8")
     page = Page(text)
     assert NASTY.replace("  ", " ") in page.text
     assert page.loaded == []
@@ -390,9 +390,9 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
     assert text.count("<script>") == 1
 
 
-def test_an_inadmissible_model_is_told(copy: Path) -> None:
+def test_an_inadmissible_model_is_reported(copy: Path) -> None:
     change(copy, stages__factor_model__admissible=False, simulated=False)
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "A factor model is inadmissible" in page.text
     assert "These data are simulated" not in page.text
 
@@ -404,60 +404,60 @@ def test_an_inadmissible_model_is_told(copy: Path) -> None:
         ("no solution.", "the effect of this could not be estimated: no solution."),
     ],
 )
-def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: str) -> None:
+def test_the_leak_of_scores_is_reported_or_why_not(copy: Path, reason: str, words: str) -> None:
     change(copy, **{"stages__models__no training-only scores because": reason})
-    assert words in Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    assert words in Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
 
 
-def test_what_slopes_are_adjusted_by_is_told(page: Page, copy: Path) -> None:
+def test_what_slopes_are_adjusted_by_is_reported(page: Page, copy: Path) -> None:
     assert (
         "by Holm's method (Holm, 1979), and confidence intervals by Bonferroni's; slopes within"
         in page.text
     )
     change(copy, options__coefficients__adjust="max_t")
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert (
         "of the largest statistic (max- T ); slopes within each context and all contrasts" in text
     )
     change(copy, options__coefficients__adjust="none")
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "p values are not adjusted for multiple testing" in page.text
     assert "p values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
 
 
-def test_rows_of_the_weights_are_told(copy: Path) -> None:
+def test_rows_of_the_weights_are_reported(copy: Path) -> None:
     change(copy, options__models__elastic_net__refit=True)
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "elastic net in the training and validation parts" in text
     change(copy, options__coefficients__rows="all")
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "elastic net in the whole sample" in text
     assert "models fitted again to the whole sample" in text
 
 
-def test_invariance_that_was_not_tested_is_not_said_to_be(copy: Path) -> None:
+def test_invariance_that_was_not_tested_is_not_claimed(copy: Path) -> None:
     table = pd.read_csv(copy / "invariance.csv")
     table.assign(p_value=math.nan).to_csv(copy / "invariance.csv", index=False)
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "were tested by leaving out one subject" not in text
     assert "Measurement invariance of the factor model over contexts was not tested" in text
 
 
-def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
+def test_many_clips_lost_and_dropped_ratings_are_reported(copy: Path) -> None:
     change(
         copy,
         dropped={"ratings without a score": 12, "ratings without a recording": 0},
         **{"stages__models__left out": {"7 of 15 bins valid, 8 needed": 80}},
     )
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "and are not included in these numbers: 12 ratings without a score." in page.text
     assert ", 80 (" in page.text
     assert "were excluded from the models. If they differ" in page.text
 
 
 def test_names_of_ours_are_small_within_a_sentence(html: str) -> None:
-    told = re.findall(r'<div id="[\w-]+-text">(.*?)</div>', html)
-    results = unescape(re.sub(r"<[^>]+>", "", " ".join(told[:4]))).replace("\u00a0", " ")
+    texts = re.findall(r'<div id="[\w-]+-text">(.*?)</div>', html)
+    results = unescape(re.sub(r"<[^>]+>", "", " ".join(texts[:4]))).replace("\u00a0", " ")
     assert " for the human baseline." in results
     assert "AU count (" in results
     assert not re.search(r"(?:was, for|;|:|and) (?:Uniform|Normal|Human|Points|Head)", results)
@@ -467,7 +467,7 @@ def test_where_contexts_have_other_subjects_each_is_counted(copy: Path) -> None:
     scores = pd.read_csv(copy / "scores.csv", dtype={"clip": str})
     gone = (scores["subject"] == scores["subject"].iloc[0]) & (scores["context"] == "pain")
     scores[~gone].to_csv(copy / "scores.csv", index=False)
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "(startle: 15 subjects; pain: 14 subjects; disgust: 15 subjects)" in text
 
 
@@ -477,7 +477,7 @@ def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
         dropped={"ratings without a score": 1, "recordings without ratings": 1},
         **{"stages__models__left out": {"a feature is missing": 1}},
     )
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "1 rating without a score and 1 recording without ratings." in text
     assert "1 was excluded from all models" in text
 
@@ -487,7 +487,7 @@ def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> N
         table = pd.read_csv(copy / f"{name}.csv", dtype={"subject": str})
         limits = [one for one in table if str(one).startswith(("conf_low", "conf_high"))]
         table.assign(**dict.fromkeys(limits, math.nan)).to_csv(copy / f"{name}.csv", index=False)
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "CI \u2014" not in text
     assert "no 95% CI could be computed" in text
     assert re.search(r"ICC\(1, k \) ranged from \.\d+ \(\w+, \w+\) to", text)
@@ -497,7 +497,7 @@ def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> N
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "Pain"), encoding="utf-8")
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "in three contexts (Pain, pain, and disgust)" in text
     assert " Pain: α" in text
     assert " pain: α" in text
@@ -509,7 +509,7 @@ def test_a_context_may_have_a_minus_in_its_name(copy: Path) -> None:
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "pre - post"), encoding="utf-8")
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "in three contexts (pre - post, pain, and disgust)" in text
     # In its place, before "All", and told from the differences of contexts.
     assert "Model pre - post Pain Disgust All" in text
@@ -520,7 +520,7 @@ def test_what_the_user_wrote_large_stays_large_within_a_sentence(copy: Path) -> 
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"\bmotion\b", "Bewegung (AU)", text), encoding="utf-8")
-    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    text = Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).text
     assert "questions (response, emotion, and Bewegung (AU))" in text
     assert "bewegung" not in text
 
@@ -541,26 +541,26 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
     # Of another run, or the user's own: not of the results that the record lists.
     assert (
         "learning-curves"
-        not in Page(study_report(vouched(copy)).read_text(encoding="utf-8")).sections
+        not in Page(study_report(rehashed(copy)).read_text(encoding="utf-8")).sections
     )
     files = json.loads((copy / "record.json").read_text(encoding="utf-8"))["files"]
     ours = dict.fromkeys(["learning_curves.csv", "figures/learning_curves.svg"], "")
     change(copy, files=files | ours)
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "learning-curves" in page.sections
     assert "Learning Curves: Errors by Epoch (2 rows)" in page.text
     assert "nan" not in page.text.split()
 
 
-def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
+def test_invariance_is_shown_or_reported_as_untested(copy: Path) -> None:
     words = "Measurement invariance of the factor model over contexts was not tested"
     assert (copy / "invariance.csv").is_file()
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "table-invariance" in page.ids
     assert words not in page.text
     # The file is still there, but this run did not write it.
     without(copy, "invariance.csv")
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "table-invariance" not in page.ids
     assert words in page.text
 
@@ -585,7 +585,7 @@ def one_context(study_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return (result.folder / REPORT).read_text(encoding="utf-8")
 
 
-def test_of_one_context_nothing_is_said_of_several(one_context: str) -> None:
+def test_with_one_context_no_sentence_is_about_several(one_context: str) -> None:
     words = Page(one_context).text
     assert re.findall(r"[^.]*\b(?:contexts|Contexts|over all)\b[^.]*", words) == []
     # What is "over all" would repeat it.
@@ -638,7 +638,7 @@ def test_what_stands_in_one_table_alone_is_counted_once(one_context: str) -> Non
 def test_one_context_without_contrasts(copy: Path) -> None:
     names = ("contrasts", "omnibus", "tuning", "scores_leakage")
     without(copy, *(f"{name}.csv" for name in names))
-    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
+    page = Page(study_report(rehashed(copy)).read_text(encoding="utf-8"))
     assert "table-contrasts" not in page.ids
     assert "Training Subjects Alone" not in page.text
 
@@ -671,7 +671,7 @@ def test_incomplete_results_are_named(copy: Path, harm: Any, words: str) -> None
     harm(copy)
     # What a record says that is none is told before any hash is looked at.
     with suppress(OSError, ValueError, TypeError):
-        vouched(copy)
+        rehashed(copy)
     with pytest.raises(StudyError, match=words) as caught:
         study_report(copy)
     assert "\n" not in str(caught.value)

@@ -29,23 +29,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def said() -> list[str]:
+def console() -> list[str]:
     """What the console and the network said, over all pages."""
     return []
 
 
 @pytest.fixture
-def page(browser: Browser, study_result: StudyResult, said: list[str]) -> Iterator[Page]:
+def page(browser: Browser, study_result: StudyResult, console: list[str]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": DESK, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if REPORT not in request.url else 0)
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on(
+        "request", lambda request: console.append(request.url) if REPORT not in request.url else 0
+    )
     page.goto((study_result.folder / REPORT).as_uri())
     yield page
     context.close()
-    assert said == []
+    assert console == []
 
 
 OVERFLOWING = """() => [...document.querySelectorAll('body *')].filter(node =>
@@ -94,7 +96,7 @@ def test_a_table_sorts_by_numbers_up_down_and_back(page: Page) -> None:
     assert head.get_attribute("aria-sort") == "descending"
     button.press("Space")
     assert column(page, table, 4) == before
-    assert page.locator("#said").inner_text() == "Order as before."
+    assert page.locator("#status").inner_text() == "Order as before."
 
 
 def test_p_values_and_gaps_have_their_places(page: Page) -> None:
@@ -117,7 +119,7 @@ def test_a_table_sorts_by_words(page: Page) -> None:
 
 def says_copied(page: Page) -> None:
     # Not by wait_for_function: it polls with eval, which the page's security policy forbids.
-    expect(page.locator("#said")).to_have_text("Copied.")
+    expect(page.locator("#status")).to_have_text("Copied.")
 
 
 # What a word processor finds in HTML: paragraphs, and the rules above and below each row.
@@ -203,12 +205,12 @@ def test_every_section_is_reached_by_the_keyboard(page: Page) -> None:
 
 
 def test_figures_have_words_and_tables_heads(page: Page) -> None:
-    told = page.evaluate(
+    found = page.evaluate(
         """() => [...document.querySelectorAll('figure img')].map(img => [img.alt.length,
         document.getElementById(img.getAttribute('aria-describedby')).textContent.length])"""
     )
-    assert len(told) >= 6
-    assert all(title > 5 and words > 50 for title, words in told)
+    assert len(found) >= 6
+    assert all(title > 5 and words > 50 for title, words in found)
     bare = "[...document.querySelectorAll('table')].filter(t => !t.caption || !t.tHead).length"
     assert page.evaluate(bare) == 0
 
@@ -261,14 +263,14 @@ def test_the_contents_follow_and_mark_the_section(page: Page) -> None:
     expect(page.locator("nav ol")).to_be_hidden()
 
 
-def test_on_a_phone_hidden_columns_are_told_and_figures_grow(page: Page) -> None:
+def test_on_a_phone_hidden_columns_are_reported_and_figures_grow(page: Page) -> None:
     page.set_viewport_size({"width": PHONE, "height": 800})
     hidden = """() => [...document.querySelectorAll('.scroll')].filter(b => b.offsetParent)
       .map(b => [b.scrollWidth > b.clientWidth + 1,
                  getComputedStyle(b.nextElementSibling).display !== 'none'])"""
-    told = page.evaluate(hidden)
-    assert [True, True] in told
-    assert all(narrow == hint for narrow, hint in told)
+    found = page.evaluate(hidden)
+    assert [True, True] in found
+    assert all(narrow == hint for narrow, hint in found)
     image = page.locator("#figure-performance img")
     assert image.bounding_box()["width"] <= PHONE  # type: ignore[index]
     page.locator("#figure-performance .larger").click()
@@ -285,7 +287,7 @@ ONERROR="document.title='run'"/></body></foreignObject><rect width="9" height="9
 
 
 def test_somebody_elses_figure_runs_and_loads_nothing(
-    page: Page, study_result: StudyResult, said: list[str], tmp_path: Path
+    page: Page, study_result: StudyResult, console: list[str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "results"
     shutil.copytree(study_result.folder, folder, ignore=shutil.ignore_patterns("stages", "*.png"))
@@ -305,8 +307,8 @@ def test_somebody_elses_figure_runs_and_loads_nothing(
         " {textContent: 'document.title = 1'}))"
     )
     assert page.title() == record["title"]
-    assert len(said) == 1
-    assert "Content Security Policy" in said.pop()
+    assert len(console) == 1
+    assert "Content Security Policy" in console.pop()
 
 
 def test_in_print_heads_stay_with_what_they_head(page: Page) -> None:

@@ -158,7 +158,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         ),
     ],
 )
-def test_what_does_not_fit_is_said(
+def test_what_does_not_fit_is_reported(
     tmp_path: Path, change: Change | None, sections: dict[str, str], message: str
 ) -> None:
     ratings, features = simulated_tables(8, 4)
@@ -239,7 +239,7 @@ column = "AU12"
         ('outcome = { joy = "joy" }\n[data]\nfeatures = "f.csv"\n', "outcome names 'joy', which"),
     ],
 )  # fmt: skip
-def test_entries_that_do_not_fit_are_said(tmp_path: Path, text: str, message: str) -> None:
+def test_entries_that_do_not_fit_are_reported(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "study.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(StudyError, match=message):
@@ -286,7 +286,7 @@ def test_a_damaged_parquet_is_named(tmp_path: Path) -> None:
         check(path)
 
 
-def test_columns_of_text_are_told_and_left_out(tmp_path: Path) -> None:
+def test_columns_of_text_are_reported_and_left_out(tmp_path: Path) -> None:
     ratings, features = simulated_tables(8, 4)
     features["site"] = "Berlin"
     path = write_study(tmp_path, toml(), ratings=ratings, features=features, quick=False)

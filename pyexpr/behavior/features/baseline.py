@@ -69,10 +69,10 @@ def with_deviations(table: pd.DataFrame, features: Sequence[str], baseline: str)
     own = means.reindex(subject).set_axis(table.index)
     counts = of_baseline.groupby(subject).transform("sum").astype(np.int64)
     deviations = (values - own).set_axis([deviation_name(name) for name in features], axis=1)
-    lacking = values.notna().to_numpy() & own.isna().to_numpy()
+    missing = values.notna().to_numpy() & own.isna().to_numpy()
     reasons = [
         joined([*parts_of(reason), *_reasons(count, row, features, baseline)])
-        for reason, count, row in zip(table["reason"], counts, lacking, strict=True)
+        for reason, count, row in zip(table["reason"], counts, missing, strict=True)
     ]
     return pd.concat([table, deviations], axis=1).assign(
         **{COUNT: counts, "reason": message_column(reasons, table.index)}
@@ -90,10 +90,10 @@ def without_deviations(table: pd.DataFrame, features: Sequence[str]) -> pd.DataF
     return table.drop(columns=added).assign(reason=message_column(reasons, table.index))
 
 
-def _reasons(count: int, lacking: Any, features: list[str], baseline: str) -> list[str]:
+def _reasons(count: int, missing: Any, features: list[str], baseline: str) -> list[str]:
     """Return why deviations of a clip that has the features are missing."""
-    if not lacking.any():
+    if not missing.any():
         return []
     if count == 0:
         return [_NO_CLIP(context=str(baseline))]
-    return [_NO_VALUE(names=listed(np.array(features)[lacking]))]
+    return [_NO_VALUE(names=listed(np.array(features)[missing]))]

@@ -132,10 +132,10 @@ def _why(
     signals: Expressions, wanted: Sequence[str], few: list[str], template: Template, needed: int
 ) -> list[str]:
     absent = [name for name in wanted if name not in signals.names]
-    said: list[str] = [_NO_SIGNAL(names=listed(absent, most=3))] if absent else []
+    notes: list[str] = [_NO_SIGNAL(names=listed(absent, most=3))] if absent else []
     if few:
-        said.append(template(names=listed(few, most=3), needed=needed, frames=len(signals.values)))
-    return said
+        notes.append(template(names=listed(few, most=3), needed=needed, frames=len(signals.values)))
+    return notes
 
 
 def expressions_resolved(

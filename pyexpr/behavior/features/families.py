@@ -153,10 +153,10 @@ def _acceleration(signals: Signals, units: Units) -> _Found:
         for part in MOVING
         for what, order in (("acceleration", 2), ("jerk", 3))
     ]
-    return _sorted_out(found)
+    return _features_and_reasons(found)
 
 
-def _sorted_out(found: list[tuple[str, str, float | str]]) -> _Found:
+def _features_and_reasons(found: list[tuple[str, str, float | str]]) -> _Found:
     """Return the features of (part, what, value or why there is none), and the reasons.
 
     What all parts lack for the same reason is said once.
@@ -164,13 +164,13 @@ def _sorted_out(found: list[tuple[str, str, float | str]]) -> _Found:
     features = {
         f"{part}_{what}": value for part, what, value in found if not isinstance(value, str)
     }
-    lacking: dict[tuple[str, str], list[str]] = {}
+    missing: dict[tuple[str, str], list[str]] = {}
     for part, what, value in found:
         if isinstance(value, str):
-            lacking.setdefault((what, value), []).append(part)
+            missing.setdefault((what, value), []).append(part)
     return features, [
         OF_PART(part=name, reason=reason)
-        for (what, reason), parts in lacking.items()
+        for (what, reason), parts in missing.items()
         for name in ([what] if len(parts) == len(MOVING) else [f"{part}_{what}" for part in parts])
     ]
 
@@ -275,7 +275,7 @@ def _entropy(signals: Signals, units: Units) -> _Found:
             (part, what, _regularity(positions, compute, length, needed))
             for what, compute, length, needed in _ENTROPIES
         ]
-    return _sorted_out(found)
+    return _features_and_reasons(found)
 
 
 def point_mean(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -298,7 +298,7 @@ def _regularity(
     if found < needed:
         return _FEW_STRETCHES(found=found, length=length, needed=needed)
     known = series[np.isfinite(series)]
-    if np.ptp(known) <= _STILL * np.abs(known).max():
+    if np.ptp(known) <= _NEGLIGIBLE * np.abs(known).max():
         return _CONSTANT
     value = compute(series)
     return value if np.isfinite(value) else _NONE_ALIKE
@@ -331,7 +331,7 @@ def _expressions(signals: Signals) -> tuple[Expressions, tuple[str, ...], int]:
 
 
 # Steps that differ by rounding alone have no order of their own.
-_STILL: Final = 1e-9
+_NEGLIGIBLE: Final = 1e-9
 _CONSTANT: Final[Message] = Template("constant_movement", "the movement never changes")()
 _ENTROPIES = (
     ("sample_entropy", sample_entropy, SAMPLE_LENGTH + 1, FEWEST_STRETCHES),

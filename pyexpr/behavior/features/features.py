@@ -526,7 +526,7 @@ def extract_features(
         label="Reading recordings",
         show=progress,
     )
-    asked = {
+    requested = {
         **read.to_dict(),
         "every": every,
         "layout": layout,
@@ -535,7 +535,7 @@ def extract_features(
         "on_short": on_short,
         "on_error": on_error,
     }
-    return _assembled(results, options, asked, plan)
+    return _assembled(results, options, requested, plan)
 
 
 def _check_choices(on_mixed: str, on_error: str) -> None:
@@ -714,8 +714,8 @@ def _extract(job: Job) -> Rows:
     try:
         return _rows(job, recording)
     except DataError as error:
-        said = say("{path:label}: {error}", path=job.path, error=message_of(error))
-        raise type(error)(said) from None
+        message = say("{path:label}: {error}", path=job.path, error=message_of(error))
+        raise type(error)(message) from None
 
 
 def _check_anchors(recording: OpenFaceRecording, options: FeatureOptions) -> None:
@@ -820,7 +820,7 @@ def _table(rows: GatheredRows, options: FeatureOptions) -> pd.DataFrame:
 
 
 def _assembled(
-    results: Iterable[Rows], options: FeatureOptions, asked: dict[str, Any], plan: Schedule
+    results: Iterable[Rows], options: FeatureOptions, requested: dict[str, Any], plan: Schedule
 ) -> FeatureResult:
     import pandas as pd
 
@@ -850,7 +850,7 @@ def _assembled(
         dropped=pd.DataFrame(dropped, columns=_DROPPED_COLUMNS, dtype="str").assign(
             reason=message_column(row["reason"] for row in dropped)
         ),
-        options=options.to_dict() | asked,
+        options=options.to_dict() | requested,
         hashes=hashes,
         means=_key_first(means.frame()) if means else means_table([], _KEY),
         group_units=units,

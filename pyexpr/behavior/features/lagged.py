@@ -12,7 +12,7 @@ Measure = Literal["absolute", "signed", "peak"]
 
 # In windows whose variance is below this share of the series' own nothing moves: what is left
 # is rounding.
-_STILL: Final = 1e-10
+_NEGLIGIBLE: Final = 1e-10
 # A correlation of 1 has no Fisher's z; those closer to it count as this one.
 _LARGEST: Final = 1 - 1e-9
 
@@ -54,7 +54,9 @@ def standardised(series: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = series - np.sum(series, axis=1, where=known, keepdims=True) / count
     spread = np.sqrt(np.sum(centred**2, axis=1, where=known, keepdims=True) / count)
     size = np.max(np.abs(series), axis=1, where=known, initial=0.0, keepdims=True)
-    return np.where(spread > _STILL * size, centred / np.where(spread > 0, spread, 1.0), np.nan)
+    return np.where(
+        spread > _NEGLIGIBLE * size, centred / np.where(spread > 0, spread, 1.0), np.nan
+    )
 
 
 def window_correlations(
@@ -104,7 +106,7 @@ def _correlations(
     square_x = (x**2) @ known_right.T - sum_x**2 / some
     square_y = known_left @ (y**2).T - sum_y**2 / some
     products = x @ y.T - sum_x * sum_y / some
-    defined = (n >= least) & (square_x > _STILL * some) & (square_y > _STILL * some)
+    defined = (n >= least) & (square_x > _NEGLIGIBLE * some) & (square_y > _NEGLIGIBLE * some)
     scale = np.sqrt(np.where(defined, square_x * square_y, 1.0))
     return np.where(defined, np.clip(products / scale, -1.0, 1.0), np.nan)
 

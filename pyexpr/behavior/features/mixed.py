@@ -202,13 +202,15 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
                     "compared; {on_mixed='keep'} takes them as they are",
                     path=other.path,
                     first=first.path,
-                    **_said(other.points, ""),
-                    **_said(first.points, "first_"),
+                    **_fields_of_points(other.points, ""),
+                    **_fields_of_points(first.points, "first_"),
                 )
             )
         notes.append(
             _OTHER_POINTS(
-                first=first.path, **_said(other.points, ""), **_said(first.points, "first_")
+                first=first.path,
+                **_fields_of_points(other.points, ""),
+                **_fields_of_points(first.points, "first_"),
             )
         )
     ratio = np.sqrt(np.prod(other.size) / np.prod(first.size))
@@ -275,13 +277,13 @@ def unit_differences(
     return notes
 
 
-def _said(points: tuple[str, int, str], prefix: str) -> dict[str, Any]:
+def _fields_of_points(points: tuple[str, int, str], prefix: str) -> dict[str, Any]:
     layout, number, unit = points
     return {f"{prefix}layout": layout, f"{prefix}points": number, f"{prefix}unit": unit}
 
 
 def _how(own: Sequence[str], others: Sequence[str]) -> str:
-    said = [
+    parts = [
         f"{word} {listed(names)}"
         for word, names in (
             ("lacks", [name for name in others if name not in own]),
@@ -289,7 +291,7 @@ def _how(own: Sequence[str], others: Sequence[str]) -> str:
         )
         if names
     ]
-    return " and ".join(said)
+    return " and ".join(parts)
 
 
 def common_units(files: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:

@@ -110,19 +110,19 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
         If there are no rows, or a clip does not end after its start.
     """
     frame = as_frame(table, what=what)
-    held = next((name for name in names if name in frame.columns), names[0])
-    require_columns(frame, [held, "start", "end"], what=what)
+    column = next((name for name in names if name in frame.columns), names[0])
+    require_columns(frame, [column, "start", "end"], what=what)
     if frame.empty:
         raise DataError(f"{what} has no rows")
     starts, ends = (numeric_column(frame, name, what=what) for name in ("start", "end"))
     layouts = layouts_of(frame, None)
     rows = []
-    for number, (path, start, end) in enumerate(zip(frame[held], starts, ends, strict=True), 1):
+    for number, (path, start, end) in enumerate(zip(frame[column], starts, ends, strict=True), 1):
         if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
             raise ColumnError(
                 say(
-                    "column {held!r} of {what} must hold paths, but row {number} holds {path!r}",
-                    held=held,
+                    "column {column!r} of {what} must hold paths, but row {number} holds {path!r}",
+                    column=column,
                     what=what,
                     number=number,
                     path=path,
@@ -280,9 +280,9 @@ def _assembled(pieces: list[_Piece]) -> ClipSequences:
             (piece.counts["openface"], piece.names), (first.counts["openface"], first.names)
         )
     kept = [piece.place for piece in pieces if piece.place is not None]
-    held = [piece.clip for piece in pieces if piece.clip is not None]
+    clips = [piece.clip for piece in pieces if piece.clip is not None]
     return ClipSequences(
-        clips=_KeptClips(kept) if kept else held,
+        clips=_KeptClips(kept) if kept else clips,
         lengths=np.array([piece.length for piece in pieces], dtype=np.int64),
         names=first.names,
         table=pd.DataFrame([piece.counts for piece in pieces]),
@@ -373,7 +373,7 @@ def _refuse_others(own: tuple[str, tuple[str, ...]], first: tuple[str, tuple[str
     """Raise `DataError` if a file, (path, names), has other columns than the first."""
     if own[1] == first[1]:
         return
-    said = [
+    parts = [
         f"{word} {listed(names)}"
         for word, names in (
             ("lacks", [name for name in first[1] if name not in own[1]]),
@@ -387,6 +387,6 @@ def _refuse_others(own: tuple[str, tuple[str, ...]], first: tuple[str, tuple[str
             "all recordings have",
             path=own[0],
             first=first[0],
-            what=" and ".join(said),
+            what=" and ".join(parts),
         )
     )

@@ -258,14 +258,14 @@ def movement_series(
         try:
             return _piece(entry, recording, plan, options, on_short, by_frames=rate is None)
         except DataError as error:
-            said = say("{path:label}: {error}", path=entry.path, error=message_of(error))
-            raise type(error)(said) from None
+            message = say("{path:label}: {error}", path=entry.path, error=message_of(error))
+            raise type(error)(message) from None
 
     tasks = [(entry,) for entry in manifest]
     found = results_in_order(one, tasks, n_jobs=checked_jobs(n_jobs))
     pieces = list(shown(found, total=len(tasks), label="Reading recordings", show=progress))
-    asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "layout": layout}
-    return _assembled(pieces, asked | {"split_by": split_by, "on_short": on_short})
+    requested = {"rate": rate, **chosen, **read.to_dict(), "every": every, "layout": layout}
+    return _assembled(pieces, requested | {"split_by": split_by, "on_short": on_short})
 
 
 def series_units(options: FeatureOptions, tracker: TrackerUnits = OPENFACE_UNITS) -> dict[str, str]:

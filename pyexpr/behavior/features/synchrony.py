@@ -70,7 +70,7 @@ class SynchronyResult(Result):
         pseudo-dyads elsewhere.
     options : dict
         The arguments; the seed and n_permutations, and whether all permutations were taken.
-    said : tuple of str
+    remarks : tuple of str
         What a reader of the table must know.
     """
 
@@ -80,7 +80,7 @@ class SynchronyResult(Result):
     lags: NDArray[np.float64]
     pairs: NDArray[np.float64]
     options: dict[str, Any]
-    said: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`: a row per dyad, and one of all."""
@@ -112,7 +112,7 @@ class SynchronyResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
-        return self.said
+        return self.remarks
 
 
 @stoppable("synchrony was computed")
@@ -246,7 +246,7 @@ def synchrony(
         lags=_seconds(windows.lags, dyads.step),
         pairs=found.values,
         options=options,
-        said=_said(found.values, tested, measure),
+        remarks=_remarks(found.values, tested, measure),
     )
 
 
@@ -304,11 +304,11 @@ def _windows(
     if length + most > n_bins:
         raise DataError(
             say(
-                "{window=@given} and {lag=@largest} take {asked:.4g} s together, but the longest "
+                "{window=@given} and {lag=@largest} take {needed:.4g} s together, but the longest "
                 "dyad lasts {n:.4g} s; take a shorter window",
                 given=window,
                 largest=lag,
-                asked=(length + most) * dyads.step,
+                needed=(length + most) * dyads.step,
                 n=n_bins * dyads.step,
             )
         )
@@ -440,12 +440,12 @@ def _over(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(flat).any(axis=1), _mean(flat), np.nan)
 
 
-def _said(pairs: NDArray[np.float64], tested: _Tested, measure: Measure) -> tuple[str, ...]:
-    said: tuple[str, ...] = () if measure == "signed" else (_CHANCE,)
+def _remarks(pairs: NDArray[np.float64], tested: _Tested, measure: Measure) -> tuple[str, ...]:
+    remarks: tuple[str, ...] = () if measure == "signed" else (_CHANCE,)
     if tested.every and 1 / tested.n > 0.05:
-        said += (_FEW_DYADS(dyads=len(tested.used), n=tested.n, least=1 / tested.n),)
+        remarks += (_FEW_DYADS(dyads=len(tested.used), n=tested.n, least=1 / tested.n),)
     own = pairs[np.ix_(tested.used, tested.used)]
     undefined = int(np.count_nonzero(~np.isfinite(own)))
     if undefined:
-        said += (_UNDEFINED(n=undefined),)
-    return said
+        remarks += (_UNDEFINED(n=undefined),)
+    return remarks

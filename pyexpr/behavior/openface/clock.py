@@ -78,7 +78,7 @@ class Grid:
         """
         moved = np.zeros(len(self.present), dtype=np.int64)
         if placing.new is None:
-            return self._read_off(frames, placing, moved)
+            return self._interpolation(frames, placing, moved)
         moved[frames] = placing.new
         n_frames = int(placing.new[-1]) + 1
         # Where each of the new frames was; -1 where there is none.
@@ -102,14 +102,14 @@ class Grid:
             present=spread(self.present, False),
             valid=spread(self.valid, False),
             confidence=spread(self.confidence, np.nan),
-            groups=self._given_up(lambda _, values: column_by_column(values, n_frames, fill)),
+            groups=self._changed_groups(lambda _, values: column_by_column(values, n_frames, fill)),
             **self._lists(moved),
         )
 
-    def _read_off(
+    def _interpolation(
         self, frames: NDArray[np.int64], placing: Placing, moved: NDArray[np.int64]
     ) -> Grid:
-        reading = read_off(frames, placing.times, placing.fps, placing.usual)
+        reading = interpolation_at(frames, placing.times, placing.fps, placing.usual)
         last = len(reading.known) - 1
         moved[frames] = np.minimum(np.round(placing.times * placing.fps), last).astype(np.int64)
         nearest = reading.nearest
@@ -118,11 +118,11 @@ class Grid:
             present=reading.both(self.present),
             valid=reading.both(self.valid),
             confidence=np.where(reading.both(self.present), self.confidence[nearest], np.nan),
-            groups=self._given_up(reading.values),
+            groups=self._changed_groups(reading.values),
             **self._lists(moved),
         )
 
-    def _given_up(
+    def _changed_groups(
         self, change: Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
     ) -> dict[str, NDArray[np.float64]]:
         """Return the groups changed, one after the other: each may change in its own memory."""
@@ -307,7 +307,7 @@ def _memory_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(found, dtype=np.float64)
 
 
-def read_off(
+def interpolation_at(
     frames: NDArray[np.int64], times: NDArray[np.float64], fps: float, usual: float
 ) -> Reading:
     """Return between which frames each moment k / fps lies.

@@ -146,7 +146,7 @@ class Columns:
         names = next(names for names in self.tables if name in names)
         return self.tables[names][:, names.index(name)].copy()
 
-    def hand_over(self, names: Sequence[str]) -> NDArray[np.float64]:
+    def take_table(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return a table as it was asked for, once: it is the caller's then.
 
         Behind its rows there is room for those of frames without a row, if they are not too

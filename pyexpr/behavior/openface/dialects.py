@@ -178,8 +178,8 @@ def _arrow_text(raw: bytes) -> bytes:
     source = pa.BufferReader(raw)
     try:
         if raw.startswith(b"PAR1"):
-            told = parquet.read_metadata(source)
-            check_rows(told.num_rows, told.num_columns, len(raw))
+            metadata = parquet.read_metadata(source)
+            check_rows(metadata.num_rows, metadata.num_columns, len(raw))
             source.seek(0)
         table = parquet.read_table(source) if raw.startswith(b"PAR1") else feather_table(raw)
         nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
@@ -207,7 +207,7 @@ def begins_otherwise(text: bytes) -> bool:
     if not lines:
         return False
     names = _plain_names(lines[0])
-    return names is None or _rows_tell(lines, names, b'"' in head)
+    return names is None or _rows_show_dialect(lines, names, b'"' in head)
 
 
 @lru_cache(maxsize=32)
@@ -226,7 +226,7 @@ def ends_empty(text: bytes) -> bool:
     return last.lstrip(b' "').startswith(b"#") or (last.endswith(b",") and not last.strip(b", "))
 
 
-def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
+def _rows_show_dialect(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
     """Return whether after the header there are comments, quoted values, or TRUE or FALSE."""
     at = names.index("success") if "success" in names else None
     for number, line in enumerate(lines[1:], start=1):
@@ -234,7 +234,7 @@ def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bo
             return True
         if has_quotes and '"' in line:
             goes_on = _opens(line) and any(map(_opens, lines[number + 1 :]))
-            if _tells_texts(line, names, line.split(","), goes_on):
+            if _quotes_matter(line, names, line.split(","), goes_on):
                 return True
         fields = [] if at is None else line.split(",", at + 1)
         if at is not None and at < len(fields) and fields[at].strip().lower() in _YES_NO:
@@ -252,7 +252,7 @@ def _opens(line: str) -> bool:
     return line.count('"') % 2 == 1
 
 
-def _tells_texts(line: str, names: Sequence[str], fields: list[str], goes_on: bool) -> bool:
+def _quotes_matter(line: str, names: Sequence[str], fields: list[str], goes_on: bool) -> bool:
     """Return whether a row with quotes reads otherwise without a look at them.
 
     If no other line closes the text, the quotation mark is damage to this row.

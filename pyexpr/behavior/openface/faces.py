@@ -59,7 +59,7 @@ class Signs:
 _NO_IDS = Template("no_face_ids", "there is no column 'face_id': all rows are taken as one face")()
 _LARGEST_FACE = Template("largest_face", "largest sum of {measure} over its valid frames")
 _SIDE = Template("face_of_a_side", "the {side} of the two seen longest")
-_AS_ASKED = Template("as_asked", "as asked")()
+_AS_REQUESTED = Template("as_requested", "as requested")()
 _ONE_OF_FACES = Template(
     "one_of_several_faces",
     "{faces} faces: {column face_id} {chosen} is followed ({how})",
@@ -115,7 +115,7 @@ def choose_face(
             raise OpenFaceError(
                 f"{path!r}: there is no face with face_id {int(rule)}; the file has {listed(known)}"
             )
-        chosen, how = int(own[ids == int(rule)][0]), _AS_ASKED
+        chosen, how = int(own[ids == int(rule)][0]), _AS_REQUESTED
     if len(known) == 1:
         return Face(np.ones(len(ids), dtype=np.bool_), ())
     rows = own == chosen
@@ -148,14 +148,14 @@ def _of_side(path: str, ids: NDArray[np.int64], side: str, signs: Signs) -> int:
     return int(left if side == "left" else right)
 
 
-def _places(path: str, signs: Signs, asked: str) -> NDArray[np.float64]:
+def _places(path: str, signs: Signs, requested: str) -> NDArray[np.float64]:
     if signs.places is None:
         raise OpenFaceError(
             say(
-                "{path!r}: {asked} was asked for, but the file has neither landmarks nor "
+                "{path!r}: {requested} was asked for, but the file has neither landmarks nor "
                 "pose_Tx, so it does not say where a face is; name a {column face_id}",
                 path=path,
-                asked=asked,
+                requested=requested,
             )
         )
     return signs.places

@@ -43,7 +43,7 @@ class Sized(Protocol):
 T = TypeVar("T", bound=Sized)
 
 
-class _Kept:
+class _SplitFiles:
     """Files that were split, while somebody reads one part of them after the other."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class _Kept:
                 self._locks.clear()
 
 
-_KEPT: Final = _Kept()
+_KEPT: Final = _SplitFiles()
 
 
 @contextmanager
@@ -153,8 +153,8 @@ def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
         )
     source = source_of(str(path), found.parts[part], found.sha256)
     # Rows are counted within the part, and messages say so.
-    said = f"{path} ({split_by} {part})"
-    return replace(source, header=replace(source.header, path=said))
+    label = f"{path} ({split_by} {part})"
+    return replace(source, header=replace(source.header, path=label))
 
 
 def _parts(path: str | os.PathLike[str], split_by: str) -> _Split:

@@ -60,7 +60,7 @@ _JUMPED = Template(
     "{jumps:count impossible jump} between stretches of the recording (over {speed:g} mm/s or "
     "{turn:g} degrees/s): a cut, or another person's face",
 )
-_LACKING = Template("groups_lacking", "the file has no columns for {groups}")
+_MISSING = Template("groups_lacking", "the file has no columns for {groups}")
 _GAZE_OF_VECTORS = Template("gaze_of_vectors", "gaze is read from its vectors")()
 _CUT = Template("rows_cut", "{rows:count cut row} dropped whole")
 _OVERLONG = Template("rows_overlong", "{rows:count row} with too many fields dropped")
@@ -392,13 +392,13 @@ def _read(
     video: str | os.PathLike[str] | None,
 ) -> OpenFaceRecording:
     header = source.header
-    wanted, lacking = found_groups(header, groups, on_missing)
+    wanted, missing = found_groups(header, groups, on_missing)
     tables = [[name for name in ROW_COLUMNS if name in header]]
     tables += [list(header.group_columns(group)) for group in wanted]
     columns = read_columns(source, *tables)
     faces = face_columns(source, columns, wanted)
     found = recording_of(
-        path, columns, faces, wanted, options, video, about_files=source.notes, notes=lacking
+        path, columns, faces, wanted, options, video, about_files=source.notes, notes=missing
     )
     return replace(found, sha256=source.sha256)
 
@@ -510,7 +510,7 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
     values_missing = 0
     for group in wanted:
         members = columns.header.group_columns(group)
-        values = np.require(rows.dense(columns.hand_over(members)), np.float64, ("C", "A", "W"))
+        values = np.require(rows.dense(columns.take_table(members)), np.float64, ("C", "A", "W"))
         values_missing += blank_rows(values, valid)
         read[group] = values.reshape(rows.n_frames, *columns.header.group_shape(group))
     grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
@@ -586,16 +586,16 @@ def found_groups(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the groups to read, and notes on those the file lacks."""
     wanted = tuple(dict.fromkeys(FEATURE_GROUPS if groups is None else groups))
-    lacking = tuple(group for group in wanted if not header.group_columns(group))
-    if lacking and groups is not None and on_missing == "error":
+    missing = tuple(group for group in wanted if not header.group_columns(group))
+    if missing and groups is not None and on_missing == "error":
         raise OpenFaceError(
-            f"{header.path!r}: the file has no columns for {listed(lacking)}; it has "
+            f"{header.path!r}: the file has no columns for {listed(missing)}; it has "
             f"{listed(header.groups(), most=len(GROUPS))}: ask for those, or run OpenFace with "
             "more outputs"
         )
-    found = tuple(group for group in wanted if group not in lacking)
-    notes = (_LACKING(groups=listed(lacking)),) if lacking else ()
-    if groups is None and "gaze_angle" in lacking and header.group_columns("gaze_vector"):
+    found = tuple(group for group in wanted if group not in missing)
+    notes = (_MISSING(groups=listed(missing)),) if missing else ()
+    if groups is None and "gaze_angle" in missing and header.group_columns("gaze_vector"):
         return (*found, "gaze_vector"), (*notes, _GAZE_OF_VECTORS)
     return found, notes
 

@@ -180,11 +180,11 @@ def _opened(path: Path, content: bytes, *, head: bool) -> _File:
             return _File(
                 path, session, kind, (*_ROW, *(known[name] for name in given[4:])), lines[1:]
             )
-    said = {"features": "x0 to y67", "features3D": "X0 to Z67", "pose": "X, Y, Z, Rx, Ry, Rz"}
-    said |= {"gaze": "x_0 to z_h1", "AUs": "action units such as AU01_r"}
+    usual = {"features": "x0 to y67", "features3D": "X0 to Z67", "pose": "X, Y, Z, Rx, Ry, Rz"}
+    usual |= {"gaze": "x_0 to z_h1", "AUs": "action units such as AU01_r"}
     raise OpenFaceError(
         f"{str(path)!r}: a file of this name has the columns {', '.join(_ROW)} and then "
-        f"{said.get(kind, 'those of a session')}, but this one has {listed(given, most=6)}; give "
+        f"{usual.get(kind, 'those of a session')}, but this one has {listed(given, most=6)}; give "
         "the file as it was downloaded"
     )
 

@@ -133,12 +133,12 @@ def whole_numbers(
             good &= values >= least
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
-        held = "nothing" if np.isnan(values[row]) else f"{values[row]:g}"
+        content = "nothing" if np.isnan(values[row]) else f"{values[row]:g}"
         raise OpenFaceError(
             f"{columns.header.path!r}: column {columns.header.own_name(name)!r} must hold whole "
             "numbers"
             + ("" if least is None else f" from {least}")
-            + f", but row {columns.file_row(row)} holds {held}; correct or delete that row"
+            + f", but row {columns.file_row(row)} holds {content}; correct or delete that row"
         )
     return values.astype(np.int64)
 
@@ -251,29 +251,29 @@ def frame_rate(
     with every stamp, else that of least squares, to as few decimals as agree. Where none
     does they are uneven, and the rate is the mean between stops of the clock.
     """
-    told = _Told(doubt=_NO_STAMPS) if times is None else _told(frames, times)
-    seconds = None if times is None else times / told.unit
-    unit = (_UNIT(unit=_UNITS[told.unit]),) if told.unit != 1 else ()
+    time_base = _TimeBase(doubt=_NO_STAMPS) if times is None else _time_base(frames, times)
+    seconds = None if times is None else times / time_base.unit
+    unit = (_UNIT(unit=_UNITS[time_base.unit]),) if time_base.unit != 1 else ()
     if stated is not None:
-        notes = _disagreement(frames, seconds, stated) if told.rate is not None else ()
+        notes = _disagreement(frames, seconds, stated) if time_base.rate is not None else ()
         return FrameRate(stated, "stated", unit + notes)
-    if told.rate is None:
+    if time_base.rate is None:
         return FrameRate(
             DEFAULT_FPS,
             "default",
-            (_ASSUMED(doubt=told.doubt, rate=DEFAULT_FPS),),
+            (_ASSUMED(doubt=time_base.doubt, rate=DEFAULT_FPS),),
         )
-    uneven = (_UNEVEN(rate=told.rate),) if told.uneven else ()
+    uneven = (_UNEVEN(rate=time_base.rate),) if time_base.uneven else ()
     return FrameRate(
-        told.rate,
+        time_base.rate,
         "timestamps",
-        (*unit, *uneven, *_disagreement(frames, seconds, told.rate)),
-        Uneven(unit, told.rate, told.unit, told.grid) if told.uneven else None,
+        (*unit, *uneven, *_disagreement(frames, seconds, time_base.rate)),
+        Uneven(unit, time_base.rate, time_base.unit, time_base.grid) if time_base.uneven else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _TimeBase:
     """What timestamps tell: a rate, or why none; their units in a second; whether uneven."""
 
     rate: float | None = None
@@ -283,33 +283,33 @@ class _Told:
     grid: NDArray[np.int64] | None = None
 
 
-def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> _Told:
+def _time_base(frames: NDArray[np.int64], times: NDArray[np.float64]) -> _TimeBase:
     known = np.isfinite(times)
     frame, time = frames[known].astype(np.float64), times[known]
     if len(time) < 2:
-        return _Told(doubt=_FEW_STAMPS)
+        return _TimeBase(doubt=_FEW_STAMPS)
     if (time == time[0]).all():
-        return _Told(doubt=_ONE_STAMP(stamp=time[0]))
+        return _TimeBase(doubt=_ONE_STAMP(stamp=time[0]))
     steps, gaps = np.diff(frame), np.diff(time)
     if (gaps <= 0).any():
-        return _Told(doubt=_NOT_INCREASING)
+        return _TimeBase(doubt=_NOT_INCREASING)
     claimed = float((frame[-1] - frame[0]) / (time[-1] - time[0]))
     low, high = PLAUSIBLE_FPS
     unit = next((unit for unit in _UNITS if low <= claimed * unit <= high), None)
     if unit is None:
-        return _Told(doubt=_IMPLAUSIBLE(rate=claimed))
+        return _TimeBase(doubt=_IMPLAUSIBLE(rate=claimed))
     time, gaps = time / unit, gaps / unit
     half = 1.5 * _roundings(time)
     rate = _even(frame, time, half)
     if rate is not None:
-        return _Told(rate, unit=unit)
+        return _TimeBase(rate, unit=unit)
     # Stops of the clock say nothing about the rate between them.
     periods = gaps / steps
     usual = np.abs(periods / np.median(periods) - 1) < 0.5
     mean = float(steps[usual].sum() / gaps[usual].sum())
     rate, grid = _with_dropped(time, mean, half)
     grid = None if grid is None or not known.all() else grid
-    return _Told(rate, unit=unit, uneven=True, grid=grid)
+    return _TimeBase(rate, unit=unit, uneven=True, grid=grid)
 
 
 def _with_dropped(

@@ -267,8 +267,8 @@ def _quiet(quiet: bool = True) -> Iterator[None]:
         # There is no standard error.
         yield
         return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         finally:

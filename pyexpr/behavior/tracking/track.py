@@ -47,7 +47,7 @@ _FACTS = (
 )  # fmt: skip
 
 
-@stoppable("videos were tracked", hands_over=True)
+@stoppable("videos were tracked", returns_figure=True)
 def track_videos(
     videos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],
@@ -208,10 +208,10 @@ def _refuse_all(*checks: Callable[[], None]) -> None:
             found.append(error)
     if not found:
         return
-    said: str = message_of(found[0])
+    message: str = message_of(found[0])
     for other in found[1:]:
-        said = say("{said}; besides, {other}", said=said, other=message_of(other))
-    raise type(found[0])(said) from None
+        message = say("{message}; besides, {other}", message=message, other=message_of(other))
+    raise type(found[0])(message) from None
 
 
 def _check_installed(tracker: type[Tracker]) -> None:
@@ -306,14 +306,14 @@ def _together(
 
 def _alone(jobs: list[TrackJob], todo: list[int], outcomes: dict[int, Outcome]) -> Iterator[int]:
     for number in todo:
-        share, told = 0.0, 0
+        share, reported = 0.0, 0
         for done in track_steps(jobs[number]):
             if isinstance(done, Outcome):
                 outcomes[number], share = done, 1.0
             else:
                 share += done
-            yield round(_STEPS * share) - told
-            told = round(_STEPS * share)
+            yield round(_STEPS * share) - reported
+            reported = round(_STEPS * share)
 
 
 def _result(jobs: list[TrackJob], outcomes: dict[int, Outcome]) -> TrackedVideos:

@@ -196,11 +196,11 @@ def _checked(found: Any, where: str | None) -> type[Tracker]:
                 given=where or repr(found),
             )
         )
-    lacking = [name for name in ("name", "points") if not hasattr(found, name)]
-    if lacking or found.__abstractmethods__:
-        lacking += sorted(found.__abstractmethods__)
+    missing = [name for name in ("name", "points") if not hasattr(found, name)]
+    if missing or found.__abstractmethods__:
+        missing += sorted(found.__abstractmethods__)
         raise DataError(
-            say("the tracker {name!r} lacks {what}", name=found.__name__, what=listed(lacking))
+            say("the tracker {name!r} lacks {what}", name=found.__name__, what=listed(missing))
         )
     return found
 

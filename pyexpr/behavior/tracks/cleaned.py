@@ -51,7 +51,7 @@ class Cleaned:
                 self.rows.append(number)
                 out.write("cut\n" if cut else "," * len((*own, *made, ROW)) + "\n")
                 continue
-            if not wanted.takes({name: fields[position] for name, position in selecting}):
+            if not wanted.selects({name: fields[position] for name, position in selecting}):
                 self.others += 1
                 continue
             numbers = [self.number(path, name, fields[at[name]], number) for name in own]

@@ -71,7 +71,7 @@ class FrameTable:
             texts = {name: [_text(one) for one in frame[name]] for name in wanted.selecting()}
             kept = np.array(
                 [
-                    wanted.takes({name: values[row] for name, values in texts.items()})
+                    wanted.selects({name: values[row] for name, values in texts.items()})
                     for row in range(len(frame))
                 ],
                 dtype=np.bool_,
@@ -172,8 +172,8 @@ def arrow_table(path: str) -> FrameTable:
 
 
 def _damaged(path: str, error: Exception) -> TracksError:
-    said = str(error).splitlines()[0]
-    return TracksError(f"{path!r}: cannot be unpacked ({said}); copy the file again")
+    reason = str(error).splitlines()[0]
+    return TracksError(f"{path!r}: cannot be unpacked ({reason}); copy the file again")
 
 
 def _text(value: Any) -> str:

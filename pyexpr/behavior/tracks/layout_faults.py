@@ -43,13 +43,13 @@ def faults(error: ValidationError, model: type[BaseModel], entries: Mapping[str,
             continue
         if one["type"] == "missing" and place.item is None and place.tables in unknown:
             continue
-        told = (*place.tables, place.key)
+        entry = (*place.tables, place.key)
         # Of a choice between kinds each kind has its own error; the item says most.
-        if told not in found or place.item is not None:
-            found[told] = _sentence(one, place, entries)
-    said = list(found.values())
-    more = f"; and {len(said) - _MOST} more" if len(said) > _MOST else ""
-    return "; ".join(said[:_MOST]) + more
+        if entry not in found or place.item is not None:
+            found[entry] = _sentence(one, place, entries)
+    sentences = list(found.values())
+    more = f"; and {len(sentences) - _MOST} more" if len(sentences) > _MOST else ""
+    return "; ".join(sentences[:_MOST]) + more
 
 
 class _Place:
@@ -126,15 +126,15 @@ def _sentence(one: Any, place: _Place, entries: Mapping[str, Any]) -> str:
     if one["type"] == "value_error":
         # Of a table, or of the layout as a whole; the sentence is the layout's own.
         table = ".".join((*place.tables, place.key) if place.key else place.tables)
-        said = str(one["ctx"]["error"])
-        return f"[{table}]: {said}" if table else said
+        text = str(one["ctx"]["error"])
+        return f"[{table}]: {text}" if table else text
     if one["type"] == "missing" and place.item is None:
         return f"{place.table()} lacks the entry {place.key!r}, which must be {place.allowed()}"
     given = place.value(entries)
     items = given if isinstance(given, list) else ()
     if place.item is not None and place.item < len(items) and not _is_counted(place.kind, items):
-        said = f"but item {place.item + 1} is {_shown(items[place.item])}"
-        return f"{place.entry()} must be {place.allowed()}, {said}"
+        text = f"but item {place.item + 1} is {_shown(items[place.item])}"
+        return f"{place.entry()} must be {place.allowed()}, {text}"
     return f"{place.entry()} must be {place.allowed()}, not {_shown(given)}"
 
 
@@ -184,8 +184,8 @@ def _words(kind: Any) -> tuple[str, str]:
 def _of_one(kind: Any) -> tuple[str, str]:
     bound = ""
     if get_origin(kind) is Annotated:
-        kind, *told = get_args(kind)
-        bound = _bounds(told)
+        kind, *constraints = get_args(kind)
+        bound = _bounds(constraints)
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         names = [repr(one) for one in args]
@@ -207,14 +207,14 @@ def _of_one(kind: Any) -> tuple[str, str]:
     return text + bound, several + bound
 
 
-def _bounds(told: Sequence[Any]) -> str:
+def _bounds(constraints: Sequence[Any]) -> str:
     """Return the bounds of a number, which are whole, or the fewest items of a list."""
     parts: list[str] = []
-    for one in told:
+    for one in constraints:
         for each in getattr(one, "metadata", None) or [one]:
-            for name, said in (("gt", "above"), ("ge", "of at least"), ("le", "at most")):
+            for name, words in (("gt", "above"), ("ge", "of at least"), ("le", "at most")):
                 if getattr(each, name, None) is not None:
-                    parts.append(f"{said} {int(getattr(each, name)):,}")
+                    parts.append(f"{words} {int(getattr(each, name)):,}")
             if getattr(each, "min_length", None):
                 return f", {_NUMBERS[each.min_length]} at least"
     return f" {' and '.join(parts)}" if parts else ""

@@ -43,7 +43,7 @@ _SHARES = Template(
     report="points are shares of the image, x of its width and y of its height",
 )
 _PEOPLE_OF_LAYOUT = Template("people_of_layout", "{note}")
-_LACKING = Template("tracks_lacking", "the table has no {groups}")
+_MISSING = Template("tracks_lacking", "the table has no {groups}")
 
 
 @stoppable("a recording was read")
@@ -192,7 +192,7 @@ def _read(
 ) -> OpenFaceRecording:
     image_size = image_size or _stated_size(layout)
     known = groups_of(layout, table, image_size)
-    wanted, lacking = _wanted(table.path, tuple(known), groups, on_missing)
+    wanted, missing = _wanted(table.path, tuple(known), groups, on_missing)
     if options["fps"] is None and options["clock"] == "auto":
         options = options | {"fps": layout.fps}
     if needs_rate and options["fps"] is None and layout.time is None and video is None:
@@ -211,7 +211,7 @@ def _read(
         if reading.fps is not None:
             # That of the video, of which only each so many-th frame was tracked.
             reading = replace(reading, fps=reading.fps / found.step)
-        recording = _recording(table, found, wanted, reading, video, lacking)
+        recording = _recording(table, found, wanted, reading, video, missing)
     except TracksError:
         raise
     except OpenFaceError as error:
@@ -282,10 +282,10 @@ def some_groups(
     """Return those of some groups that a table has; it must have one, and those `needed`."""
     known = tuple(known)
     there = tuple(name for name in groups if name in known)
-    lacking = [name for name in needed if name not in known] or list(groups[: not there])
-    if lacking:
+    missing = [name for name in needed if name not in known] or list(groups[: not there])
+    if missing:
         raise TracksError(
-            f"{path!r}: the table has no columns for {listed(lacking if there else groups)} by the "
+            f"{path!r}: the table has no columns for {listed(missing if there else groups)} by the "
             f"layout {layout!r}; it has {listed(known, most=len(known))}: ask for those"
         )
     return there
@@ -335,7 +335,7 @@ def _recording(
     wanted: Sequence[str],
     options: ReadingOptions,
     video: str | os.PathLike[str] | None,
-    lacking: tuple[str, ...],
+    missing: tuple[str, ...],
 ) -> OpenFaceRecording:
     columns = found.columns
     # Landmarks and the head's place come with people, whether asked for or not.
@@ -343,15 +343,15 @@ def _recording(
     return recording_of(
         table.path,
         columns,
-        columns if several and _told_apart(columns) else None,
+        columns if several and _distinguishable(columns) else None,
         wanted,
         options,
         video,
-        notes=(*found.notes, *lacking),
+        notes=(*found.notes, *missing),
     )
 
 
-def _told_apart(columns: Columns) -> bool:
+def _distinguishable(columns: Columns) -> bool:
     """Return whether there are several people, and something tells where they are."""
     ids = columns.column("face_id")
     ids = ids[np.isfinite(ids)]
@@ -415,11 +415,11 @@ def _wanted(
         if "landmarks_2d" not in known and "landmarks_3d" in known:
             usual = ("landmarks_3d", *usual)
         return usual, ()
-    lacking = tuple(name for name in dict.fromkeys(groups) if name not in known)
-    if lacking and on_missing == "error":
+    missing = tuple(name for name in dict.fromkeys(groups) if name not in known)
+    if missing and on_missing == "error":
         raise TracksError(
-            f"{path!r}: the table has no columns for {listed(lacking)}; it has "
+            f"{path!r}: the table has no columns for {listed(missing)}; it has "
             f"{listed(known, most=len(known))}: ask for those"
         )
     found = tuple(name for name in dict.fromkeys(groups) if name in known)
-    return found, (_LACKING(groups=listed(lacking)),) if lacking else ()
+    return found, (_MISSING(groups=listed(missing)),) if missing else ()

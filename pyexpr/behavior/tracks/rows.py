@@ -155,8 +155,8 @@ def translated(
         low = _without_low_scores(values, columns.matrix(scores), layout.points)
         notes += [_LOW_SCORES(points=low)] if low else []
     rows = _row_values(layout, columns, own)
-    rows["success"], said = _validity(layout, columns, values)
-    notes += said
+    rows["success"], more_notes = _validity(layout, columns, values)
+    notes += more_notes
     header = TracksHeader(
         columns.header.path,
         {name: at for at, name in enumerate(rows)},

@@ -72,7 +72,7 @@ class Wanted:
         """Return the columns that say which rows are read."""
         return (*((self.rows.column,) if self.rows else ()), *(name for name, _ in self.part))
 
-    def takes(self, texts: Mapping[str, str]) -> bool:
+    def selects(self, texts: Mapping[str, str]) -> bool:
         """Return whether a row is read, by its texts in the columns of `selecting`."""
         if self.rows is not None:
             text = texts[self.rows.column].strip()

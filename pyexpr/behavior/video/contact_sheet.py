@@ -107,8 +107,8 @@ def _draw_row(
 ) -> None:
     pixels, numbers = clips[clip], clips.numbers(clip)
     step = (picture + _GAP) / picture
-    said = ["missing" if numbers[k] == MISSING else str(numbers[k]) for k in frames.tolist()]
-    widest = max(plotting.text_width_mm(text, plotting.SIZE_SMALLEST) for text in said)
+    labels = ["missing" if numbers[k] == MISSING else str(numbers[k]) for k in frames.tolist()]
+    widest = max(plotting.text_width_mm(text, plotting.SIZE_SMALLEST) for text in labels)
     every = math.ceil((widest + 1) / (picture + _GAP))
     axes.set_axis_off()
     axes.text(
@@ -129,7 +129,7 @@ def _draw_row(
                 left + 0.5,
                 # Half a millimetre under the picture.
                 -0.5 / picture,
-                said[column],
+                labels[column],
                 ha="center",
                 va="top",
                 size=plotting.SIZE_SMALLEST,

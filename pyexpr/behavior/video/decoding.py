@@ -46,7 +46,7 @@ class ClipJob:
         return (self.video,) if self.openface is None else (self.video, self.openface)
 
 
-def is_kept(job: ClipJob) -> bool:
+def is_cached(job: ClipJob) -> bool:
     """Return whether all clips of a recording are in its file."""
     stored = load_clips(job.file)
     return stored is not None and all(stored.row(span) is not None for span in job.spans)

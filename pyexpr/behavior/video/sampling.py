@@ -69,9 +69,9 @@ def sampled_frames(
     first = int(np.searchsorted(times, start - index.tolerance))
     shown = np.searchsorted(times, moments + index.tolerance, side="right") - 1
     shown = np.clip(shown, first, len(times) - 1)
-    held = np.abs(moments - times[shown])
+    distance = np.abs(moments - times[shown])
     within = (times[shown] >= start - index.tolerance) & (times[shown] < end - index.tolerance)
-    known = within & (held <= LONGEST_HOLD) & (moments < index.seconds - index.tolerance)
+    known = within & (distance <= LONGEST_HOLD) & (moments < index.seconds - index.tolerance)
     # Before the first frame there is none.
     known &= moments >= times[0] - index.tolerance
     return np.where(known, shown, MISSING)

@@ -24,7 +24,7 @@ from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.schedules import Schedule, Segment
 from pyexpr.behavior.video.cache import cache_file, state_of
 from pyexpr.behavior.video.clips import Crop, Span, VideoClips, VideoOptions
-from pyexpr.behavior.video.decoding import ClipJob, fill, is_kept
+from pyexpr.behavior.video.decoding import ClipJob, fill, is_cached
 from pyexpr.behavior.video.sampling import MISSING, Resize
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def read_video_clips(
     else:
         table = as_frame(clips, what=_WHAT)
     jobs, sources = _jobs(table, options, folder)
-    todo = [job for job in jobs if not is_kept(job)]
+    todo = [job for job in jobs if not is_cached(job)]
     done = in_processes(
         fill, [(job,) for job in todo], n_jobs=checked_jobs(n_jobs), what="decodes videos"
     )
@@ -284,7 +284,7 @@ def _jobs(
         raise DataError(f"{_WHAT} has no rows")
     starts = numeric_column(table, "start", what=_WHAT)
     ends = numeric_column(table, "end", what=_WHAT)
-    asked = {**asdict(options), "av": package_version("av")}
+    requested = {**asdict(options), "av": package_version("av")}
     wanted: dict[_Key, list[Span]] = {}
     clips: list[tuple[_Key, Span]] = []
     with_faces = options.crop and "face" in table.columns
@@ -308,7 +308,7 @@ def _jobs(
             folder,
             *key[:2],
             # Another face is another crop; of the default the name is as it always was.
-            asked if key[2] == "largest" else asked | {"face": key[2]},
+            requested if key[2] == "largest" else requested | {"face": key[2]},
             states[key],
         )
         for key in wanted
@@ -337,7 +337,7 @@ def _span(start: float, end: float, row: int) -> Span:
     try:
         Segment(float(start), float(end), str(row + 1))
     except DataError as error:
-        said = message_of(error)
-        assert isinstance(said, Message)
-        raise DataError(said.with_values(what=f"the clip in row {row + 1}")) from None
+        message = message_of(error)
+        assert isinstance(message, Message)
+        raise DataError(message.with_values(what=f"the clip in row {row + 1}")) from None
     return float(start), float(end)

@@ -24,7 +24,7 @@ from pyexpr.inference.clusters import (
     read_clusters,
     warn_of_few_clusters,
 )
-from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
+from pyexpr.resampling.intervals.evidence import NO_INTERVALS, Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
@@ -204,7 +204,7 @@ class BootstrapResult(ReplicatedResult):
         )
 
 
-@stoppable("the statistic was resampled", hands_over=True)
+@stoppable("the statistic was resampled", returns_figure=True)
 def cluster_bootstrap(
     table: FrameLike,
     statistic: Statistic | Mapping[str, Statistic],
@@ -361,7 +361,7 @@ def cluster_bootstrap(
     )
     result = BootstrapResult(
         evidence=evidence,
-        intervals=NOT_JUDGED,
+        intervals=NO_INTERVALS,
         draws=draws,
         clusters=tuple(labels),
         cluster_name=name,

@@ -16,7 +16,7 @@ from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, EngineError
 from pyexpr.base.messages import say
 from pyexpr.core.compiled_statistic import CompiledStatistic
-from pyexpr.core.interrupts import handled, held
+from pyexpr.core.interrupts import handled, hold_interrupts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def _whole(name: str, compile_one: Callable[[], T]) -> T:
 
     numba's compiler calls back into Python, where the exception of a Ctrl-C can be lost.
     """
-    with held() as hold:
+    with hold_interrupts() as hold:
         found = compile_one()
     handled(hold, f"stopped by Ctrl-C while numba compiled the statistic {name!r}")
     return found

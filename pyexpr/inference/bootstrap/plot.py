@@ -9,7 +9,7 @@ import numpy as np
 
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
-from pyexpr.resampling.multiplicity import told
+from pyexpr.resampling.multiplicity import adjustments_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,8 @@ def statistics_figure(
     return Forest(
         items=items_of(table, label=lambda row: shown(row["term"])),
         axes={"": Axis(line=line)},
-        level=interval_kind(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
+        level=interval_kind(
+            confidence, [*table["method"], *adjustments_in_words(table.get("adjustment", ()))]
+        ),
         axis_name="Estimate",
     ).figure(width_mm)

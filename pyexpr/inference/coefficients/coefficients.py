@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import say, says
+from pyexpr.base.messages import has_code, say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -25,7 +25,6 @@ from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
 from pyexpr.inference.coefficients.notes import (
-    ASKED_FOR,
     METHODS_APART,
     NOTE_DESPARSIFIED,
     NOTE_DROPPED,
@@ -35,6 +34,7 @@ from pyexpr.inference.coefficients.notes import (
     NOTE_SLOPES,
     NOTE_WEIGHTS,
     OTHER_WEIGHTS,
+    REQUESTED,
 )
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
 from pyexpr.inference.coefficients.slopes import (
@@ -213,7 +213,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 
-    @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
+    @stoppable("replicates were added", kept="the result is as it was", returns_figure=True)
     def extend(self, n: int) -> CoefficientResult:
         """Return the result with `n` more refits, as if all had been requested at once.
 
@@ -350,7 +350,7 @@ class CoefficientResult(CoefficientEvidence, Result):
             found.append(NOTE_OWN_INTERCEPTS if own else NOTE_ONE_INTERCEPT)
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
-                several = not says(why, ASKED_FOR) and len(space.slot) > 1
+                several = not has_code(why, REQUESTED) and len(space.slot) > 1
                 alike = ", so in all contexts" if several else ""
                 found.append(NOTE_DESPARSIFIED(why=why, alike=alike))
         if self.data.y is not self.data.y_tested:
@@ -459,7 +459,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         return replace(result, remarks=(*result.remarks, remark))
 
 
-@stoppable("coefficients were estimated", hands_over=True)
+@stoppable("coefficients were estimated", returns_figure=True)
 @explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
 def context_coefficients(
     X: FrameLike | NDArray[Any],
@@ -630,7 +630,7 @@ def context_coefficients(
             why = least_squares_problem(data, models, intercepts)
             method = tests or ("desparsified" if why else "least_squares")
             own = [fitted[data.models.index(model)] for model in models]
-            reasons.append(why or ASKED_FOR)
+            reasons.append(why or REQUESTED)
             spaces.append(
                 slope_space(
                     data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,

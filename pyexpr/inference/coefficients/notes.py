@@ -32,7 +32,7 @@ NOTE_DESPARSIFIED = Template(
     "slopes are desparsified, not least squares: {why}{alike}; their standard errors come from "
     "refits without each subject in turn",
 )
-ASKED_FOR = Template("asked_for", "asked for")()
+REQUESTED = Template("requested", "requested")()
 NOTE_POOLED = Template(
     "tests_of_pooled_labels",
     "tests and the weights over all contexts use {call y_pooled}; the weights of single "

@@ -51,7 +51,7 @@ from pyexpr.inference.comparison.units import (
     levels_of_units,
     read_units,
 )
-from pyexpr.resampling.intervals.evidence import NOT_JUDGED
+from pyexpr.resampling.intervals.evidence import NO_INTERVALS
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import completed
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from pyexpr.base.row_files import RowSource
 
 
-@stoppable("models were compared", hands_over=True)
+@stoppable("models were compared", returns_figure=True)
 @explains(renamed=FORMER_CONTEXT)
 def compare_models(
     table: FrameLike | RowSource,
@@ -266,7 +266,7 @@ def compare_models(
     >>> bool((px.join(parts).replicates == result.replicates).all())
     True
     """
-    asked = checked_metrics(metrics)
+    requested = checked_metrics(metrics)
     if not (is_number(null) and -1 < null < 1):
         raise DataError(
             say(
@@ -276,15 +276,15 @@ def compare_models(
         )
     check_method(method, confidence, n_boot)
     start = whole_number(first_replicate, argument="first_replicate", least=0)
-    width = checked_score_range(score_range, asked)
-    check_class_options(asked, positive, threshold)
+    width = checked_score_range(score_range, requested)
+    check_class_options(requested, positive, threshold)
     n_threads = checked_threads(n_threads)
     files = None
     if is_row_files(table):
         labels_of_rows = {"cluster": cluster, "context": context, "stratify": stratify,
                           "fold": fold, "per": per}  # fmt: skip
         files = read_files(
-            table, truth, predictions, asked, labels_of_rows, n_threads=n_threads,
+            table, truth, predictions, requested, labels_of_rows, n_threads=n_threads,
             progress=progress, what=TABLE,
         )  # fmt: skip
         frame = files.classes.frame()
@@ -294,7 +294,7 @@ def compare_models(
             raise DataError(f"{called(frame, TABLE)} has no rows")
     source = IN_MEMORY if files is None else files
     models, used, classes = read_models(
-        frame, truth, predictions, tuple(asked), positive, threshold,
+        frame, truth, predictions, tuple(requested), positive, threshold,
         numbers=None if files is None else FileColumns(files.classes),
     )  # fmt: skip
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
@@ -317,9 +317,9 @@ def compare_models(
 
     units = None
     if per is not None:
-        check_whole_units(asked)
+        check_whole_units(requested)
         units = read_units(frame, per, codes, labels, what=TABLE)
-    measures = build_measures(asked, ratio=ratio)
+    measures = build_measures(requested, ratio=ratio)
     rows = build_rows(
         measures, models, contexts, pairwise=pairwise,
         n_classes=len(classes.labels) if classes else 0, averaged=units is not None,
@@ -376,7 +376,7 @@ def compare_models(
     n_used = source.count(used)
     result = ComparisonResult(
         evidence=evidence,
-        intervals=NOT_JUDGED,
+        intervals=NO_INTERVALS,
         draws=draws,
         clusters=tuple(labels),
         cluster_name=cluster_name,

@@ -191,21 +191,21 @@ def constant_of_left_out(
     That is the number of rows, one of the predictions, whether others differ from it, and the
     sum of the truth, whose standard deviation over all rows is `spread`.
     """
-    still = (n > 0) & ~moves
-    values, group = np.unique(one[still], return_inverse=True)
+    constant = (n > 0) & ~moves
+    values, group = np.unique(one[constant], return_inverse=True)
     if len(values) < 2:
         return False
     near = _SAME * spread
-    rows, sums = (np.bincount(group, weights=x[still]) for x in (n, total))
+    rows, sums = (np.bincount(group, weights=x[constant]) for x in (n, total))
     mean = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
-    subjects, means = np.bincount(group), np.bincount(group, weights=mean[still])
+    subjects, means = np.bincount(group), np.bincount(group, weights=mean[constant])
     with np.errstate(divide="ignore", invalid="ignore"):
         others = (total.sum() - sums) / (n.sum() - rows)
         others_means = (mean.sum() - means) / (np.count_nonzero(n) - subjects)
     found = (np.abs(values - others) <= near) | (np.abs(values - others_means) <= near)
     if np.count_nonzero(found) >= 2:
         return True
-    return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(others) > 0).all())
+    return bool(len(values) >= _ORDERED and constant[n > 0].all() and (np.diff(others) > 0).all())
 
 
 def fold_inflation(part: str, n_subjects: float, n_folds: int, n_repeats: int = 1) -> float:

@@ -88,7 +88,7 @@ NOTE_DROPPED = Template(
     "{n_dropped:count row, was, were} left out because the truth or a prediction is missing",
 )
 NOTE_OWN_ROWS = Template(
-    "model_lacks_rows", "{name:model} has missing rows: {judged} of the {used} rows"
+    "model_lacks_rows", "{name:model} has missing rows: {evaluated} of the {used} rows"
 )
 NOTE_OWN_ALL = Template(
     "own_rows_over_all",

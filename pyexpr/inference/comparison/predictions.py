@@ -296,16 +296,16 @@ def read_models(
         truths = [truth] if any(whole.values()) else []
         truths += [one for model in named.values() for one in model.truth or ()]
         columns = [one for model in named.values() for one in model.values]
-        asked = [metric for metric in metrics if metric in CLASS_METRICS]
+        of_class = [metric for metric in metrics if metric in CLASS_METRICS]
         classes, of_truth, of_predictions = read_classes(
-            frame, truths, columns, asked, positive, threshold, what=TABLE,
+            frame, truths, columns, of_class, positive, threshold, what=TABLE,
             decided=_decided(named.values()),
         )  # fmt: skip
         true, predicted = _ClassColumns(of_truth), _ClassColumns(of_predictions)
         others = [metric for metric in metrics if metric not in CLASS_METRICS]
         if others and not classes.numbers:
             raise DataError(
-                f"{others[0]} judges numbers and {asked[0]} classes, which are not 0 and 1 here "
+                f"{others[0]} judges numbers and {of_class[0]} classes, which are not 0 and 1 here "
                 f"({listed(classes.labels)}); compare in two calls"
             )
     needed = [true.there(truth)] if any(whole.values()) else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted, listed
-from pyexpr.base.messages import joined, say, says
+from pyexpr.base.messages import has_code, joined, say
 from pyexpr.base.metrics import KINDS
 from pyexpr.base.pairs import LEVEL
 from pyexpr.base.stopping import stoppable
@@ -58,7 +58,7 @@ from pyexpr.inference.comparison.quantities import (
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
 from pyexpr.inference.comparison.units import LeftOut
 from pyexpr.resampling.ranges import note_of_range
-from pyexpr.resampling.result import ReplicatedResult, judged
+from pyexpr.resampling.result import ReplicatedResult, with_intervals
 from pyexpr.words.labels import OF_INTERVALS
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class ComparisonResult(ReplicatedResult):
         2  p - q  pain - startle     -0.02
         """
         found = contrasts_of(self, self.rows, self.draws, self.n, self.n_clusters)
-        return judged(found, self.method, self.intervals.confidence, self.intervals.rule)
+        return with_intervals(found, self.method, self.intervals.confidence, self.intervals.rule)
 
     @stoppable("signs were flipped")
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
@@ -394,14 +394,14 @@ class ComparisonResult(ReplicatedResult):
         if self.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
         found += [
-            NOTE_OWN_ROWS(name=name, judged=_judged_on(rows), used=self.n_used)
+            NOTE_OWN_ROWS(name=name, with_intervals=_evaluated_rows(rows), used=self.n_used)
             for name, rows in self.own_rows.items()
         ]
         if self.own_all:
             found.append(NOTE_OWN_ALL)
-        if any(says(row.note, DIFFERENT_CRITERIA) for row in self.rows):
+        if any(has_code(row.note, DIFFERENT_CRITERIA) for row in self.rows):
             found.append(NOTE_DIFFERENT_CRITERIA)
-        if any(says(row.note, DIFFERENT_ROWS) for row in self.rows):
+        if any(has_code(row.note, DIFFERENT_ROWS) for row in self.rows):
             found.append(NOTE_DIFFERENT_ROWS)
         return (*found, *note_of_range(self))
 
@@ -441,10 +441,10 @@ def _of_classes(classes: Classes, rows: Sequence[Row]) -> list[str]:
 
 
 def _of_rarest(rarest: Rarest) -> str:
-    said = NOTE_RAREST(label=rarest.label, n=rarest.n, subjects=rarest.n_clusters)
+    note = NOTE_RAREST(label=rarest.label, n=rarest.n, subjects=rarest.n_clusters)
     if rarest.n >= _FEW_ROWS and rarest.n_clusters >= _FEW_OF_CLASS:
-        return said
-    return NOTE_RARE(rarest=said)
+        return note
+    return NOTE_RARE(rarest=note)
 
 
 def _of_folds(name: str, rows: Sequence[Row]) -> list[str]:
@@ -459,7 +459,7 @@ def _of_folds(name: str, rows: Sequence[Row]) -> list[str]:
     return [NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))]
 
 
-def _judged_on(rows: tuple[int, ...]) -> str:
+def _evaluated_rows(rows: tuple[int, ...]) -> str:
     low, high = min(rows), max(rows)
     if len(rows) == 1:
         return f"it is evaluated on {low}"

@@ -168,13 +168,15 @@ class Sums:
         assert column.codes is not None
         truth, predicted = column.truth[used].astype(np.int64), column.codes[used]
         if which:
-            is_so, said_so = truth == int(which), predicted == int(which)
+            is_so, predicted_so = truth == int(which), predicted == int(which)
         else:
-            is_so, said_so = np.ones(len(truth), dtype=bool), predicted == truth
-        summed = core.class_sums(said_so, is_so, self._codes[used], self._n_clusters, shared=shared)
+            is_so, predicted_so = np.ones(len(truth), dtype=bool), predicted == truth
+        summed = core.class_sums(
+            predicted_so, is_so, self._codes[used], self._n_clusters, shared=shared
+        )
         if not len(truth):
             return summed, {"n": ""}
-        sides = {"p": said_so, "t": is_so}
+        sides = {"p": predicted_so, "t": is_so}
         return summed, {name: _how_many(one) for name, one in sides.items() if _how_many(one)}
 
     def _ranked(
@@ -279,10 +281,10 @@ class Sums:
             return ""
         over_all = self._context_rows[c] is None
         # Over all rows both are the same.
-        asked: list[int | None] = [None] if over_all else [c, None]
+        requested: list[int | None] = [None] if over_all else [c, None]
         if over_all:
-            asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
-        if not any(self._shows_left_out(d, i, k) for d in asked):
+            requested += [d for d, rows in enumerate(self._context_rows) if rows is not None]
+        if not any(self._shows_left_out(d, i, k) for d in requested):
             return ""
         below = AUC_BELOW_HALF if measure.base == "auc" else BELOW_ZERO
         return OF_LEFT_OUT(prediction=self._models[i].columns[k].name, below=below)

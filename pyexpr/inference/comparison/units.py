@@ -250,8 +250,8 @@ def _kept(
     # Models with rows of their own have none in some units.
     there, enough = n.any(axis=0), ((n >= fewest) | (n == 0)).all(axis=0)
     defined = ~np.isnan(values)
-    judged = (defined & enough).any(axis=1)
-    missing = ~defined & (n > 0) & judged[:, None]
+    evaluated = (defined & enough).any(axis=1)
+    missing = ~defined & (n > 0) & evaluated[:, None]
     undefined = there & enough & missing.any(axis=0)
     kept = there & enough & ~undefined
     example: tuple[str, ...] = ()

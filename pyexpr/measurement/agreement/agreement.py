@@ -232,8 +232,8 @@ def agreement(
 def _coefficients(given: str | Iterable[str]) -> tuple[str, ...]:
     if isinstance(given, str) and given == "all":
         return COEFFICIENTS
-    asked = [given] if isinstance(given, str) else list(given)
-    for name in asked:
+    requested = [given] if isinstance(given, str) else list(given)
+    for name in requested:
         if name not in COEFFICIENTS:
             raise DataError(
                 say(
@@ -242,9 +242,9 @@ def _coefficients(given: str | Iterable[str]) -> tuple[str, ...]:
                     hint=near_names(str(name), COEFFICIENTS),
                 )
             )
-    if not asked:
+    if not requested:
         raise DataError(say("{coefficient=} names no coefficient: {all}", all=listed(COEFFICIENTS)))
-    return tuple(name for name in COEFFICIENTS if name in asked)
+    return tuple(name for name in COEFFICIENTS if name in requested)
 
 
 def _levels(level: str, weights: str | None) -> tuple[str, str]:

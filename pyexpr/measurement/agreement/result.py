@@ -23,7 +23,7 @@ from pyexpr.measurement.agreement.notes import (
     NOTE_SINGLE,
 )
 from pyexpr.measurement.agreement.plot import agreement_figure
-from pyexpr.measurement.columns import told_contexts
+from pyexpr.measurement.columns import counted_contexts
 from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_SHARED
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class AgreementResult(Result):
 
     def heading(self) -> str:
         """Return a sentence that says what was computed."""
-        contexts = f", {told_contexts(len(self.groups), self.context)}" if self.context else ""
+        contexts = f", {counted_contexts(len(self.groups), self.context)}" if self.context else ""
         inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
         return (
             f"Agreement of raters on {len(self.categories)} categories ({self.level}), "

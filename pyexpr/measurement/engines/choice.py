@@ -75,25 +75,25 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     except EngineError:
         raise missing from None
     output = NativeEngine().fit(request)
-    said = BY_NATIVE(missing=message_of(missing))
-    return Fitted(replace(output, messages=(*output.messages, said)), "native")
+    note = BY_NATIVE(missing=message_of(missing))
+    return Fitted(replace(output, messages=(*output.messages, note)), "native")
 
 
-_ASKS: dict[str, Callable[[dict[str, Any]], Answer]] = {
+_ASK: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask,
 }  # fmt: skip
 
 
 def fit_and_more(engine: str, request: FitRequest, task: str, **more: Any) -> tuple[FitOutput, Any]:
     """Fit once more by the engine of lavaan that fitted, with a further task of bridge.R."""
-    return fitted_and_more(request, _ASKS[engine], task, more)
+    return fitted_and_more(request, _ASK[engine], task, more)
 
 
 def r_versions() -> dict[str, str]:
     """Return the versions of R and lavaan that would fit now; without R nothing."""
     for name in r_engines():
         try:
-            return _ASKS[name]({"task": "versions"}).versions
+            return _ASK[name]({"task": "versions"}).versions
         except EngineError:
             continue
     return {}
@@ -109,7 +109,7 @@ def engine_versions(engine: str) -> dict[str, str]:
     """
     if engine == "auto":
         return r_versions()
-    return {} if engine == "native" else _ASKS[engine]({"task": "versions"}).versions
+    return {} if engine == "native" else _ASK[engine]({"task": "versions"}).versions
 
 
 def r_engines() -> list[str]:

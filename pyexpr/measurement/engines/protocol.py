@@ -186,8 +186,8 @@ def read_answer(raw: bytes, *, started_here: bool = False) -> Answer:
     if error:
         if "lavaan" not in found:
             raise _without_lavaan(f"R {found.get('R', '')}", started_here)
-        said = f" (before that R warned: {'; '.join(messages)})" if messages else ""
-        raise RError(f"{error[0]}{said}")
+        warned = f" (before that R warned: {'; '.join(messages)})" if messages else ""
+        raise RError(f"{error[0]}{warned}")
     return Answer(answer.get("value"), messages, found)
 
 

@@ -43,7 +43,7 @@ class Failure:
 
     Attributes
     ----------
-    said : str
+    message : str
         R's own words, on one line; "" if it did not answer in time.
     files : tuple of str
         The files without which it can, each after what it is; empty if none is to blame.
@@ -51,7 +51,7 @@ class Failure:
         For each the variable by which R is started without it.
     """
 
-    said: str
+    message: str
     files: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
 
@@ -81,14 +81,14 @@ def failure(code: str, *, hangs: bool = False) -> Failure | None:
     program = find_rscript()
     if program is None:
         return Failure("Rscript was not found")
-    said = "" if hangs else _said(program, code, seconds=TIMEOUT)
-    if said is None:
+    message = "" if hangs else _message(program, code, seconds=TIMEOUT)
+    if message is None:
         return None
     read = _files_read(program)
     for tried in [*([name] for name in read), list(read)]:
-        if tried and _said(program, code, seconds=_TIMEOUT_OF_A_TRY, without=tried) is None:
-            return Failure(said, tuple(read[name] for name in tried), tuple(tried))
-    return Failure(said)
+        if tried and _message(program, code, seconds=_TIMEOUT_OF_A_TRY, without=tried) is None:
+            return Failure(message, tuple(read[name] for name in tried), tuple(tried))
+    return Failure(message)
 
 
 def stops(code: str, otherwise: str, *, hangs: bool = False) -> str:
@@ -99,7 +99,7 @@ def stops(code: str, otherwise: str, *, hangs: bool = False) -> str:
     blamed = f"; it runs {found.without()}" if found.files else ""
     if not found.said:
         return f"R does not answer within {TIMEOUT:.0f} seconds{blamed}"
-    return f"R stops as soon as it starts, with the message: {found.said}{blamed}"
+    return f"R stops as soon as it starts, with the message: {found.message}{blamed}"
 
 
 @cache
@@ -112,7 +112,7 @@ def hidden_lavaan() -> Failure | None:
     return found if found is not None and found.files else None
 
 
-def _said(program: str, code: str, *, seconds: float, without: Iterable[str] = ()) -> str | None:
+def _message(program: str, code: str, *, seconds: float, without: Iterable[str] = ()) -> str | None:
     """Return what an Rscript that fails at `code` said, "" if nothing in time; None: no failure."""
     done = "pyexpr was here"
     # It is put together by R: the code itself may be part of an error's text.

@@ -22,7 +22,7 @@ from typing import Any
 
 from pyexpr.base.errors import EngineError, RNotFoundError
 from pyexpr.base.messages import say
-from pyexpr.core.interrupts import Hold, handled, held
+from pyexpr.core.interrupts import Hold, handled, hold_interrupts
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.host_engine import hosted_by_r
 from pyexpr.measurement.engines.protocol import (
@@ -80,8 +80,8 @@ def ask(payload: dict[str, Any]) -> Answer:
         # Ctrl-C while another thread's fit is waited for is an ordinary one.
         with _working:
             session = _started()
-            with held() as hold:
-                answer = _answered(session, request, hold)
+            with hold_interrupts() as hold:
+                answer = _interruptible_answer(session, request, hold)
         handled(hold, STOPPED)
         # A handler of the user's own may have heard Ctrl-C and let the work go on.
         if not hold.came:
@@ -91,7 +91,7 @@ def ask(payload: dict[str, Any]) -> Answer:
     return read_answer(answer, started_here=True)
 
 
-def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
+def _interruptible_answer(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
     """Return bridge.R's answer; R leaves its work when Ctrl-C comes."""
     from rpy2.rinterface_lib import openrlib
 
@@ -166,7 +166,7 @@ def _start() -> _Session:
 
             embedded.set_initoptions((*embedded.get_initoptions(), "--no-init-file"))
             # Half a start would be the end of R here; a second one finds it started.
-            with held() as hold, warnings.catch_warnings():
+            with hold_interrupts() as hold, warnings.catch_warnings():
                 # That R is not in the main thread is said by our own error when it matters.
                 warnings.simplefilter("ignore")
                 # Not interactive: R must never wait for an answer on the console.

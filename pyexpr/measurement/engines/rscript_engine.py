@@ -11,7 +11,7 @@ from typing import Any
 from pyexpr.base.errors import EngineError, Interrupted
 from pyexpr.base.files import temporary_folder
 from pyexpr.base.refusals import is_full
-from pyexpr.core.interrupts import handled, held
+from pyexpr.core.interrupts import handled, hold_interrupts
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.children import end, own_group
 from pyexpr.measurement.engines.protocol import (
@@ -71,7 +71,7 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
     # R's own temporary folder lies within ours: R removes its own only if it ends by itself.
     child: subprocess.Popen[bytes] | None = None
     try:
-        with held() as hold:
+        with hold_interrupts() as hold:
             # A Ctrl-C amid this would leave a child that nobody knows. A group of its own:
             # the terminal's Ctrl-C is for us, and we end the child and its children.
             child = subprocess.Popen(
@@ -83,8 +83,8 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
                 **own_group(),
             )
         handled(hold, STOPPED)
-        _, said = child.communicate()
-        return child.returncode, said.decode("utf-8", "replace").strip()
+        _, errors = child.communicate()
+        return child.returncode, errors.decode("utf-8", "replace").strip()
     except KeyboardInterrupt as stop:
         raise stop if isinstance(stop, Interrupted) else Interrupted(STOPPED) from None
     finally:
@@ -93,7 +93,7 @@ def _run(command: list[str], folder: Path) -> tuple[int, str]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    with held() as hold:
+    with hold_interrupts() as hold:
         end(child)
         if child.stderr is not None:
             child.stderr.close()

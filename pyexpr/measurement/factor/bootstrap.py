@@ -26,7 +26,7 @@ from pyexpr.measurement.factor.cfa import check_determined
 from pyexpr.measurement.factor.orientation import pointing, whole_sample
 from pyexpr.measurement.factor.refits import FactorDraws, check_interval, evidence_of, fit_group
 from pyexpr.measurement.model_syntax import parse_model
-from pyexpr.resampling.intervals.evidence import NOT_JUDGED
+from pyexpr.resampling.intervals.evidence import NO_INTERVALS
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import completed
 from pyexpr.resampling.strata import read_strata
@@ -42,7 +42,7 @@ _FEW = 20
 _FEWEST = 12
 
 
-@stoppable("the factor model was refitted to resampled subjects", hands_over=True)
+@stoppable("the factor model was refitted to resampled subjects", returns_figure=True)
 @explains(renamed=FORMER_CONTEXT)
 def bootstrap_cfa(
     data: FrameLike,
@@ -212,7 +212,7 @@ def bootstrap_cfa(
     evidence = evidence_of(draws, names, draws.replicates(first, int(n_boot)), first)
     result = CFABootstrapResult(
         evidence=evidence,
-        intervals=NOT_JUDGED,
+        intervals=NO_INTERVALS,
         draws=draws,
         clusters=tuple(subject_labels),
         cluster_name=cluster_name,

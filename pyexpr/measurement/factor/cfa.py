@@ -26,7 +26,7 @@ from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
 from pyexpr.measurement.engines.lavaan_options import checked_options
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
 from pyexpr.measurement.factor.cfa_result import CFAResult, Rows
-from pyexpr.measurement.factor.notes import never_together
+from pyexpr.measurement.factor.notes import never_observed_together
 from pyexpr.measurement.factor.orientation import oriented, pointing
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.specification import MeasurementModel
@@ -267,7 +267,7 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
 def check_determined(request: FitRequest, labels: list[Any], context_name: str | None) -> None:
     """Raise `FactorModelError` if the data cannot identify the model with any engine."""
     spec = request.model
-    if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
+    if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _is_determined(spec):
         raise FactorModelError(
             say(
                 "factor {factors!r} has {many} ({names}); one factor needs at least "
@@ -316,7 +316,9 @@ def _explained(
     if request.group is None or request.missing == "listwise":
         return error
     for code, label in enumerate(labels):
-        apart = never_together(request.columns[request.group == code], request.model.indicators)
+        apart = never_observed_together(
+            request.columns[request.group == code], request.model.indicators
+        )
         if apart:
             one, other = apart[0]
             return FactorModelError(
@@ -349,7 +351,7 @@ def _check_rows(
                 reason="constant_indicator",
             )
     if not complete:
-        apart = never_together(rows, spec.indicators)
+        apart = never_observed_together(rows, spec.indicators)
         if apart and p == 3 and spec.plain_factor:
             raise FactorModelError(
                 f"no row has both {apart[0][1]!r} and {apart[0][0]!r}{where}: with three "
@@ -414,7 +416,7 @@ def _check_higher_order(request: FitRequest) -> None:
             )
 
 
-def _says_enough(spec: MeasurementModel) -> bool:
+def _is_determined(spec: MeasurementModel) -> bool:
     """Whether a factor with two indicators has no more parameters than covariances."""
     free = {
         term.label or term.key
@@ -422,8 +424,8 @@ def _says_enough(spec: MeasurementModel) -> bool:
         if term.op != "~1" and not term.is_fixed
     }
     # Residual variances are free where nothing is said of them.
-    said = {term.key for term in spec.terms}
-    free |= {(name, "~~", name) for name in spec.indicators if (name, "~~", name) not in said}
+    specified = {term.key for term in spec.terms}
+    free |= {(name, "~~", name) for name in spec.indicators if (name, "~~", name) not in specified}
     return len(spec.indicators) == 2 and len(free) <= 3
 
 

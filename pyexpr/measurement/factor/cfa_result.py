@@ -17,7 +17,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.columns import Categories, indicator_columns, told_contexts
+from pyexpr.measurement.columns import Categories, counted_contexts, indicator_columns
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
 from pyexpr.measurement.factor.notes import fit_notes
 from pyexpr.measurement.factor.orientation import Pointing, turned_to
@@ -169,7 +169,7 @@ class CFAResult(Result):
         contexts = (
             ""
             if self.context_name is None
-            else f" in {told_contexts(len(self.labels), [self.context_name])}"
+            else f" in {counted_contexts(len(self.labels), [self.context_name])}"
         )
         clusters = f", {self.n_clusters} clusters" if self.n_clusters else ""
         return (

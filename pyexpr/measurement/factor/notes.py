@@ -102,7 +102,7 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
             )
         )
     if fit.missing == "fiml":
-        found += _apart_notes(fit)
+        found += _notes_on_unobserved_pairs(fit)
     if fit.categories:
         verb = "is" if len(fit.categories) == 1 else "are"
         found.append(ORDERED(names=listed(fit.categories), verb=verb))
@@ -117,7 +117,9 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
     return tuple(found)
 
 
-def never_together(rows: NDArray[np.float64], indicators: tuple[str, ...]) -> list[tuple[str, str]]:
+def never_observed_together(
+    rows: NDArray[np.float64], indicators: tuple[str, ...]
+) -> list[tuple[str, str]]:
     """Return the pairs of indicators that no row has both of; missing values are NaN."""
     seen = (~np.isnan(rows)).astype(np.int64)
     both = seen.T @ seen
@@ -129,12 +131,12 @@ def never_together(rows: NDArray[np.float64], indicators: tuple[str, ...]) -> li
     ]
 
 
-def _apart_notes(fit: FittedModel) -> Iterator[str]:
+def _notes_on_unobserved_pairs(fit: FittedModel) -> Iterator[str]:
     """Say which pairs are never observed together, in each context."""
     columns, groups = fit.request.columns, fit.request.group
     for code, label in enumerate(fit.labels):
         rows = columns if groups is None else columns[groups == code]
-        apart = never_together(rows, fit.model.indicators)
+        apart = never_observed_together(rows, fit.model.indicators)
         if apart:
             where = "" if fit.context_name is None else in_context(label)
             pairs = ", or both ".join(f"{other!r} and {one!r}" for one, other in apart)

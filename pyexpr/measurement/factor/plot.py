@@ -11,7 +11,7 @@ from pyexpr.base.messages import say
 from pyexpr.base.pairs import PARTS
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
-from pyexpr.resampling.multiplicity import told
+from pyexpr.resampling.multiplicity import adjustments_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,10 @@ def refits_figure(
             )
             for name, (heading, holds) in _QUANTITIES.items()
         },
-        level=interval_kind(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
+        level=interval_kind(
+            confidence,
+            [*table["method"], *adjustments_in_words(table.get("adjustment", ()))],
+        ),
     ).figure(width_mm)  # fmt: skip
 
 
@@ -132,7 +135,7 @@ def contrasts_figure(
             f"{level} {scale}": Axis(heading=heading, line=0.0, holds=(0.0,))
             for (level, scale), heading in _CONTRASTS.items()
         },
-        level=interval_kind(confidence, told(contrasts.get("adjustment", ()))),
+        level=interval_kind(confidence, adjustments_in_words(contrasts.get("adjustment", ()))),
         hollow="free in every context" if contrasts["freed"].any() else "no interval",
         axis_name="Difference between contexts",
     ).figure(width_mm)

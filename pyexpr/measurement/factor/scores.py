@@ -193,12 +193,12 @@ def measured(model: GroupMatrices, method: str) -> NDArray[np.bool_]:
         return np.full(m, len(model.loadings) > 0)
     found = np.zeros(m, dtype=bool)
     for members in model.sets:
-        kept = _told_apart(model, members)
+        kept = _distinguishable(model, members)
         found[members.given] |= kept & members.scored
     return found
 
 
-def _told_apart(model: GroupMatrices, members: FactorSet) -> NDArray[np.bool_]:
+def _distinguishable(model: GroupMatrices, members: FactorSet) -> NDArray[np.bool_]:
     """Return which factors (k,) of a set the indicators measure, none if not apart."""
     slopes = slopes_of(model.loadings, model.factors, members)
     if not members.direct:
@@ -246,7 +246,7 @@ def _bartlett(
     for members in model.sets:
         kept = np.ones(len(members.given), dtype=bool)
         if partial:
-            kept = _told_apart(model, members)
+            kept = _distinguishable(model, members)
         given, wanted = members.given[kept], members.scored[kept]
         if not wanted.any():
             continue

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.messages import Template, says
+from pyexpr.base.messages import Template, has_code
 from pyexpr.measurement.icc.intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc.left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
 from pyexpr.measurement.icc.reml import RATERS_AT_BOUND
@@ -92,7 +92,7 @@ def _thetas(ratings: Ratings, family: str, parts: Callable[[], LeftOut]) -> NDAr
 
 def bare_signal(signal: Signal, method: str) -> Signal:
     """Return the signal without an interval and a test, and what is said of these."""
-    of_interval = says(signal.reason, NOT_ENCLOSED, WALD_NOT_ENCLOSED)
+    of_interval = has_code(signal.reason, NOT_ENCLOSED, WALD_NOT_ENCLOSED)
     return replace(
         signal,
         low=NAN, high=NAN, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method=method,
@@ -105,7 +105,7 @@ def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
 
     Perfect agreement and its opposites have the limits that they have whoever is left out.
     """
-    if bare.reason and not says(bare.reason, RATERS_AT_BOUND):
+    if bare.reason and not has_code(bare.reason, RATERS_AT_BOUND):
         return replace(bare, low=signal.low, high=signal.high)
     return replace(bare, reason=ONE_CLUSTER) if n_clusters < 2 else None
 

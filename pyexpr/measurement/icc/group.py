@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, listed, warn_user
-from pyexpr.base.messages import Template, joined, say, says
+from pyexpr.base.messages import Template, has_code, joined, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.icc import Squares
 from pyexpr.core.streams import checked_seed
@@ -139,7 +139,7 @@ def plain_signals(
         signals["consistency"] = consistency_signal(squares.two_way, level)
         return signals
     one = squares.one_way
-    if one_way.reason and not says(one_way.reason, NO_TARGETS, WALD_NOT_ENCLOSED):
+    if one_way.reason and not has_code(one_way.reason, NO_TARGETS, WALD_NOT_ENCLOSED):
         # No error, or nothing to tell it from: so it is whoever gave the ratings.
         bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
         return signals | dict.fromkeys(sorted(wanted), bare)

@@ -14,7 +14,7 @@ from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc.forms import Form, chosen_forms
 from pyexpr.measurement.icc.group import checked_plan, computed, warn_of_undefined
 from pyexpr.measurement.icc.layout import groups_of, names_of
-from pyexpr.measurement.icc.notes import NOT_JUDGED_TOGETHER, NOTE_SHARED
+from pyexpr.measurement.icc.notes import NOT_ADJUSTED, NOTE_SHARED
 from pyexpr.measurement.icc.result import (
     OF_TABLES,
     ICCResult,
@@ -30,7 +30,7 @@ _NOT_TAKEN = {
         "the variance of targets between subjects refers to one population and would differ "
         "between strata; use {context=} to analyse groups of subjects separately"
     ),
-    "adjust": NOT_JUDGED_TOGETHER,
+    "adjust": NOT_ADJUSTED,
     "n_threads": "replicates are computed quickly from sums per subject in one thread",
     "progress": "replicates are computed quickly from sums per subject",
 }
@@ -212,9 +212,9 @@ def icc(
     )
 
 
-def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[Form, ...]:
+def _one_way_only(forms: tuple[Form, ...], requested: str | Iterable[str]) -> tuple[Form, ...]:
     kept = tuple(item for item in forms if item.family == "one_way")
-    if asked != "all" and len(kept) < len(forms):
+    if requested != "all" and len(kept) < len(forms):
         lost = next(item.name for item in forms if item.family != "one_way")
         raise DataError(
             say(

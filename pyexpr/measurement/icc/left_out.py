@@ -31,7 +31,7 @@ class SubjectSums:
     def left_out(self) -> NDArray[np.float64]:
         """Theta of all subjects, then without each, (G + 1,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.theta(_whole_and_left(self.sums))
+            return self.theta(_complete_and_left_out(self.sums))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class LeftOut:
     means: NDArray[np.float64]
 
 
-def _whole_and_left(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _complete_and_left_out(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     total = sums.sum(axis=0)
     return np.vstack([total, total - sums])
 
@@ -125,7 +125,7 @@ def complete(ratings: Ratings) -> bool:
 def left_out(ratings: Ratings) -> LeftOut:
     """Variances and raters' means of the two-way model; NaN where it is not determined."""
     if complete(ratings):
-        totals = _whole_and_left(_table_sums(ratings))
+        totals = _complete_and_left_out(_table_sums(ratings))
         with np.errstate(divide="ignore", invalid="ignore"):
             return LeftOut(*_two_way_variances(totals), totals[:, 3:] / totals[:, :1])
     values, targets, raters = ratings.triplets()

@@ -93,7 +93,7 @@ PROJECTED = Template(
     "the projection (Spearman-Brown) assumes that further raters are like those in the data, "
     "and that {thing targets} vary as much",
 )()
-NOT_JUDGED_TOGETHER = Template(
+NOT_ADJUSTED = Template(
     "iccs_not_judged_together",
     "their p-values test whether an ICC is 0, and are not adjusted for multiple tests; for "
     "simultaneous intervals of m ICCs use {call confidence=1 - 0.05/m}",

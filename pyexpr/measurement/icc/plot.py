@@ -122,9 +122,12 @@ def _rater_ticks(axes: Axes, raters: np.ndarray[Any, Any], panel_mm: float) -> N
     """Put ticks at the requested numbers, or at whole numbers if these are too many."""
     from matplotlib.ticker import MaxNLocator
 
-    asked = np.unique(raters)
-    if len(asked) <= panel_mm / 6 and np.diff(asked).min(initial=np.inf) > np.ptp(asked) / 12:
-        axes.set_xticks(asked, [f"{k:g}" for k in asked])
+    requested = np.unique(raters)
+    if (
+        len(requested) <= panel_mm / 6
+        and np.diff(requested).min(initial=np.inf) > np.ptp(requested) / 12
+    ):
+        axes.set_xticks(requested, [f"{k:g}" for k in requested])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(max(2, int(panel_mm / 8)), integer=True))
 
@@ -143,13 +146,13 @@ def _draw_projection(axes: Axes, rows: pd.DataFrame, panel_mm: float) -> None:
     axes.vlines(k, low, high, color=_MARK.color, lw=0.6, zorder=1)
     axes.plot(k, value, color=_MARK.color, marker=_MARK.marker, ms=3.5, lw=1.0, zorder=3)
     missing = rows[np.isnan(value)]
-    said = []
+    reasons = []
     for reason, those in missing.groupby("reason", sort=False):
         numbers = ", ".join(f"{number:g}" for number in those["k"])
-        said.append(reason if len(those) == len(rows) else f"{numbers}: {reason}")
-    if said:
+        reasons.append(reason if len(those) == len(rows) else f"{numbers}: {reason}")
+    if reasons:
         text = plotting.wrap(
-            "; ".join(said), panel_mm - 2, size=plotting.SIZE_SMALLEST, max_lines=5
+            "; ".join(reasons), panel_mm - 2, size=plotting.SIZE_SMALLEST, max_lines=5
         )
         axes.text(
             0.03, 0.05, text, transform=axes.transAxes, va="bottom", style="italic",

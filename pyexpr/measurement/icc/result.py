@@ -15,7 +15,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.columns import told_contexts
+from pyexpr.measurement.columns import counted_contexts
 from pyexpr.measurement.icc.bootstrap import Bootstrap
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.group import (
@@ -32,7 +32,7 @@ from pyexpr.measurement.icc.intervals import form_row, reliability_at
 from pyexpr.measurement.icc.layout import Ratings
 from pyexpr.measurement.icc.notes import (
     MEANS_ELSEWHERE,
-    NOT_JUDGED_TOGETHER,
+    NOT_ADJUSTED,
     NOTE_BOOTSTRAP,
     NOTE_BOTH,
     NOTE_CLUSTER,
@@ -200,7 +200,7 @@ class ICCResult(Result):
 
     def adjust(self, rule: str) -> NoReturn:
         """Raise an error for any `rule`: p-values of ICCs are not adjusted for multiple tests."""
-        raise DataError(f"adjust({rule!r}) is not available for ICCs: {NOT_JUDGED_TOGETHER}")
+        raise DataError(f"adjust({rule!r}) is not available for ICCs: {NOT_ADJUSTED}")
 
     def _needs_subjects(self, what: str) -> None:
         if self.cluster is None:
@@ -280,7 +280,7 @@ class ICCResult(Result):
 
     def heading(self) -> str:
         """Return a sentence that says what was computed."""
-        contexts = f", {told_contexts(len(self.groups), self.context)}" if self.context else ""
+        contexts = f", {counted_contexts(len(self.groups), self.context)}" if self.context else ""
         inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
         return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{contexts}"
 

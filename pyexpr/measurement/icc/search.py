@@ -195,7 +195,7 @@ def _line_search(
     return found
 
 
-def _held(g: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _at_bound(g: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return the ratios that remain at 0, where their derivative does not point away from it."""
     return (phi <= 0) & (g >= 0)
 
@@ -204,19 +204,19 @@ def _step(
     hessian: NDArray[np.float64], g: NDArray[np.float64], phi: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Newton's step of the free ratios, curvatures made positive, of bounded length."""
-    held = _held(g, phi)
-    free = np.where(held, 0.0, g)
+    at_bound = _at_bound(g, phi)
+    free = np.where(at_bound, 0.0, g)
     matrix = hessian.copy()
     for i in range(2):
-        matrix[held[:, i], i, :] = 0
-        matrix[held[:, i], :, i] = 0
-        matrix[held[:, i], i, i] = 1
+        matrix[at_bound[:, i], i, :] = 0
+        matrix[at_bound[:, i], :, i] = 0
+        matrix[at_bound[:, i], i, i] = 1
     values, vectors = np.linalg.eigh(matrix)
     values = np.maximum(np.abs(values), 1e-8 * np.abs(values).max(axis=1, keepdims=True) + 1e-12)
     inside = np.einsum("bji,bj->bi", vectors, free) / values
     step = -np.einsum("bij,bj->bi", vectors, inside)
     longest = np.abs(step).max(axis=1, keepdims=True)
-    return np.where(held, 0.0, step * np.minimum(1, LONGEST_STEP / np.maximum(longest, 1e-300)))
+    return np.where(at_bound, 0.0, step * np.minimum(1, LONGEST_STEP / np.maximum(longest, 1e-300)))
 
 
 def _updated(
@@ -253,23 +253,23 @@ def _polished(problem: _Scaled, phi: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _slope_left(g: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.abs(np.where(_held(g, phi), 0.0, g)).max(axis=1))
+    return np.asarray(np.abs(np.where(_at_bound(g, phi), 0.0, g)).max(axis=1))
 
 
 def _finished(problem: _Scaled, phi: NDArray[np.float64]) -> Minimum:
     found = problem.evaluate(phi)
     g = found.gradient * np.exp(phi) / problem.scale
-    held = _held(g, phi) | (phi <= 0)
+    at_bound = _at_bound(g, phi) | (phi <= 0)
     curvature = problem.curvature(phi, g)
     for i in range(2):
-        curvature[held[:, i], i, :] = 0
-        curvature[held[:, i], :, i] = 0
+        curvature[at_bound[:, i], i, :] = 0
+        curvature[at_bound[:, i], :, i] = 0
     largest = np.abs(np.einsum("bii->bi", curvature)).max(axis=1)
     spread = curvature.copy()
     for i in range(2):
-        spread[held[:, i], i, i] = largest[held[:, i]]
+        spread[at_bound[:, i], i, i] = largest[at_bound[:, i]]
     flat = np.linalg.eigvalsh(spread)[:, 0] < 1e-8 * largest
-    ratios = np.where(held, 0.0, problem.ratios(phi))
+    ratios = np.where(at_bound, 0.0, problem.ratios(phi))
     # d phi / d log lambda, with which a second derivative turns where the first is 0.
     turn = -np.expm1(-phi)
     return Minimum(
@@ -278,5 +278,5 @@ def _finished(problem: _Scaled, phi: NDArray[np.float64]) -> Minimum:
         error=found.error,
         curvature=curvature * turn[:, :, None] * turn[:, None, :],
         lost=np.asarray((ratios >= 0.99 * LARGEST_RATIO).any(axis=1)),
-        flat=flat & ~held.all(axis=1),
+        flat=flat & ~at_bound.all(axis=1),
     )

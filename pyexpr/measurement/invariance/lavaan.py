@@ -18,7 +18,7 @@ from pyexpr.base.errors import (
 )
 from pyexpr.base.messages import message_of
 from pyexpr.measurement.engines.choice import ENGINES, r_engines
-from pyexpr.measurement.invariance.notes import LAVAAN_NOT_ASKED
+from pyexpr.measurement.invariance.notes import LAVAAN_NOT_USED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ def lavaan_fits(
     With engine "auto" a missing R or lavaan is a reason, not an error.
     """
     if engine == "native":
-        return LavaanFits({}, dict.fromkeys(LEVELS, LAVAAN_NOT_ASKED), "")
+        return LavaanFits({}, dict.fromkeys(LEVELS, LAVAAN_NOT_USED), "")
     names = r_engines() if engine == "auto" else [engine]
     missing: EngineError | None = None
     for name in names:
@@ -142,9 +142,9 @@ def _three(request: FitRequest, freed: tuple[tuple[str, str, str], ...], engine:
         equal = _EQUAL[level]
         # An intercept is named only where intercepts are held: lavaan warns otherwise.
         partial = tuple(f for f in freed if equal and (f[1] == "=~" or "intercepts" in equal))
-        asked = replace(request, group_equal=equal, group_partial=partial)
+        requested = replace(request, group_equal=equal, group_partial=partial)
         try:
-            outputs[level] = ENGINES[engine]().fit(asked)
+            outputs[level] = ENGINES[engine]().fit(requested)
         except (FactorModelError, RError) as error:
             reasons[level] = message_of(error)
     return LavaanFits(outputs, reasons, engine)

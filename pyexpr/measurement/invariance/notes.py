@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyexpr.base.messages import Template
 
-NOTHING_HELD = Template("nothing_held", "no parameters are constrained to be equal")()
+NOTHING_CONSTRAINED = Template("nothing_held", "no parameters are constrained to be equal")()
 NEEDS_EVERYONE = Template("needs_every_subject", "undefined if any of the subjects is left out")()
 TEST_SHOWN = Template("f_test_shown", "F({df1}, {df2:g}) = {statistic:.2f}, {p_value:p}")
 # Where there is the result and not only its tables.
@@ -56,7 +56,7 @@ NOTE_CUTOFFS = Template(
 )()
 LAVAAN_EMPTY = Template("lavaan_empty", "lavaan's columns are empty: {reason}.")
 LAVAAN_LEVEL = Template("lavaan_without_level", "lavaan's {level} model: {reason}.")
-LAVAAN_NOT_ASKED = Template(
+LAVAAN_NOT_USED = Template(
     "lavaan_not_asked",
     "{engine='native'}: lavaan was not asked",
     report="lavaan was not asked",

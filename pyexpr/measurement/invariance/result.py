@@ -16,7 +16,7 @@ from pyexpr.base.pairs import PARTS, pair_columns, pair_label
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.columns import told_contexts
+from pyexpr.measurement.columns import counted_contexts
 from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS
 from pyexpr.measurement.factor.plot import contrasts_figure
 from pyexpr.measurement.invariance.lavaan import LEVELS, LavaanFits
@@ -32,7 +32,7 @@ from pyexpr.measurement.invariance.notes import (
     NOT_TESTED,
     NOTE_CUTOFFS,
     NOTE_LAVAAN,
-    NOTHING_HELD,
+    NOTHING_CONSTRAINED,
     PRESUMES_LOADINGS,
     SEE_CONTRASTS,
     SEE_INTERVALS,
@@ -163,7 +163,7 @@ class InvarianceResult(Result):
 
     def _test(self, level: str) -> WaldTest | _NoTest:
         if level == "configural":
-            return _NoTest(NOTHING_HELD)
+            return _NoTest(NOTHING_CONSTRAINED)
         if self.refits is None or self.constraints is None:
             return _NoTest(self.reason)
         contrasts = metric_contrasts if level == "metric" else scalar_contrasts
@@ -171,7 +171,7 @@ class InvarianceResult(Result):
 
     def _lavaan_reason(self, level: str) -> str:
         if level == "configural" and level in self.lavaan.outputs:
-            return NOTHING_HELD
+            return NOTHING_CONSTRAINED
         at = LEVELS.index(level)
         reasons = [self.lavaan.reasons.get(name, "") for name in LEVELS[max(at - 1, 0) : at + 1]]
         # The rest of what was said is in the notes.
@@ -433,7 +433,8 @@ class InvarianceResult(Result):
             who = f"{self._n_subjects} clusters by {self.cluster_name}, {self.n_shared} shared"
         return (
             f"Measurement invariance of {'; '.join(self.model.syntax().splitlines())} over "
-            f"{told_contexts(len(self.labels), [self.context_name])}: {sum(self.n_obs)} rows, {who}"
+            f"{counted_contexts(len(self.labels), [self.context_name])}: "
+            f"{sum(self.n_obs)} rows, {who}"
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 
 from pyexpr.modeling.fitting.labels import column_of_class
-from pyexpr.modeling.fitting.performance import Judge
+from pyexpr.modeling.fitting.performance import Evaluator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ _OF_SEVERAL = ("accuracy", "balanced_accuracy", "f1_macro", "kappa")
 _NO_PROBABILITIES = "the model gives no probabilities"
 
 
-class JudgeOfClasses(Judge):
+class ClassEvaluator(Evaluator):
     """Evaluation of predicted classes, and of probabilities of one class against the rest.
 
     Parameters
@@ -56,7 +56,7 @@ class JudgeOfClasses(Judge):
 
     def value(self, metric: str, rows: pd.DataFrame) -> float:
         """Return a metric of rows."""
-        truth, found = self._told(rows, "truth"), self._told(rows, "prediction")
+        truth, found = self._classes_in(rows, "truth"), self._classes_in(rows, "prediction")
         is_positive = (rows["truth"] == self._positive).to_numpy()
         if metric == "auc":
             return float(roc_auc_score(is_positive, self._likely(rows)))
@@ -70,14 +70,16 @@ class JudgeOfClasses(Judge):
             return float(f1_score(truth, found, labels=self._classes, average="macro"))
         return float(cohen_kappa_score(truth, found))
 
-    def lacking(self, metric: str, rows: pd.DataFrame) -> str:
+    def why_unavailable(self, metric: str, rows: pd.DataFrame) -> str:
         """Return why a model can have no such metric, whatever its rows; "" if it can."""
         needed = _METRICS[metric][1] and np.isnan(self._likely(rows)).any()
         return _NO_PROBABILITIES if needed else ""
 
     def undefined(self, metric: str, rows: pd.DataFrame) -> str:
         """Return why a metric of rows has no value, "" if it has one."""
-        truth, found = (set(self._told(rows, name).tolist()) for name in ("truth", "prediction"))
+        truth, found = (
+            set(self._classes_in(rows, name).tolist()) for name in ("truth", "prediction")
+        )
         absent = [self._shown(label) for label in self._classes if label not in truth]
         if metric == "auc" and absent:
             return f"no row is of class {absent[0]}"
@@ -91,7 +93,7 @@ class JudgeOfClasses(Judge):
             return f"truth and prediction are {self._shown(min(truth))} in every row"
         return ""
 
-    def _told(self, rows: pd.DataFrame, column: str) -> NDArray[Any]:
+    def _classes_in(self, rows: pd.DataFrame, column: str) -> NDArray[Any]:
         """Return classes, or whether they are the positive one."""
         values = rows[column]
         return (values == self._positive if self._as_one else values).to_numpy()

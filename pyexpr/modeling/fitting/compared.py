@@ -32,7 +32,7 @@ _OF_PROBABILITIES = ("auc", "brier")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Evaluated:
     """What a comparison needs of a `ModelsResult`, whose attributes these are."""
 
     predictions: pd.DataFrame
@@ -45,7 +45,7 @@ class Judged:
     positive: Any
 
 
-def default_metrics(result: Judged) -> tuple[str, ...]:
+def default_metrics(result: Evaluated) -> tuple[str, ...]:
     """Return the default metrics of the comparison."""
     if result.classes is None:
         return ("rmse", "correlation")
@@ -55,7 +55,7 @@ def default_metrics(result: Judged) -> tuple[str, ...]:
 
 
 def compare(
-    result: Judged,
+    result: Evaluated,
     metrics: Sequence[str] | None,
     options: dict[str, Any],
     repeats: Sequence[int] | None = None,
@@ -76,7 +76,7 @@ def compare(
     _refuse_other_kind(result, metrics)
     how = None
     if result.classes is not None:
-        how = _how_classes(result, metrics, options)
+        how = _class_options(result, metrics, options)
         if how.positive is not None:
             options = options | {"positive": how.positive}
     table, models = wide(result, repeats, how)
@@ -95,7 +95,7 @@ def compare(
 
 
 @dataclass(frozen=True, slots=True)
-class HowClasses:
+class ClassOptions:
     """The columns that metrics of classes use.
 
     Attributes
@@ -112,7 +112,9 @@ class HowClasses:
     decided: bool
 
 
-def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> HowClasses:
+def _class_options(
+    result: Evaluated, metrics: Sequence[str], options: dict[str, Any]
+) -> ClassOptions:
     """Return the columns that these metrics of classes use."""
     assert result.classes is not None
     given = options.get("positive")
@@ -128,10 +130,10 @@ def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]
     likely = positive is not None and (bool(needed) or cut)
     if likely:
         _refuse_without(result, needed[0] if needed else say("{threshold=}"))
-    return HowClasses(positive, likely, not cut)
+    return ClassOptions(positive, likely, not cut)
 
 
-def _refuse_other_kind(result: Judged, metrics: Any) -> None:
+def _refuse_other_kind(result: Evaluated, metrics: Any) -> None:
     """Raise `DataError` for a metric of classes where numbers are predicted, and the reverse."""
     for metric in checked_metrics(metrics):
         of_classes = metric in CLASS_METRICS
@@ -151,7 +153,7 @@ def _refuse_other_kind(result: Judged, metrics: Any) -> None:
             )
 
 
-def _refuse_without(result: Judged, what: str) -> None:
+def _refuse_without(result: Evaluated, what: str) -> None:
     """Raise `DataError` for a model without probabilities where they are needed."""
     assert result.classes is not None
     missing = result.predictions[column_of_class(result.classes[0])].isna()
@@ -169,7 +171,7 @@ def _refuse_without(result: Judged, what: str) -> None:
 
 
 def over_repeats(
-    result: Judged, metrics: Sequence[str] | None, options: dict[str, Any]
+    result: Evaluated, metrics: Sequence[str] | None, options: dict[str, Any]
 ) -> pd.DataFrame:
     """Return the comparison with what its repeats differ by."""
     import pandas as pd
@@ -189,7 +191,7 @@ def over_repeats(
 
 
 def wide(
-    result: Judged, repeats: Sequence[int], how: HowClasses | None = None
+    result: Evaluated, repeats: Sequence[int], how: ClassOptions | None = None
 ) -> tuple[pd.DataFrame, dict[str, Predictions]]:
     """Return a row per clip with all predictions and folds, and the models by name."""
     import pandas as pd

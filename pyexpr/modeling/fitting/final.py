@@ -154,7 +154,7 @@ class FinalModels:
         data: FrameLike,
         gives: Callable[[str, Any, pd.DataFrame], NDArray[Any]],
         like: NDArray[Any],
-        asked: Iterable[tuple[str, str]],
+        requested: Iterable[tuple[str, str]],
     ) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield what every model gives for new rows, in the form of `like`."""
         frame = as_frame(data, what=NEW)
@@ -162,7 +162,7 @@ class FinalModels:
         codes = self._contexts(frame)
         # Names are those among all models, whichever of them are asked.
         terms = terms_of(list(self.estimators))
-        for key in asked:
+        for key in requested:
             models = self.estimators[key]
             if key[1] != SEPARATE:
                 given = self._with_contexts(X, codes) if key[1] == FEATURE else X

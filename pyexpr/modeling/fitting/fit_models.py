@@ -212,8 +212,8 @@ def fit_models(
         adjust_for=adjust_for, trusted=trusted, kind=kind, positive=positive, seed=seed,
         n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    asked, table = job.scheme, job.table
-    parts, who = plan(table, asked, job.strategies)
+    requested, table = job.scheme, job.table
+    parts, who = plan(table, requested, job.strategies)
     units = units_of(job.models, job.strategies, parts, table)
     found = _all_done(units, job)
     return ModelsResult(
@@ -227,12 +227,12 @@ def fit_models(
         models={model.name: model.description for model in job.models},
         names=table.names,
         contexts=table.context_labels,
-        scheme=asked.name,
-        n_folds=asked.folds,
-        n_repeats=asked.repeats,
-        inner_folds=asked.inner_folds,
+        scheme=requested.name,
+        n_folds=requested.folds,
+        n_repeats=requested.repeats,
+        inner_folds=requested.inner_folds,
         proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
-        seed=asked.seed,
+        seed=requested.seed,
         one_context=job.one_context,
         classes=table.classes,
         positive=job.positive,
@@ -275,16 +275,18 @@ def _read(
 ) -> _Job:  # fmt: skip
     """Return the plan that the arguments of `fit_models` specify."""
     names = read_names(**columns)
-    asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
+    requested = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
     kind = kind_in(data, names, kind)
     estimators = read_models(
-        models, trusted=trusted, inner_folds=asked.inner_folds, kind=kind, label=names.label
+        models, trusted=trusted, inner_folds=requested.inner_folds, kind=kind, label=names.label
     )
     processes = checked_jobs(n_jobs)
     table = read_table(data, names, kind)
     positive = checked_positive(positive, table.classes, names.label)
     strategies, one_context = read_strategies(context_as, table)
-    return _Job(estimators, table, positive, strategies, one_context, asked, processes, progress)
+    return _Job(
+        estimators, table, positive, strategies, one_context, requested, processes, progress
+    )
 
 
 def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:

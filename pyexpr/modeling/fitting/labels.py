@@ -86,7 +86,7 @@ def read_label(frame: pd.DataFrame, name: str, kind: str, *, what: str) -> Label
     return Label(np.where(codes < 0, np.nan, codes), list(classes))
 
 
-def refuse_disguised(label: Label, name: str, features: dict[str, NDArray[np.float64]]) -> None:
+def refuse_encoded_class(label: Label, name: str, features: dict[str, NDArray[np.float64]]) -> None:
     """Raise `DataError` if a feature determines the class: it has exactly one value for each."""
     assert label.classes is not None
     for feature, values in features.items():

@@ -20,7 +20,7 @@ _FEWEST_SUBJECTS = 2
 KEYS = ["metric", "model", "context_as", "context"]
 
 
-class Judge:
+class Evaluator:
     """Evaluation of predicted numbers.
 
     Attributes
@@ -38,7 +38,7 @@ class Judge:
         """Return a metric of rows."""
         return _METRICS[metric](rows["truth"], rows["prediction"])
 
-    def lacking(self, metric: str, rows: pd.DataFrame) -> str:
+    def why_unavailable(self, metric: str, rows: pd.DataFrame) -> str:
         """Return why a model can have no such metric, whatever its rows; "" if it can."""
         return ""
 
@@ -48,27 +48,27 @@ class Judge:
 
 
 def performance(
-    predictions: pd.DataFrame, contexts: list[Any], judge: Judge | None = None
+    predictions: pd.DataFrame, contexts: list[Any], evaluator: Evaluator | None = None
 ) -> pd.DataFrame:
-    """Return one row per metric, model and context; for regressors, unless `judge` is given.
+    """Return one row per metric, model and context; for regressors, unless `evaluator` is given.
 
     Columns: metric, model, context_as, context, estimate (mean over repeats); with several
     repeats sd_repeats (divisor n - 1); n, n_clusters (of a repeat), reason.
     """
     import pandas as pd
 
-    judge = judge or Judge()
+    evaluator = evaluator or Evaluator()
     rows = []
-    asked = [*contexts, ALL] if len(contexts) > 1 else list(contexts)
+    requested = [*contexts, ALL] if len(contexts) > 1 else list(contexts)
     several = predictions["repeat"].nunique() > 1
     models = predictions.groupby(["model", "context_as"], sort=False, observed=True)
     for (model, context_as), own in models:
-        for context in asked:
+        for context in requested:
             mine = own if context == ALL else own[own["context"] == context]
             by_repeat = [part for _, part in mine.groupby("repeat")]
-            for metric in judge.metrics:
+            for metric in evaluator.metrics:
                 values, reasons = zip(
-                    *(_value(metric, part, judge) for part in by_repeat), strict=True
+                    *(_value(metric, part, evaluator) for part in by_repeat), strict=True
                 )
                 found = np.array(values)
                 row = {
@@ -85,30 +85,30 @@ def performance(
                         "reason": "; ".join(dict.fromkeys(filter(None, reasons))),
                     }
                 )
-    order = {metric: place for place, metric in enumerate(judge.metrics)}
+    order = {metric: place for place, metric in enumerate(evaluator.metrics)}
     table = pd.DataFrame(rows)
     places = np.argsort(table["metric"].map(order).to_numpy(), kind="stable")
     return table.iloc[places].reset_index(drop=True)
 
 
-def _value(metric: str, rows: pd.DataFrame, judge: Judge) -> tuple[float, str]:
+def _value(metric: str, rows: pd.DataFrame, evaluator: Evaluator) -> tuple[float, str]:
     """Return a metric of one repeat, and why it is NaN if it is."""
-    lacking = judge.lacking(metric, rows)
-    if lacking:
-        return np.nan, lacking
-    if not judge.metrics[metric]:
-        reason = judge.undefined(metric, rows)
-        return (np.nan, reason) if reason else (judge.value(metric, rows), "")
+    unavailable = evaluator.why_unavailable(metric, rows)
+    if unavailable:
+        return np.nan, unavailable
+    if not evaluator.metrics[metric]:
+        reason = evaluator.undefined(metric, rows)
+        return (np.nan, reason) if reason else (evaluator.value(metric, rows), "")
     values, weights = [], []
     folds = rows["fold"].to_numpy()
     for fold in np.unique(folds):
         part = rows[folds == fold]
         if part["cluster"].nunique() < _FEWEST_SUBJECTS:
             return np.nan, f"fold {fold} has rows of one subject"
-        reason = judge.undefined(metric, part)
+        reason = evaluator.undefined(metric, part)
         if reason:
             return np.nan, f"{reason} in fold {fold}"
-        values.append(judge.value(metric, part))
+        values.append(evaluator.value(metric, part))
         weights.append(len(part))
     return float(np.average(values, weights=weights)), ""
 

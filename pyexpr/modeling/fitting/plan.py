@@ -98,9 +98,9 @@ def read_scheme(
 
 def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], bool]:
     """Return how the context enters, each once; and whether there is but one context."""
-    asked = tuple(dict.fromkeys(checked_names(context_as, argument=say("{context_as=}"))))
-    unknown = [name for name in asked if name not in STRATEGIES]
-    if unknown or not asked:
+    requested = tuple(dict.fromkeys(checked_names(context_as, argument=say("{context_as=}"))))
+    unknown = [name for name in requested if name not in STRATEGIES]
+    if unknown or not requested:
         raise DataError(
             say(
                 "{context_as=} must be any of {names}, not {given!r}",
@@ -109,8 +109,8 @@ def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], boo
             )
         )
     if len(table.context_labels) > 1:
-        return asked, False
-    return (POOLED,), asked != (POOLED,)
+        return requested, False
+    return (POOLED,), requested != (POOLED,)
 
 
 def plan(
@@ -190,12 +190,12 @@ def _folds(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
 def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
     """Raise `DataError` for rows to predict of a context or category that no model has seen."""
     n = len(table.context_labels)
-    there, asked = (
+    there, requested = (
         np.bincount(table.contexts[rows], minlength=n) for rows in (part.train, part.test)
     )
     least = {SEPARATE: 2, FEATURE: 1}
     for strategy in strategies:
-        for c in np.flatnonzero((asked > 0) & (there < least.get(strategy, 0))):
+        for c in np.flatnonzero((requested > 0) & (there < least.get(strategy, 0))):
             rows = table.contexts == c
             n_subjects = len(np.unique(table.clusters[rows]))
             raise DataError(
@@ -226,9 +226,9 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
 
 def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) -> None:
     """Raise `DataError` where a class is to be predicted, or tuned on, that no model has seen."""
-    judged = [(_to_predict(part), part.test)]
+    predicted = [(_to_predict(part), part.test)]
     if part.tune is not None:
-        judged.append(("the validation part", part.tune))
+        predicted.append(("the validation part", part.tune))
     groups: list[tuple[str, NDArray[np.bool_]]] = []
     if SEPARATE in strategies:
         groups = [
@@ -240,7 +240,7 @@ def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) 
     for where, rows in groups:
         train = part.train[rows[part.train]]
         there = set(table.y[train].tolist())
-        for words, others in judged:
+        for words, others in predicted:
             unseen = sorted(set(table.y[others[rows[others]]].tolist()) - there)
             if unseen:
                 raise DataError(_of_unseen(table, unseen[0], where, rows, words))

@@ -9,8 +9,8 @@ from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
-from pyexpr.modeling.fitting.class_performance import JudgeOfClasses
-from pyexpr.modeling.fitting.compared import Judged, compare, over_repeats
+from pyexpr.modeling.fitting.class_performance import ClassEvaluator
+from pyexpr.modeling.fitting.compared import Evaluated, compare, over_repeats
 from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION, column_of_class
 from pyexpr.modeling.fitting.notes import (
     AUC_WITHIN_FOLDS,
@@ -119,10 +119,10 @@ class ModelsResult(Result):
         and averaged, weighted by their numbers of rows, as in `compare`, which also gives
         intervals.
         """
-        return performance(self.predictions, self.contexts, self._judge())
+        return performance(self.predictions, self.contexts, self._evaluator())
 
-    def _judge(self) -> JudgeOfClasses | None:
-        return None if self.classes is None else JudgeOfClasses(self.classes, self.positive)
+    def _evaluator(self) -> ClassEvaluator | None:
+        return None if self.classes is None else ClassEvaluator(self.classes, self.positive)
 
     def printed(self) -> pd.DataFrame:
         """Return the table for printing, with one column per metric."""
@@ -189,7 +189,7 @@ class ModelsResult(Result):
             As `compare_models`; or if AUC, Brier's score or a threshold is requested and a model
             gives no probabilities.
         """
-        return compare(self._judged(), metrics, options)
+        return compare(self._evaluated(), metrics, options)
 
     def over_repeats(self, metrics: Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
         """Return the variation between repeats of the cross-validation, with the intervals.
@@ -212,10 +212,10 @@ class ModelsResult(Result):
         DataError
             If there is only one repeat.
         """
-        return over_repeats(self._judged(), metrics, options)
+        return over_repeats(self._evaluated(), metrics, options)
 
-    def _judged(self) -> Judged:
-        return Judged(
+    def _evaluated(self) -> Evaluated:
+        return Evaluated(
             self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed,
             self.classes, self.positive,
         )  # fmt: skip
@@ -295,9 +295,9 @@ class ModelsResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Return notes on the interpretation of the table."""
         notes: list[str] = []
-        judge = self._judge()
-        if self.scheme == CROSS_VALIDATION and (judge is None or "auc" in judge.metrics):
-            notes.append(WITHIN_FOLDS if judge is None else AUC_WITHIN_FOLDS)
+        evaluator = self._evaluator()
+        if self.scheme == CROSS_VALIDATION and (evaluator is None or "auc" in evaluator.metrics):
+            notes.append(WITHIN_FOLDS if evaluator is None else AUC_WITHIN_FOLDS)
         if self.n_repeats > 1:
             notes.append(OVER_REPEATS(n=self.n_repeats))
         if self.names.label_pooled != self.names.label:

@@ -155,8 +155,8 @@ def read_models(
                     name=name,
                 )
             )
-    asked = _Asked(packages, kind, label)
-    return [_read_model(str(name), spec, asked) for name, spec in models.items()]
+    required = _Required(packages, kind, label)
+    return [_read_model(str(name), spec, required) for name, spec in models.items()]
 
 
 def own_net(kind: str) -> Any:
@@ -165,7 +165,7 @@ def own_net(kind: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Required:
     """Which packages are trusted, and what models must be, of which label."""
 
     trusted: Sequence[str]
@@ -173,7 +173,7 @@ class _Asked:
     label: str
 
 
-def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
+def _read_model(name: str, spec: Any, required: _Required) -> Model:
     where = say("model {name:label}", name=name)
     if not isinstance(spec, ModelSpec):
         spec = ModelSpec(spec)
@@ -195,7 +195,7 @@ def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
                 kind=kind_of(params),
             )
         )
-    estimator = _made(spec.estimator, params, asked, where)
+    estimator = _made(spec.estimator, params, required, where)
     grid = _read_grid(spec.grid, estimator, where)
     _refuse_two_searches(estimator, grid, where)
     scaled = bool(spec.scale)
@@ -212,7 +212,7 @@ def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
         estimator = Pipeline([(SCALER, StandardScaler()), (MODEL, estimator)])
         grid = [{f"{MODEL}__{key}": values for key, values in one.items()} for one in grid]
     description = " ".join(str(estimator).split())
-    return Model(name, estimator, grid, scaled, description, asked.kind)
+    return Model(name, estimator, grid, scaled, description, required.kind)
 
 
 def is_own_net(estimator: Any) -> bool:
@@ -220,16 +220,16 @@ def is_own_net(estimator: Any) -> bool:
     return isinstance(estimator, (ElasticNetRegressor, ElasticNetClassifier))
 
 
-def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) -> Any:
+def _made(estimator: Any, params: Mapping[str, Any], required: _Required, where: str) -> Any:
     """Return a separate estimator of the requested kind, with its parameters."""
     if isinstance(estimator, str):
-        estimator = _of_name(estimator, params, asked.trusted, where)
+        estimator = _of_name(estimator, params, required.trusted, where)
     elif isclass(estimator):
         raise DataError(
             f"{where}: {estimator.__name__} is a class; pass an estimator, "
             f"{estimator.__name__}(), or its full name as text"
         )
-    _check_kind(estimator, asked, where)
+    _check_kind(estimator, required, where)
     try:
         estimator = clone(estimator)
     except Exception as error:
@@ -283,9 +283,9 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         raise DataError(f"{where}: {name}() cannot be made: {one_line(error)}") from error
 
 
-def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
+def _check_kind(estimator: Any, required: _Required, where: str) -> None:
     """Raise `DataError` for what is no model, and for a regressor of classes and the reverse."""
-    regression = asked.kind == REGRESSION
+    regression = required.kind == REGRESSION
     if _is(is_regressor if regression else is_classifier, estimator):
         return
     shown = _shown(estimator)
@@ -297,7 +297,7 @@ def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
                 "are classes, or pass a regressor",
                 where=where,
                 shown=shown,
-                label=asked.label,
+                label=required.label,
             )
         )
     if not regression and _is(is_regressor, estimator):
@@ -307,7 +307,7 @@ def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
                 "classifier, or use {kind='regression'} if its values are numbers",
                 where=where,
                 shown=shown,
-                label=asked.label,
+                label=required.label,
             )
         )
     kind = "regressor" if regression else "classifier"
@@ -391,7 +391,7 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     if not grid:
         return
     kind = type(estimator).__name__
-    if takes(estimator, "validation"):
+    if accepts(estimator, "validation"):
         raise DataError(
             say(
                 "{where}: {kind} tunes its own parameters; give their values there, such as "
@@ -413,7 +413,7 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
         )
 
 
-def takes(estimator: Any, argument: str) -> bool:
+def accepts(estimator: Any, argument: str) -> bool:
     """Return whether the estimator's `fit` has an argument of this name."""
     return argument in signature(estimator.fit).parameters
 

@@ -29,7 +29,7 @@ from pyexpr.modeling.fitting.labels import (
     check_classes,
     kind_of_label,
     read_label,
-    refuse_disguised,
+    refuse_encoded_class,
 )
 
 if TYPE_CHECKING:
@@ -242,11 +242,11 @@ def read_table(data: FrameLike, names: Names, kind: str = REGRESSION) -> Table:
 
     frame = as_frame(data, what=TABLE)
     check_flat_columns(frame, what=TABLE)
-    asked = [
+    requested = [
         names.label, names.label_pooled, *names.features, names.cluster, names.context, names.clip,
         *names.adjust_for,
     ]  # fmt: skip
-    require_columns(frame, [name for name in asked if name is not None], what=TABLE)
+    require_columns(frame, [name for name in requested if name is not None], what=TABLE)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
     refuse_categories(frame, names.features, what=TABLE)
@@ -351,7 +351,7 @@ def _refuse_copies(
     for label, read in labels.items():
         truth = numbers[label]
         if read.classes is not None:
-            refuse_disguised(read, label, {name: numbers[name] for name in names.features})
+            refuse_encoded_class(read, label, {name: numbers[name] for name in names.features})
             continue
         for name in names.features:
             both = ~np.isnan(truth) & ~np.isnan(numbers[name])

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from pyexpr.base.errors import DataError, counted
 from pyexpr.modeling.fitting.labels import CLASSIFICATION
 from pyexpr.modeling.fitting.probabilities import scoring_of
-from pyexpr.modeling.fitting.specs import MODEL, Model, is_own_net, own_cv, takes
+from pyexpr.modeling.fitting.specs import MODEL, Model, accepts, is_own_net, own_cv
 from pyexpr.modeling.splits import subject_folds
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def fitted(
         n_folds = template.get_params(deep=True)[cv] or inner_folds
         template.set_params(**{cv: _inner(train, n_folds, seed, model.kind)})
     extra: dict[str, Any] = {}
-    own_validation = validation is not None and takes(template, "validation")
+    own_validation = validation is not None and accepts(template, "validation")
     if own_validation:
         assert validation is not None
         extra["validation"] = (validation.X, validation.y)
@@ -134,7 +134,7 @@ def _refuse_unseen(rows: Rows, fold: NDArray[np.int64]) -> None:
 
 def _groups(estimator: Any, clusters: NDArray[np.int64]) -> dict[str, Any]:
     """Return the subjects under the name by which the estimator's `fit` takes them."""
-    if takes(estimator, "groups") or isinstance(estimator, BaseSearchCV):
+    if accepts(estimator, "groups") or isinstance(estimator, BaseSearchCV):
         return {"groups": clusters}
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]

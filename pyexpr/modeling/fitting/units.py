@@ -209,7 +209,7 @@ def _done(unit: Unit, work: _Work) -> Done:
     if tune is not None and not len(tune.y):
         tune = None
     # Sums of several threads are added in another order.
-    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as heard:
+    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         found = _fitted(unit, train, tune, work.inner_folds)
         predictions, probabilities = _predicted(
@@ -224,7 +224,7 @@ def _done(unit: Unit, work: _Work) -> Done:
         tuned_on=found.tuned_on,
         weights=weights,
         constant=[str(name) for name, wide in zip(train.X, spread, strict=True) if wide == 0],
-        warned=[f"{one.category.__name__}: {' '.join(str(one.message).split())}" for one in heard],
+        warned=[f"{one.category.__name__}: {' '.join(str(one.message).split())}" for one in warned],
         estimator=Sent(found.estimator if work.keep else None),
         probabilities=probabilities,
         unseen=[one for one in work.table.classes or () if one not in train.y],
@@ -235,7 +235,7 @@ def _fitted(unit: Unit, train: Rows, tune: Rows | None, inner_folds: int) -> Fit
     try:
         return fitted(unit.model, train, tune, inner_folds=inner_folds, seed=unit.part.seed)
     except Exception as error:
-        raise DataError(f"{unit.where} cannot be fitted: {_own_words(error)}") from error
+        raise DataError(f"{unit.where} cannot be fitted: {_in_words(error)}") from error
 
 
 def _predicted(
@@ -254,7 +254,7 @@ def _predicted(
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{where} cannot predict: {_own_words(error)}") from error
+        raise DataError(f"{where} cannot predict: {_in_words(error)}") from error
 
 
 def _numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
@@ -277,5 +277,5 @@ def _numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
     return values
 
 
-def _own_words(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     return str(error) if isinstance(error, DataError) else one_line(error)

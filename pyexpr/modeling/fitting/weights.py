@@ -53,6 +53,6 @@ def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tupl
         own = values / scale
         if not standardised:
             values = values * X.to_numpy(dtype=np.float64).std(axis=0)
-        told = [] if label is None else [[label] * len(columns)]
-        found += zip(columns, own.tolist(), values.tolist(), *told, strict=True)
+        label_column = [] if label is None else [[label] * len(columns)]
+        found += zip(columns, own.tolist(), values.tolist(), *label_column, strict=True)
     return found

@@ -59,7 +59,7 @@ def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str
             ),
             class_="layout",
         ),
-        element("div", id="said", role="status", aria_live="polite"),
+        element("div", id="status", role="status", aria_live="polite"),
         element("script", Markup(_asset("page.js"))),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
@@ -167,8 +167,8 @@ def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
         `svg` is no SVG.
     """
     number, title = title_parts(caption)
-    told = {"aria-describedby": f"{name}-words"}
-    drawn, description = picture_element(svg, alt=title, **told)
+    described = {"aria-describedby": f"{name}-words"}
+    drawn, description = picture_element(svg, alt=title, **described)
     if not description:
         drawn, _ = picture_element(svg, alt=title)
     words = element("p", prose(description), id=f"{name}-words")

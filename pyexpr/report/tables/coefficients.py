@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pyexpr.base.messages import message_column, parts_of, says
+from pyexpr.base.messages import has_code, message_column, parts_of
 from pyexpr.base.pairs import PARTS
 from pyexpr.inference.coefficients.notes import OF_WEIGHTS
 from pyexpr.report.tables.display import DisplayTable
@@ -330,7 +330,7 @@ def _of_slopes(frame: pd.DataFrame) -> Any:
     # As long as a reason of the slopes stands there, that of the weights goes with it.
     return message_column(
         (
-            "" if all(says(part, OF_WEIGHTS) for part in parts_of(text)) else text
+            "" if all(has_code(part, OF_WEIGHTS) for part in parts_of(text)) else text
             for text in frame["reason"].fillna("")
         ),
         frame.index,

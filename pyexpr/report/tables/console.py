@@ -10,7 +10,7 @@ from itertools import groupby
 from textwrap import fill, wrap
 from typing import TYPE_CHECKING
 
-from pyexpr.base.messages import says
+from pyexpr.base.messages import has_code
 from pyexpr.report.tables.display import BOLD, DisplayTable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
             target.print(_table(display, layout, block, rows))
         target.print()
     for note in display.notes:
-        if says(note, BOLD) and not target.is_terminal:
+        if has_code(note, BOLD) and not target.is_terminal:
             continue  # A pipe or a file shows no bold.
         target.print(Text(f"Note: {note}", style="dim"))
 

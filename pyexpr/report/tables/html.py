@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyexpr.base.csv_text import is_formula
-from pyexpr.base.messages import says
+from pyexpr.base.messages import has_code
 from pyexpr.report.columns import head_parts, spanned, title_parts, unbroken
 from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
 from pyexpr.report.tables.display import REMARK, DisplayTable
@@ -125,7 +125,7 @@ def _notes(display: DisplayTable) -> Markup | None:
     parts: list[Child] = [element("em", "Note."), " ", prose(display.notes[0])]
     for note in display.notes[1:]:
         # Lettered remarks, which the table names, stand on lines of their own.
-        parts += [element("br") if says(note, REMARK) else " ", prose(note)]
+        parts += [element("br") if has_code(note, REMARK) else " ", prose(note)]
     return element("p", *parts, class_="note")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pyexpr.base.messages import message_column, says
+from pyexpr.base.messages import has_code, message_column
 from pyexpr.base.tables import require_columns
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import in_order, records
@@ -92,7 +92,7 @@ def left_out_table(
     # Grouping by text keeps the words alone.
     known = {text: text for text in frame["reason"]}
     counts["reason"] = message_column(known[text] for text in counts["reason"])
-    counts["early"] = [says(reason, *BEFORE_ANALYSIS) for reason in counts["reason"]]
+    counts["early"] = [has_code(reason, *BEFORE_ANALYSIS) for reason in counts["reason"]]
     divided, several = bool(counts["early"].any()), f"{unit[0].upper()}{unit[1:]}s"
     contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(

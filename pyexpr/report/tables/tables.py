@@ -272,7 +272,7 @@ def performance_table(
         ),
         notes=(
             *_direction_notes(
-                metrics, marked=bool(bold), aside=_set_aside(models, baselines, human)
+                metrics, marked=bool(bold), aside=_never_bold(models, baselines, human)
             ),
             *gap_notes(
                 data, keys=("model", "context", "metric"), values=("estimate",), names=names
@@ -349,7 +349,7 @@ def _best(values: Mapping[str, float], metric: str) -> list[str]:
     return [model for model, value in known.items() if value == best]
 
 
-def _set_aside(
+def _never_bold(
     models: Iterable[str], baselines: Sequence[str], human: Sequence[str]
 ) -> tuple[str, ...]:
     """Return what is among the models and never set in bold."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.messages import says
+from pyexpr.base.messages import has_code
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.report.text.facts import (
     Record,
@@ -126,7 +126,7 @@ def _clips_without_a_recording(tables: Tables) -> int:
     if "left_out" not in tables:
         return 0
     table = tables["left_out"]
-    return sum(says(reason, NO_RECORDING) for reason in table["reason"])
+    return sum(has_code(reason, NO_RECORDING) for reason in table["reason"])
 
 
 def reliability_sentences(record: Record, tables: Tables) -> list[str]:

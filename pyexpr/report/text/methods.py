@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyexpr.base.interval_methods import INTERVAL_METHODS
-from pyexpr.base.messages import says
+from pyexpr.base.messages import has_code
 from pyexpr.base.metrics import KINDS
 from pyexpr.behavior.features.signals import FEW_BINS
 from pyexpr.report.text.data import (
@@ -134,7 +134,7 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
     """Count reasons that differ in a number of bins alone together; a table has them one by one."""
     found: dict[str, int] = {}
     for reason, n in lost.items():
-        alike = says(reason, FEW_BINS)
+        alike = has_code(reason, FEW_BINS)
         shown = "fewer valid bins than required" if alike else readers_reason(reason)
         found[shown] = found.get(shown, 0) + n
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.messages import says
+from pyexpr.base.messages import has_code
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA
 from pyexpr.report.text.facts import (
@@ -370,4 +370,4 @@ def _undefined(tables: Tables) -> str:
 def _different_criteria(tables: Tables) -> bool:
     table = tables["comparison"]
     reasons = table.loc[table[KIND] != LEVEL, "reason"]
-    return any(says(reason, DIFFERENT_CRITERIA) for reason in reasons)
+    return any(has_code(reason, DIFFERENT_CRITERIA) for reason in reasons)

@@ -49,7 +49,7 @@ from pyexpr.words.wording import counted, listed_words, sentence, spelled, were
 _MOST_LISTED = 3
 
 
-def studied(record: Record, tables: Tables) -> str:
+def study_in_a_sentence(record: Record, tables: Tables) -> str:
     """Return what was studied: who, in which contexts, rated how, and predicted by what."""
     contexts, names = contexts_of(tables), context_names(tables)
     who = counted(tables["scores"]["subject"].nunique(), "subject")

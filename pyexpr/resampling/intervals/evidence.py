@@ -183,11 +183,11 @@ class Intervals:
                 self.blank(row, reason)
 
 
-def _not_judged() -> Intervals:
+def _no_intervals() -> Intervals:
     none = np.empty(0)
     counts = np.empty(0, dtype=np.int64)
     return Intervals("", [], np.nan, none, none, none, none, none, none, [], counts)
 
 
 # Stands where intervals will be.
-NOT_JUDGED = _not_judged()
+NO_INTERVALS = _no_intervals()

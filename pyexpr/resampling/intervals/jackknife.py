@@ -224,7 +224,7 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
     n = len(evidence.estimate)
     error, scaled_error, df, acceleration = np.full((4, n), np.nan)
     found = Jackknife(error, scaled_error, df, acceleration, [""] * n)
-    still = np.zeros(n, dtype=bool)
+    constant = np.zeros(n, dtype=bool)
     for group in evidence.groups:
         rows, G = group.rows, sum(group.strata)
         if G < 2:
@@ -240,7 +240,7 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
         with np.errstate(invalid="ignore"):
             found.error[rows] = jackknife_error(group.values, group.strata)
             found.scaled_error[rows] = jackknife_error(scaled, group.strata)
-            still[rows] = unmoved(found.error[rows], evidence.estimate[rows])
+            constant[rows] = without_variation(found.error[rows], evidence.estimate[rows])
             if evidence.inflation is not None:
                 wider = np.sqrt(evidence.inflation[rows])
                 found.error[rows] *= wider
@@ -259,11 +259,13 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
                 )
         # As when one subject makes all errors: the scale has no value without it.
         for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
-            if n_ends and not found.reason[row] and not still[row]:
+            if n_ends and not found.reason[row] and not constant[row]:
                 found.reason[row] = ENDS_WITHOUT(ends=n_ends)
     return found
 
 
-def unmoved(error: NDArray[np.float64], estimate: NDArray[np.float64]) -> NDArray[np.bool_]:
+def without_variation(
+    error: NDArray[np.float64], estimate: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """Return where the error is 0 but for rounding: every leave-one-out value is the estimate."""
     return np.asarray(error <= 1e-14 * np.maximum(np.abs(estimate), 1e-300))

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.jackknife import jackknife_of, unmoved
+from pyexpr.resampling.intervals.jackknife import jackknife_of, without_variation
 from pyexpr.resampling.intervals.scales import at_end
 
 SAME_WITHOUT_ANY = Template(
@@ -54,9 +54,9 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         [""] * n,
         np.array(undefined, dtype=np.int64),
     )
-    still = unmoved(jackknife.error, evidence.estimate)
-    ended = at_end(centre, evidence.scale) & ~still
-    for row in np.flatnonzero(still):
+    constant = without_variation(jackknife.error, evidence.estimate)
+    ended = at_end(centre, evidence.scale) & ~constant
+    for row in np.flatnonzero(constant):
         result.low[row] = result.high[row] = evidence.estimate[row]
         result.statistic[row] = result.p_value[row] = np.nan
         result.reason[row] = SAME_WITHOUT_ANY

@@ -9,7 +9,7 @@ import numpy as np
 from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.from_draws import from_draws, summary_of
-from pyexpr.resampling.intervals.jackknife import unmoved
+from pyexpr.resampling.intervals.jackknife import without_variation
 
 NO_VARIATION = Template(
     "same_in_replicates",
@@ -30,7 +30,7 @@ def normal(evidence: Evidence, confidence: float) -> Intervals:
     p = np.where(p == 0, np.nextafter(0, 1), p)
     result = from_draws(evidence, "normal", confidence, summary, p, centre - half, centre + half)
     result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
-    for row in np.flatnonzero(unmoved(summary.sd, evidence.estimate)):
+    for row in np.flatnonzero(without_variation(summary.sd, evidence.estimate)):
         result.low[row] = result.high[row] = evidence.estimate[row]
         result.statistic[row] = result.p_value[row] = np.nan
         result.reason[row] = result.reason[row] or NO_VARIATION

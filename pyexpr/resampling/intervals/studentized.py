@@ -22,10 +22,10 @@ def studentize(evidence: Evidence) -> NDArray[np.float64]:
     error = evidence.replicate_errors()
     # Zero but for rounding, as when one subject fills a replicate.
     with np.errstate(divide="ignore", invalid="ignore"):
-        still = error <= 1e-12 * np.maximum(np.abs(pivot), np.abs(centre)[:, None])
+        constant = error <= 1e-12 * np.maximum(np.abs(pivot), np.abs(centre)[:, None])
         pivot -= centre[:, None]
         pivot /= error
-    pivot[still | ~np.isfinite(pivot)] = np.nan
+    pivot[constant | ~np.isfinite(pivot)] = np.nan
     return pivot
 
 

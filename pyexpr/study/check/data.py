@@ -78,8 +78,8 @@ def _classes(config: StudyConfig, inputs: Inputs) -> Iterator[Point]:
         known = scores[scores["score"].notna()]
         for one, rows in known.groupby("score", sort=True):
             share = 100 * len(rows) / len(known)
-            said = f"({share:.1f} %), of {counted(rows['subject'].nunique(), 'subject')}"
-            yield Point(DATA, f"{config.unit}s of class {one!r} ({name})", len(rows), said)
+            detail = f"({share:.1f} %), of {counted(rows['subject'].nunique(), 'subject')}"
+            yield Point(DATA, f"{config.unit}s of class {one!r} ({name})", len(rows), detail)
 
 
 def _per_context(inputs: Inputs) -> str:
@@ -154,8 +154,8 @@ def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:
         found.append(Point(LEFT_OUT, "columns of text", len(names), listed(names), "note"))
     named = config.features.leave_out
     if named:
-        said = f"as the study file says: {listed(named)}"
-        found.append(Point(LEFT_OUT, "features", len(named), said))
+        detail = f"as the study file says: {listed(named)}"
+        found.append(Point(LEFT_OUT, "features", len(named), detail))
     return found
 
 
@@ -173,11 +173,11 @@ def left_out_of_models(plan: Planned) -> list[Point]:
     known = set(BEFORE_ANALYSIS)
     for reason, rows in plan.left_out.groupby("reason", sort=False):
         if reason not in known:
-            said = f"{reason}: {_named(rows)}"
-            found.append(Point(LEFT_OUT, "clips without a model", len(rows), said, "note"))
+            detail = f"{reason}: {_named(rows)}"
+            found.append(Point(LEFT_OUT, "clips without a model", len(rows), detail, "note"))
     if plan.absent:
-        said = f"no clip has them: {listed(plan.absent)}"
-        found.append(Point(LEFT_OUT, "features", len(plan.absent), said, "note"))
+        detail = f"no clip has them: {listed(plan.absent)}"
+        found.append(Point(LEFT_OUT, "features", len(plan.absent), detail, "note"))
     return found + _constant(plan)
 
 
@@ -191,17 +191,17 @@ def _constant(plan: Planned) -> list[Point]:
     ]
     found = []
     if never:
-        said = (
+        detail = (
             f"{listed(never)} never varies, so it is of no use to a model (leave_out under "
             "[features] excludes it)"
         )
-        found.append(Point(LEFT_OUT, "constant features", len(never), said, "note"))
+        found.append(Point(LEFT_OUT, "constant features", len(never), detail, "note"))
     parts: Counter[str] = Counter()
     for part in plan.parts:
         for name, column in zip(plan.features, values[part.train].T, strict=True):
             parts[name] += int(np.ptp(column) == 0 and name not in never)
     some = [name for name, count in parts.items() if count]
     if some:
-        said = f"{listed(some)} does not vary in the training rows of some part"
-        found.append(Point(LEFT_OUT, "constant features", len(some), said, "note"))
+        detail = f"{listed(some)} does not vary in the training rows of some part"
+        found.append(Point(LEFT_OUT, "constant features", len(some), detail, "note"))
     return found

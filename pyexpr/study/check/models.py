@@ -24,7 +24,7 @@ from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages import computations
 from pyexpr.study.stages.model_fits import PAPERS, with_label_called
 from pyexpr.study.stages.models import PARTS, check_parts, complete_rows
-from pyexpr.study.tables.classes import check_judged
+from pyexpr.study.tables.classes import check_evaluated_classes
 from pyexpr.study.tables.early_checks import model_checks, table_checks
 from pyexpr.study.tables.feature_choice import chosen, with_table
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
@@ -86,8 +86,8 @@ def planned(config: StudyConfig, inputs: Inputs) -> Planned:
         split.check()
         rows = rows.assign(part=split.part(rows["subject"]))
         check_parts(rows, left_out, inputs.contexts)
-    judged = rows if "part" not in rows else rows[rows["part"] == "test"]
-    check_judged(config, judged, inputs.contexts)
+    evaluated = rows if "part" not in rows else rows[rows["part"] == "test"]
+    check_evaluated_classes(config, evaluated, inputs.contexts)
     covariates = config.features.adjust_for
     given = rows[[*CLIP_KEY, "score", *names, *covariates]]
     given, called = with_label_called(config, given, "score")
@@ -160,10 +160,10 @@ def _labelled(config: StudyConfig, inputs: Inputs) -> StageOutput:
     if config.label.method != "factor":
         return label(config, inputs)
     means = question_means(inputs)
-    lacking = means[list(inputs.questions)].isna().any(axis=1)
+    missing = means[list(inputs.questions)].isna().any(axis=1)
     scores = np.random.default_rng(1).normal(size=len(means))
     table = means[CLIP_KEY].assign(
-        score=scores, score_pooled=scores, score_reason=lacking.map({True: UNRATED, False: ""})
+        score=scores, score_pooled=scores, score_reason=missing.map({True: UNRATED, False: ""})
     )
     return StageOutput({"scores": table, "loadings": table.iloc[:0]}, {"notes": []})
 
@@ -174,13 +174,13 @@ def evaluation_points(config: StudyConfig, plan: Planned) -> list[Point]:
     subjects = int(rows["subject"].nunique())
     # What a recording lacks is known when its features are computed.
     if_whole = "" if plan.table is not None else ", if every recording holds all of them"
-    said = f"of {subjects} subjects{if_whole}"
-    found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), said)]
+    detail = f"of {subjects} subjects{if_whole}"
+    found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), detail)]
     if "part" in rows:
         for name in PARTS:
             own = rows[rows["part"] == name]
-            said = f"subjects, {_clips(own, config)}"
-            found.append(Point(EVALUATION, f"{name} part", int(own["subject"].nunique()), said))
+            detail = f"subjects, {_clips(own, config)}"
+            found.append(Point(EVALUATION, f"{name} part", int(own["subject"].nunique()), detail))
         return found
     return found + _fold_points(config, plan)
 
@@ -196,8 +196,8 @@ def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
         found.append(Point(EVALUATION, "repeats", config.evaluation.repeats, "with other folds"))
     for context in dict.fromkeys(rows["context"]):
         counts = [int((own["context"] == context).sum()) for own in tested[:n_folds]]
-        said = f"(by fold {', '.join(map(str, counts))})"
-        found.append(Point(EVALUATION, f"{config.unit}s of {context}", sum(counts), said))
+        detail = f"(by fold {', '.join(map(str, counts))})"
+        found.append(Point(EVALUATION, f"{config.unit}s of {context}", sum(counts), detail))
     thin = [
         f"{part.words} has {context} of {counted(int(n), 'subject')}"
         for part, own in zip(plan.parts, tested, strict=True)
@@ -206,11 +206,11 @@ def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
     ]
     if thin:
         what = "AUC" if config.label.classified else "correlation"
-        said = (
+        detail = (
             f"{listed(thin, most=3)}: within such a fold there is no {what}, and metrics that "
             "require it are missing; use fewer folds"
         )
-        found.append(Point(EVALUATION, "thin folds", len(thin), said, "note"))
+        found.append(Point(EVALUATION, "thin folds", len(thin), detail, "note"))
     return found
 
 
@@ -235,14 +235,16 @@ def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
         ways = ", ".join(dict.fromkeys(unit.context_as for unit in units))
         searched = _searched(model)
         what = "" if is_own_net(model.template) else f": {model.description}"
-        said = f"fits ({ways}; {searched}){what}"
-        found.append(Point(MODELS, name, fits, said))
+        detail = f"fits ({ways}; {searched}){what}"
+        found.append(Point(MODELS, name, fits, detail))
     for name, section in config.models.deep().items():
         contexts = plan.rows["context"].nunique()
         own = contexts if section.per_context and contexts > 1 else 0
         n = (own + 1) * section.n_seeds
-        said = f"trainings of at most {section.max_epochs} epochs, {section.lr:g} the learning rate"
-        found.append(Point(MODELS, name, n, said))
+        detail = (
+            f"trainings of at most {section.max_epochs} epochs, {section.lr:g} the learning rate"
+        )
+        found.append(Point(MODELS, name, n, detail))
     baselines = [one for one in ("uniform", "normal", "prior") if getattr(config.baselines, one)]
     if config.label.is_rated and config.baselines.human != "none":
         baselines.append("human")

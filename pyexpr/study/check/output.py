@@ -12,7 +12,7 @@ from pyexpr.study.check.points import OUTPUT, PROBLEMS, WRONG, Point
 from pyexpr.study.results.folder import ResultsFolder
 from pyexpr.study.results.render import planned_files
 from pyexpr.study.results.report import REPORT
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 from pyexpr.study.tables.inputs import Inputs
 
 
@@ -29,10 +29,10 @@ def output_points(study: CheckedStudy, inputs: Inputs, read: Iterable[Path]) -> 
             folder.check(names)
         except OutputError as error:
             wrong.append(str(error))
-    said = "a new folder" if not study.output.exists() else "this folder exists"
+    detail = "a new folder" if not study.output.exists() else "this folder exists"
     if there and not wrong:
-        said = f"{there} files of an earlier run will be replaced"
-    found = [Point(OUTPUT, _place(study), None, said)]
+        detail = f"{there} files of an earlier run will be replaced"
+    found = [Point(OUTPUT, _place(study), None, detail)]
     if not _writable(study.output):
         wrong.append(f"cannot write into {str(study.output)!r}: there is no permission")
     return found + [Point(PROBLEMS, "results", None, one, WRONG) for one in wrong]

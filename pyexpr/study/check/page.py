@@ -98,8 +98,8 @@ def _line(point: Point) -> str:
     if point.status == WRONG:
         return f"{mark} {point.detail}"
     number = "" if point.n is None else f"{point.n:,}"
-    said = " ".join(part for part in (number, point.detail) if part)
-    return f"{mark} {point.item}: {said}"
+    text = " ".join(part for part in (number, point.detail) if part)
+    return f"{mark} {point.item}: {text}"
 
 
 def check(study: CheckedStudy, *, read: Iterable[Path] = ()) -> CheckResult:
@@ -123,8 +123,10 @@ def check(study: CheckedStudy, *, read: Iterable[Path] = ()) -> CheckResult:
         except PyexprError as error:
             problems.append(str(error))
             continue
-        said = left_out_of_models(plan), evaluation_points(own.config, plan)
-        by_label.setdefault((*said[0], *said[1], *model_points(own.config, plan)), []).append(name)
+        points_of_label = left_out_of_models(plan), evaluation_points(own.config, plan)
+        by_label.setdefault(
+            (*points_of_label[0], *points_of_label[1], *model_points(own.config, plan)), []
+        ).append(name)
     points += _of_labels(by_label, len(config.labels))
     points += output_points(study, inputs, read)
     points += _wrong("the study", dict.fromkeys(problems))

@@ -44,8 +44,8 @@ def _lavaan(engine: str) -> Point:
     try:
         versions = engine_versions(engine)
     except EngineError as error:
-        said = f'engine = "{engine}" under [factor_model]: {error}'
-        return Point(PROBLEMS, "R and lavaan", None, said, WRONG)
+        detail = f'engine = "{engine}" under [factor_model]: {error}'
+        return Point(PROBLEMS, "R and lavaan", None, detail, WRONG)
     if not versions:
         return Point(
             SOFTWARE, "R and lavaan", None,

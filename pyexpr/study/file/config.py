@@ -344,7 +344,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
 _OF_TABLES = {"data", "ratings", "clips", "label", "features"}
 
 
-def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
+def validated(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
     """Return the study as far as it can be read, and a sentence for all that is wrong in it.
 
     A section that is wrong and does not say what the tables are is left out; None if others

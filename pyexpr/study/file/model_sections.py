@@ -12,7 +12,7 @@ from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.behavior.features.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS, METRICS
-from pyexpr.study.file.section import Section, all_known
+from pyexpr.study.file.section import Section, known_names
 
 
 class SplitSection(Section):
@@ -273,7 +273,7 @@ class CompareSection(Section):
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return all_known(names, (*METRICS, *CLASS_METRICS), "metric")
+        return known_names(names, (*METRICS, *CLASS_METRICS), "metric")
 
     def of_classes(self) -> tuple[str, ...]:
         """Return the metrics of classes."""
@@ -282,7 +282,7 @@ class CompareSection(Section):
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return all_known(names, INTERVAL_METHODS, "method")
+        return known_names(names, INTERVAL_METHODS, "method")
 
     @property
     def normalises(self) -> bool:

@@ -15,7 +15,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[str, ...]:
+def known_names(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[str, ...]:
     """Return names that are known, at least one and each once; ValueError says what is wrong."""
     if not names:
         raise ValueError(f"name at least one {what}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.messages import Voice, message_of, said
+from pyexpr.base.messages import Voice, in_voice, message_of
 
 # The section of each entry that a function has an argument of the same name for.
 _SECTIONS: Final = {
@@ -69,7 +69,7 @@ def in_words_of_the_file() -> Iterator[None]:
         yield
     except DataError as error:
         message = message_of(error)
-        text = said(message, STUDY_FILE)
+        text = in_voice(message, STUDY_FILE)
         if text == str(error):
             raise
         raise type(error)(text) from error

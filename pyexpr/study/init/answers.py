@@ -42,21 +42,21 @@ class Answers:
         StudyError
             If nobody can be asked, and the option is not given.
         """
-        said = self.given.get(name)
-        if said is None and self._yes and proposed is not None:
+        answer = self.given.get(name)
+        if answer is None and self._yes and proposed is not None:
             return proposed
-        if said is None and self._ask is not None:
-            said = self._ask(question, choices, proposed)
-        if said is None:
+        if answer is None and self._ask is not None:
+            answer = self._ask(question, choices, proposed)
+        if answer is None:
             take = f", or --yes to take {proposed!r}" if proposed is not None else ""
             raise StudyError(f"{question} There are {listed(choices)}: name it by --{name}{take}")
-        return said
+        return answer
 
     def one_of(
         self, name: str, question: str, choices: Sequence[str], proposed: str | None = None
     ) -> str:
         """Return what `choose` does, and refuse what is not among the choices."""
-        said = self.choose(name, question, choices, proposed)
-        if said not in choices:
-            raise StudyError(f"--{name}: there is no {said!r}; {near_names(said, choices)}")
-        return said
+        answer = self.choose(name, question, choices, proposed)
+        if answer not in choices:
+            raise StudyError(f"--{name}: there is no {answer!r}; {near_names(answer, choices)}")
+        return answer

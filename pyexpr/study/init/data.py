@@ -77,7 +77,7 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
     tables = roles.tables()
     found = {table.name: _key_columns(table, roles, answers) for table in tables}
     contexts = all("context" in columns for columns in found.values())
-    wide, asked = _wide(roles, found)
+    wide, questions = _wide(roles, found)
     _set_tables(draft, roles)
     if not contexts:
         draft.set(
@@ -101,8 +101,10 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
             "The table of ratings is in wide format; this is the pattern of its columns of scores."
         )
         draft.set("ratings", "wide", wide, why)
-    if asked:
-        draft.set("ratings", "questions", asked, "The columns that are questions, in their order.")
+    if questions:
+        draft.set(
+            "ratings", "questions", questions, "The columns that are questions, in their order."
+        )
     return _read(draft, home, roles, contexts)
 
 
@@ -178,13 +180,13 @@ def _wide(roles: Roles, found: dict[str, dict[str, str]]) -> tuple[str | None, l
     if roles.ratings.wide != "{question}":
         return roles.ratings.wide, []
     keys = {*own.values()}
-    asked = [name for name in _numbers(frame) if name not in keys and not is_no_feature(name)]
-    if not asked:
+    questions = [name for name in _numbers(frame) if name not in keys and not is_no_feature(name)]
+    if not questions:
         raise StudyError(
             f"the table of ratings ({roles.ratings.name}) has raters, but no column of scores: "
             "name it by --score"
         )
-    return "{question}", asked
+    return "{question}", questions
 
 
 def _numbers(frame: pd.DataFrame) -> list[str]:
@@ -276,15 +278,15 @@ def set_clips(draft: Draft, data: Data, answers: Answers) -> None:
             f"clips are called {listed(numbers, most=3)}, and no table says which seconds of a "
             "recording they are: write the study file by hand, with [[clips.segments]]"
         )
-    said = answers.choose(
+    answer = answers.choose(
         "clip-seconds", "How many seconds does a clip of a recording last?", ["3", "5", "10"]
     )
     try:
-        seconds = float(said)
+        seconds = float(answer)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < _WIDE:
-        raise StudyError(f"--clip-seconds must be a number of seconds, not {said!r}")
+        raise StudyError(f"--clip-seconds must be a number of seconds, not {answer!r}")
     rows = sorted(clips.itertuples(index=False, name=None), key=lambda row: (row[0], int(row[1])))
     segments = [
         {

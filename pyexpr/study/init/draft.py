@@ -49,8 +49,8 @@ class Draft:
 
     def hint(self, section: str, text: str, *lines: str) -> None:
         """Add a comment to a section, and lines that may be uncommented."""
-        said = textwrap.wrap(text, _WIDTH)
-        self.hints.setdefault(section, []).extend([*said, *lines])
+        wrapped = textwrap.wrap(text, _WIDTH)
+        self.hints.setdefault(section, []).extend([*wrapped, *lines])
 
     def raw(self) -> dict[str, Any]:
         """Return the entries as a TOML reader returns them."""

@@ -30,14 +30,14 @@ def set_label(draft: Draft, data: Data, answers: Answers) -> None:
     """Write [label] and [features]."""
     if data.ratings is None:
         labels = _columns(draft, data, answers)
-        asked: list[str] = []
+        questions: list[str] = []
     else:
-        labels, asked = [], list(dict.fromkeys(data.ratings["question"]))
-        _questions(draft, data.ratings, asked, answers)
+        labels, questions = [], list(dict.fromkeys(data.ratings["question"]))
+        _questions(draft, data.ratings, questions, answers)
     _set_matching(draft, data)
     _hint_few(draft, data)
     if data.features is not None:
-        _set_features(draft, data, labels, asked)
+        _set_features(draft, data, labels, questions)
 
 
 def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
@@ -99,27 +99,30 @@ def _set_kind(draft: Draft, texts: list[str], yes_or_no: list[str], names: list[
     draft.set("label", "kind", "classification", why)
 
 
-def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: Answers) -> None:
-    proposed, why = _proposed(ratings, asked)
+def _questions(draft: Draft, ratings: pd.DataFrame, questions: list[str], answers: Answers) -> None:
+    proposed, why = _proposed(ratings, questions)
     answer = answers.option("label")
-    if answer is None and len(asked) > 1:
+    if answer is None and len(questions) > 1:
         answer = answers.choose(
-            "label", f"What should the models predict? {why}", ["factor", "mean", *asked], proposed
+            "label",
+            f"What should the models predict? {why}",
+            ["factor", "mean", *questions],
+            proposed,
         )
     answer = proposed if answer is None else answer
-    if answer in ("factor", "mean") and answer not in asked:
-        if answer == "factor" and len(asked) < 2:
+    if answer in ("factor", "mean") and answer not in questions:
+        if answer == "factor" and len(questions) < 2:
             raise StudyError(
-                f"--label: a factor needs two questions at least, and there is {listed(asked)}"
+                f"--label: a factor needs two questions at least, and there is {listed(questions)}"
             )
         draft.set("label", "method", answer, f"{why} {_ALTERNATIVES}")
         return
     names = [name.strip() for name in answer.split(",") if name.strip()]
     for name in names:
-        if name not in asked:
+        if name not in questions:
             raise StudyError(
                 f"--label: there is no question {name!r}; "
-                f"{near_names(name, ['factor', 'mean', *asked])}"
+                f"{near_names(name, ['factor', 'mean', *questions])}"
             )
     draft.set("label", "method", "question", f"{why} {_ALTERNATIVES}")
     draft.set("label", "question", names[0] if len(names) == 1 else names)
@@ -127,21 +130,21 @@ def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: A
     _set_kind(draft, [], [name for name in names if _is_yes_or_no(own[name])], names)
 
 
-def _proposed(ratings: pd.DataFrame, asked: list[str]) -> tuple[str, str]:
+def _proposed(ratings: pd.DataFrame, questions: list[str]) -> tuple[str, str]:
     """Return the label that is proposed, and why."""
-    if len(asked) == 1:
-        return asked[0], "There is one question. The models predict its mean rating."
-    means = ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()[asked]
+    if len(questions) == 1:
+        return questions[0], "There is one question. The models predict its mean rating."
+    means = ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()[questions]
     with np.errstate(invalid="ignore", divide="ignore"):
         table = means.corr().to_numpy()
-    pairs = table[np.triu_indices(len(asked), 1)]
-    every = ",".join(asked)
+    pairs = table[np.triu_indices(len(questions), 1)]
+    every = ",".join(questions)
     if not np.isfinite(pairs).all():
         return every, "Each question is a separate outcome, because not all of them correlate."
     low, high = pairs.min(), pairs.max()
     span = f"{low:.2f}" if len(pairs) == 1 else f"{low:.2f} to {high:.2f}"
-    answer = f"The {len(asked)} questions' mean ratings correlate {span}"
-    if len(asked) > 2 and low >= _TOGETHER:
+    answer = f"The {len(questions)} questions' mean ratings correlate {span}"
+    if len(questions) > 2 and low >= _TOGETHER:
         return "factor", f"{answer}, so a model with one factor is proposed."
     return every, f"{answer}, so each is proposed as a separate outcome."
 
@@ -186,13 +189,13 @@ def _hint_few(draft: Draft, data: Data) -> None:
         )
 
 
-def _set_features(draft: Draft, data: Data, labels: list[str], asked: list[str]) -> None:
+def _set_features(draft: Draft, data: Data, labels: list[str], questions: list[str]) -> None:
     assert data.features is not None
     measures = [name for name in data.measures() if name not in labels]
     left: dict[str, str] = {}
     for name in measures:
         column = data.features[name]
-        if name in asked:
+        if name in questions:
             left[name] = "has the name of a question"
         elif column.isna().all():
             left[name] = "is empty"

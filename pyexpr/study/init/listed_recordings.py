@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.study.init.found_tables import is_openface
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -45,11 +45,11 @@ def roles_of(
     home: Path, tables: list[FoundTable], unread: Sequence[str], answers: Answers
 ) -> Roles:
     """Return which table is which; `StudyError` if there are not enough for a study."""
-    asked = {kind: answers.option(kind) for kind in _KINDS}
-    taken = {name for name in asked.values() if name not in (None, NONE)}
+    named_tables = {kind: answers.option(kind) for kind in _KINDS}
+    taken = {name for name in named_tables.values() if name not in (None, NONE)}
     found: dict[str, FoundTable | None] = {}
     for kind in _KINDS:
-        named = asked[kind]
+        named = named_tables[kind]
         if named is not None:
             found[kind] = None if named == NONE else _named(home, tables, kind, named)
             continue
@@ -58,7 +58,7 @@ def roles_of(
     used = {one.name for one in found.values() if one is not None}
     unused = [one.name for one in tables if one.name not in used]
     listed_files = []
-    if found[RECORDINGS] is None and asked[RECORDINGS] != NONE and found[FEATURES] is None:
+    if found[RECORDINGS] is None and named_tables[RECORDINGS] != NONE and found[FEATURES] is None:
         listed_files = openface_files(home)
     roles = Roles(
         found[RATINGS], found[RECORDINGS], found[FEATURES], listed_files, unused
@@ -82,8 +82,8 @@ def _one_of(own: list[FoundTable], kind: str, answers: Answers) -> FoundTable | 
     if len(own) < 2:
         return own[0] if own else None
     names = [one.name for one in own]
-    said = answers.one_of(kind, f"Which of the tables has the {kind}?", [*names, NONE])
-    return None if said == NONE else own[names.index(said)]
+    answer = answers.one_of(kind, f"Which of the tables has the {kind}?", [*names, NONE])
+    return None if answer == NONE else own[names.index(answer)]
 
 
 def _check_enough(
@@ -128,13 +128,13 @@ def optional_column(
     table: FoundTable, part: str, others: Sequence[FoundTable], answers: Answers
 ) -> str | None:
     """Return the result of `column_of`, or None if there is no such column."""
-    said, names = answers.option(part), [str(name) for name in table.frame]
-    if said is not None and said in names:
-        return said
-    if said == NONE:
+    answer, names = answers.option(part), [str(name) for name in table.frame]
+    if answer is not None and answer in names:
+        return answer
+    if answer == NONE:
         return None
-    if said is not None and not any(said in other.frame for other in others):
-        raise StudyError(f"--{part}: no table has a column {said!r}; {near_names(said, names)}")
+    if answer is not None and not any(answer in other.frame for other in others):
+        raise StudyError(f"--{part}: no table has a column {answer!r}; {near_names(answer, names)}")
     found = columns_of(part, names)
     if len(found) > 1:
         return answers.one_of(part, f"Which column of {table.name} is the {part}?", found)

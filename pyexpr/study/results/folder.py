@@ -21,7 +21,7 @@ from pyexpr.study.results.rendered import (
     rendered,
 )
 from pyexpr.study.results.report import REPORT
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 
 _LISTING = "stages/rendered.json"
 

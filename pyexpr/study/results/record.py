@@ -16,7 +16,7 @@ from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.outputs import OutputError
 from pyexpr.base.visible import visible
 from pyexpr.study.kept.kept_messages import known_messages, with_messages
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 
 _REMEDY = "name the folder that pyexpr run has written (results/ beside the study file)"
 _AGAIN = "pyexpr run makes the results anew"
@@ -89,8 +89,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     except RecursionError:
         raise StudyError(f"{str(path)!r} cannot be read: it is nested too deeply") from None
     except (ValueError, OSError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise StudyError(f"{str(path)!r} cannot be read: {said}; {_AGAIN}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise StudyError(f"{str(path)!r} cannot be read: {reason}; {_AGAIN}") from None
     if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
         raise StudyError(f"{str(path)!r} is not the record of a study; {_REMEDY}")
     if not (isinstance(record.get("files"), dict) and isinstance(record.get("messages"), dict)):
@@ -123,7 +123,7 @@ def _short(error: BaseException) -> str:
 
 
 @contextmanager
-def read_with_care(folder: Path, altered: list[str]) -> Iterator[None]:
+def damage_explained(folder: Path, altered: list[str]) -> Iterator[None]:
     """Turn what a damaged record or table does to code that reads it into one sentence.
 
     `altered` are the files that are known not to be as the run wrote them, found within the block.
@@ -146,7 +146,7 @@ def read_with_care(folder: Path, altered: list[str]) -> Iterator[None]:
         ) from error
 
 
-def understand(record: dict[str, Any]) -> dict[str, Any]:
+def restore_messages(record: dict[str, Any]) -> dict[str, Any]:
     """Put messages in place of their texts in a record's stages; return them by their texts."""
     known = known_messages(record["messages"])
     record["stages"] = with_messages(record["stages"], known)

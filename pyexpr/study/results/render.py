@@ -74,35 +74,35 @@ def render(
 def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
     """Return what `render` may write for a study, before anything of it is computed."""
     several, deep = len(inputs.contexts) > 1, config.models.deep()
-    lacking = set() if several else {"contrasts", "omnibus", *_INVARIANCE}
+    left_out = set() if several else {"contrasts", "omnibus", *_INVARIANCE}
     if config.label.method != "factor":
-        lacking |= {*_OF_FACTOR, *_INVARIANCE}
+        left_out |= {*_OF_FACTOR, *_INVARIANCE}
     if not config.factor_model.invariance:
-        lacking |= set(_INVARIANCE)
+        left_out |= set(_INVARIANCE)
     if not deep:
-        lacking |= {"learning_curves", "seed_spread"}
+        left_out |= {"learning_curves", "seed_spread"}
     if not inputs.rated:
-        lacking.add("reliability")
+        left_out.add("reliability")
     if not inputs.recorded:
-        lacking |= _OF_RECORDINGS
+        left_out |= _OF_RECORDINGS
     if config.evaluation.crossed:
-        lacking |= _OF_SPLIT
+        left_out |= _OF_SPLIT
     if not config.evaluation.crossed or config.evaluation.repeats == 1:
-        lacking.add("repeat_spread")
+        left_out.add("repeat_spread")
     if config.models.elastic_net is None:
-        lacking |= {"weights", "tuning"}
+        left_out |= {"weights", "tuning"}
     if config.label.classified:
-        lacking |= _OF_NUMBERS
+        left_out |= _OF_NUMBERS
     if len(config.compare.methods) == 1:
-        lacking.add("other_methods")
-    names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
+        left_out.add("other_methods")
+    names = [f"{name}.csv" for name in _PLAIN if name not in left_out]
     names += [
-        f"{stem}.{kind}" for stem in WITH_FILES if stem not in lacking for kind in TABLE_FORMATS
+        f"{stem}.{kind}" for stem in WITH_FILES if stem not in left_out for kind in TABLE_FORMATS
     ]
     return [*names, NOTES] + [
         f"figures/{stem}.{kind}"
         for figure in STUDY_FIGURES
-        if figure.needs not in lacking and not (figure.of_numbers and config.label.classified)
+        if figure.needs not in left_out and not (figure.of_numbers and config.label.classified)
         for stem in planned(figure, deep)
         for kind in ("svg", "png")
     ]

@@ -23,8 +23,8 @@ from pyexpr.study.kept.kept_messages import table_with_messages
 from pyexpr.study.kept.seal import is_own_page, sealed_page
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.results.displays import LABELS, main_model, performance_rows, study_displays
-from pyexpr.study.results.record import read_record, read_with_care, understand
-from pyexpr.study.results.vouched import RECORD, VouchedFiles, read_vouched
+from pyexpr.study.results.record import damage_explained, read_record, restore_messages
+from pyexpr.study.results.verified import RECORD, VerifiedFiles, read_verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,15 +109,15 @@ def study_report(
     _check_target(target, results, record, overwrite=overwrite)
     word = target.suffix.lower() == ".docx"
     suspect: list[str] = []
-    with read_with_care(results, suspect):
+    with damage_explained(results, suspect):
         config = _config(results, record)
         names = _table_files(record)
         figures = _figure_files(record, ("svg", "png") if word else ("svg",))
-        files = read_vouched(results, record, [*names.values(), *figures])
+        files = read_verified(results, record, [*names.values(), *figures])
         suspect += files.altered
         if not altered:
             files.refuse_altered()
-        known = understand(record)
+        known = restore_messages(record)
         tables = {
             name: table_with_messages(table, known) for name, table in _tables(files, names).items()
         }
@@ -148,7 +148,7 @@ def report_of_run(
     tables = {name: found[name] for name in names if name in _NEEDED or len(found[name])}
     figures = _figure_files(record, ("svg",))
     pictures = _pictures({name: (folder / name).read_bytes() for name in figures})
-    whole = VouchedFiles(folder, {}, ())
+    whole = VerifiedFiles(folder, {}, ())
     outline = _outline(config, record, tables, pictures, names, whole)
     write_text(target, sealed_page(study_page(outline)))
     return target
@@ -177,7 +177,7 @@ def _outline(
     tables: dict[str, pd.DataFrame],
     pictures: dict[str, Picture],
     names: dict[str, str],
-    files: VouchedFiles,
+    files: VerifiedFiles,
 ) -> Outline:
     """Lay out tables and figures, each with those of its files that are altered."""
     displays = study_displays(config, tables)
@@ -237,7 +237,7 @@ def _table_files(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _tables(files: VouchedFiles, names: dict[str, str]) -> dict[str, pd.DataFrame]:
+def _tables(files: VerifiedFiles, names: dict[str, str]) -> dict[str, pd.DataFrame]:
     found = {}
     for name, file in names.items():
         table = _read(files.folder / file, files.contents[file], name)
@@ -253,11 +253,11 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
         table = csv_table(content, path=path, labels=LABELS, what=what)
     except DataError as error:
         raise StudyError(f"{error}; pyexpr run creates the results again") from None
-    lacking = [column for column in _STRUCTURED.get(name, ()) if column not in table]
-    if lacking:
+    missing = [column for column in _STRUCTURED.get(name, ()) if column not in table]
+    if missing:
         raise StudyError(
             f"{what} does not identify what its rows compare: it has no column "
-            f"{listed(lacking)} and may be from an earlier version of pyexpr; run the study "
+            f"{listed(missing)} and may be from an earlier version of pyexpr; run the study "
             "again (pyexpr run)"
         )
     if len(table):

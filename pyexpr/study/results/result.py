@@ -15,7 +15,7 @@ from pyexpr.study.kept.seal import is_own_page, sealed_page
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.results.displays import main_model, performance_rows
 from pyexpr.study.results.report import REPORT, study_report
-from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.results.verified import RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ class StudyResult(Result):
         """Return what was studied, in one sentence."""
         counts = self.stages["models"].facts["subjects"]
         simulated = " (simulated data)" if self.config.simulated else ""
-        judged = (
+        evaluation = (
             f"{self.config.evaluation.folds} folds"
             if self.config.evaluation.crossed
             else f"{counts['train']} training, {counts['validation']} validation, "
@@ -100,7 +100,7 @@ class StudyResult(Result):
         )
         return (
             f"{self.config.title}{simulated}: {sum(counts.values())} subjects "
-            f"({judged}); results in {self.folder}"
+            f"({evaluation}); results in {self.folder}"
         )
 
     def notes(self) -> tuple[str, ...]:

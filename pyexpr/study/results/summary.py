@@ -11,7 +11,7 @@ from pyexpr.base.visible import LINES, visible
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.text.facts import outcome_of
 from pyexpr.report.text.results import cautions
-from pyexpr.report.text.verdict import findings, studied
+from pyexpr.report.text.verdict import findings, study_in_a_sentence
 from pyexpr.study.results.displays import study_displays
 from pyexpr.study.results.render import NOTES
 from pyexpr.study.results.report import REPORT
@@ -37,9 +37,9 @@ def print_summary(result: StudyResult | OutcomesResult) -> None:
         for name, own in result.outcomes.items():
             _paragraphs(console, [f"{outcome_of(own.record)} ({name})"], style="bold")
             _paragraphs(console, findings(own.record, own.tables(), own.main_model))
-            _say(f"Report:  {own.folder / REPORT}")
-        _say(f"All outcomes: {result.folder / REPORT}")
-        _say(f"Notes:   {counted(len(result.notes()), 'note')} in each folder's {NOTES}")
+            _print(f"Report:  {own.folder / REPORT}")
+        _print(f"All outcomes: {result.folder / REPORT}")
+        _print(f"Notes:   {counted(len(result.notes()), 'note')} in each folder's {NOTES}")
         return
     _paragraphs(console, [result.config.title], style="bold")
     _found(console, result)
@@ -49,7 +49,7 @@ def print_summary(result: StudyResult | OutcomesResult) -> None:
 def _found(console: Console, result: StudyResult) -> None:
     """Print what was found: the sentences of the report's summary, and the differences."""
     tables = result.tables()
-    _paragraphs(console, [studied(result.record, tables)])
+    _paragraphs(console, [study_in_a_sentence(result.record, tables)])
     _paragraphs(console, findings(result.record, tables, result.main_model))
     console.print()
     displays = study_displays(result.config, tables)
@@ -74,12 +74,12 @@ def shown_facts(result: StudyResult | OutcomesResult) -> dict[str, Any]:
 def print_ending(result: StudyResult) -> None:
     """Print where report, figures, tables and notes are."""
     if result.config.simulated:
-        _say("These data are simulated.")
+        _print("These data are simulated.")
     n_notes = counted(len(result.notes()), "note")
-    _say(f"Report:  {result.folder / REPORT}")
-    _say(f"Figures: {result.folder / 'figures'} (SVG, PNG)")
-    _say(f"Tables:  {result.folder} (CSV, Markdown, LaTeX, HTML; record.json)")
-    _say(f"Notes:   {n_notes} in {NOTES} there, and in the report")
+    _print(f"Report:  {result.folder / REPORT}")
+    _print(f"Figures: {result.folder / 'figures'} (SVG, PNG)")
+    _print(f"Tables:  {result.folder} (CSV, Markdown, LaTeX, HTML; record.json)")
+    _print(f"Notes:   {n_notes} in {NOTES} there, and in the report")
 
 
 def _paragraphs(console: Console, lines: Iterable[str], style: str = "") -> None:
@@ -90,5 +90,5 @@ def _paragraphs(console: Console, lines: Iterable[str], style: str = "") -> None
         console.print(Text(visible(line.replace("\u00a0", " "), keep=LINES), style=style))
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(visible(text, keep=LINES))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def judging_of(config: StudyConfig, truth: pd.Series[Any]) -> dict[str, Any]:
+def class_options_of(config: StudyConfig, truth: pd.Series[Any]) -> dict[str, Any]:
     """Return the positive class and the threshold, where the label is a class."""
     if not config.label.classified:
         return {}
@@ -21,7 +21,7 @@ def judging_of(config: StudyConfig, truth: pd.Series[Any]) -> dict[str, Any]:
     return {"positive": positive, "threshold": config.compare.threshold}
 
 
-def judged_classes(
+def predicted_class_columns(
     config: StudyConfig,
     predictions: pd.DataFrame,
     name: str,

@@ -12,11 +12,11 @@ from pyexpr.base.errors import DataError, EngineError, PyexprWarning
 from pyexpr.base.messages import (
     Message,
     Template,
+    has_code,
     joined,
     message_column,
     message_of,
     say,
-    says,
 )
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
@@ -34,7 +34,7 @@ from pyexpr.measurement.invariance.notes import DIFFER, NO_EVIDENCE, SEE_CONTRAS
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ElasticNetSection
 from pyexpr.study.kept.store import StageOutput
-from pyexpr.study.stages.class_columns import judged_classes, judging_of
+from pyexpr.study.stages.class_columns import class_options_of, predicted_class_columns
 from pyexpr.study.stages.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.stages.leakage import leakage_table
 from pyexpr.study.stages.model_fits import (
@@ -102,12 +102,12 @@ def _icc(
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
-    said = dict.fromkeys([*by_context.notes(), *overall.notes()])
+    warned = dict.fromkeys([*by_context.notes(), *overall.notes()])
     return ordered, [
         # What a result has a method for, a study has no table of.
-        NOTE_UNEQUAL(elsewhere="") if says(note, NOTE_UNEQUAL) else note
-        for note in said
-        if not says(note, NOTE_NO_RATERS)
+        NOTE_UNEQUAL(elsewhere="") if has_code(note, NOTE_UNEQUAL) else note
+        for note in warned
+        if not has_code(note, NOTE_NO_RATERS)
     ]
 
 
@@ -161,9 +161,9 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     }
     tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
     if config.factor_model.invariance and len(inputs.contexts) > 1:
-        more, said = _invariance(config, clips, model)
+        more, warned = _invariance(config, clips, model)
         tables |= more
-        facts["notes"] += said
+        facts["notes"] += warned
     return StageOutput(tables, facts)
 
 
@@ -189,7 +189,7 @@ def _invariance(
 
 def _with_table(note: str) -> str:
     """Return a note of a result that names the study's table in place of its method."""
-    if not says(note, DIFFER, NO_EVIDENCE):
+    if not has_code(note, DIFFER, NO_EVIDENCE):
         return note
     assert isinstance(note, Message)
     return note.with_values(see=_TABLE[note.values["see"].code])
@@ -288,7 +288,7 @@ def coefficients(
         rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
     measured, more = design_of(rows, names)
-    with _warnings_as_notes() as said:
+    with _warnings_as_notes() as warned:
         result = context_coefficients(
             rows[["subject", "context"]].join(measured),
             rows[label],
@@ -312,7 +312,7 @@ def coefficients(
     }
     return StageOutput(
         {name: table for name, table in tables.items() if table is not None},
-        {"notes": [*said, *more, *result.notes()]},
+        {"notes": [*warned, *more, *result.notes()]},
     )
 
 
@@ -343,14 +343,14 @@ def comparison(
     tables, notes = [], []
     alike: dict[str, pd.DataFrame] = {}
     learned = [*fitted.facts["models"], *deep]
-    judging = judging_of(config, predictions["truth"])
+    class_options = class_options_of(config, predictions["truth"])
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        models = predicted_columns(block, config, learned, judging.get("positive"))
+        models = predicted_columns(block, config, learned, class_options.get("positive"))
         needed = ["truth", *(name for name in models if name != "human")]
         complete = block[needed].notna().all(axis=1)
         alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
-        with _warnings_as_notes() as said:
+        with _warnings_as_notes() as warned:
             result = compare_models(
                 block,
                 truth="truth",
@@ -360,7 +360,7 @@ def comparison(
                 context=None if evaluated == ALL else EVALUATED,
                 fold=repeat_columns("fold", config)[0] if config.evaluation.crossed else None,
                 **options.measured(),
-                **judging,
+                **class_options,
                 n_boot=options.n_boot,
                 method=options.methods[0],
                 confidence=options.confidence,
@@ -369,11 +369,11 @@ def comparison(
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
                 named = {"context": evaluated, "first_context": evaluated}
-                tables.append(_as_asked(table, method).assign(**named))
-        told = [_of_block(note, evaluated) for note in [*said, *result.notes()]]
-        notes += [note for note in told if note not in notes]
+                tables.append(_with_requested_method(table, method).assign(**named))
+        own_notes = [_of_block(note, evaluated) for note in [*warned, *result.notes()]]
+        notes += [note for note in own_notes if note not in notes]
     compared = pd.concat(tables, ignore_index=True)
-    fallen = sum(says(text, _OTHER_METHOD) for text in compared["reason"])
+    fallen = sum(has_code(text, _OTHER_METHOD) for text in compared["reason"])
     if fallen:
         notes.append(_FALLEN(fallen=fallen))
     found = {"comparison": compared, "predictions": predictions}
@@ -401,12 +401,12 @@ def comparison(
 
 def _of_block(note: str, evaluated: str) -> str:
     """Return a note, with the context where it is of the rows of one."""
-    if evaluated == ALL or not says(note, NOTE_RAREST, NOTE_RARE):
+    if evaluated == ALL or not has_code(note, NOTE_RAREST, NOTE_RARE):
         return note
     return _IN_CONTEXT(context=evaluated, note=note)
 
 
-def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
+def _with_requested_method(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """Name the requested method in every row; `reason` says if another was used."""
     other = (table["method"] != method) & table["conf_low"].notna()
     reason = message_column(
@@ -440,7 +440,7 @@ def predicted_columns(
             if name in learned or name == PRIOR
         }
     if config.label.classified:
-        found = {name: judged_classes(config, block, name, positive) for name in found}
+        found = {name: predicted_class_columns(config, block, name, positive) for name in found}
     raters = [
         name
         for name in map(str, block.columns)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
-from pyexpr.base.messages import Message, Template, message_column, message_of, say, says
+from pyexpr.base.messages import Message, Template, has_code, message_column, message_of, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
@@ -115,9 +115,9 @@ def training_scores(
 
 def _inadmissible(fit: CFAResult) -> FactorModelError:
     """Say which model of the training subjects is not admissible; its notes name the variance."""
-    said = next(note for note in fit.notes() if says(note, INADMISSIBLE))
-    assert isinstance(said, Message)
-    return FactorModelError(_OF_TRAINING(**said.values), reason="inadmissible")
+    reason = next(note for note in fit.notes() if has_code(note, INADMISSIBLE))
+    assert isinstance(reason, Message)
+    return FactorModelError(_OF_TRAINING(**reason.values), reason="inadmissible")
 
 
 def relabelled(rows: pd.DataFrame, found: TrainingScores) -> pd.DataFrame:

@@ -404,15 +404,15 @@ def _prior_of(
     """Return the class and the probabilities of n rows, by fold where there are any."""
     import numpy as np
 
-    told = np.empty(n, dtype=object)
+    most_frequent = np.empty(n, dtype=object)
     likely = np.zeros((n, len(classes)))
     for fold in [None] if folds is None else np.unique(folds):
         there, shares = class_shares(learned if fold is None else learned[folds != fold])
         mine = np.ones(n, dtype=bool) if fold is None else folds == fold
-        told[mine] = there[int(np.argmax(shares))]
+        most_frequent[mine] = there[int(np.argmax(shares))]
         for label, share in zip(there.tolist(), shares, strict=True):
             likely[mine, list(classes).index(label)] = share
-    found: dict[str, Any] = {PRIOR: told.astype(str)}
+    found: dict[str, Any] = {PRIOR: most_frequent.astype(str)}
     for at, label in enumerate(classes):
         found[probability_column(PRIOR, label)] = likely[:, at]
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import StudyError, counted
-from pyexpr.base.messages import Template, message_column, says
+from pyexpr.base.messages import Template, has_code, message_column
 from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.file.config import StudyConfig
@@ -14,7 +14,7 @@ from pyexpr.study.file.model_sections import BaselinesSection
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages.leakage import TrainingScores, relabelled, training_scores_or_reason
 from pyexpr.study.stages.model_fits import Choice, fit_and_predict, has_humans, human_kind
-from pyexpr.study.tables.classes import check_judged
+from pyexpr.study.tables.classes import check_evaluated_classes
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.words.wording import NO_FEATURES, NO_RATINGS_OF
 
@@ -56,7 +56,7 @@ def models(
     chosen = Choice(tuple(behavior.facts["features"]), tuple(behavior.facts["covariates"]))
     if config.evaluation.crossed:
         _check_contexts(rows, left_out, inputs.contexts)
-        check_judged(config, rows, inputs.contexts)
+        check_evaluated_classes(config, rows, inputs.contexts)
         counts = {"all": int(rows["subject"].nunique())}
         clips = {"all": len(rows)}
     else:
@@ -69,7 +69,7 @@ def models(
         split.check()
         rows = rows.assign(part=split.part(rows["subject"]))
         check_parts(rows, left_out, inputs.contexts)
-        check_judged(config, rows[rows["part"] == "test"], inputs.contexts)
+        check_evaluated_classes(config, rows[rows["part"] == "test"], inputs.contexts)
         tables["split"] = split.tidy()
         by_part = rows.groupby("part")["subject"].nunique()
         counts = {part: int(by_part.get(part, 0)) for part in PARTS}
@@ -179,11 +179,11 @@ def _check_contexts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[
         if not (rows["context"] == context).any():
             raise StudyError(
                 f"context {context!r} has no complete clip; leave the context out"
-                f"{_why_lost(left_out, context)}"
+                f"{_why_missing(left_out, context)}"
             )
 
 
-def _why_lost(left_out: pd.DataFrame, context: str) -> str:
+def _why_missing(left_out: pd.DataFrame, context: str) -> str:
     lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
     return "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
 
@@ -207,7 +207,9 @@ def _why_left_out(
     if bare and reason:
         return reason
     if unscored:
-        return no_label(reason=_INADMISSIBLE if says(unscored, INADMISSIBLE_MODEL) else unscored)
+        return no_label(
+            reason=_INADMISSIBLE if has_code(unscored, INADMISSIBLE_MODEL) else unscored
+        )
     if bare:
         return _BARE
     return _UNADJUSTED if unadjusted else ""
@@ -223,5 +225,5 @@ def check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str,
                 f"context {context!r} has complete clips of "
                 f"{counted(own['subject'].nunique(), 'subject')}, "
                 f"none of them in the {empty[0]} part; leave the context out, or add subjects"
-                f"{_why_lost(left_out, context)}"
+                f"{_why_missing(left_out, context)}"
             )

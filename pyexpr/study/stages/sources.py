@@ -82,7 +82,7 @@ class Sources:
 
     def changed(self) -> list[str]:
         """Return the names of those files that are not as they were when they were read."""
-        return [name for name, file in self._known.items() if not file.is_as_it_was()]
+        return [name for name, file in self._known.items() if not file.is_unchanged()]
 
     def _recordings(self) -> dict[str, Path]:
         table = self.inputs.recordings

@@ -11,7 +11,7 @@ from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.study.file.config import StudyConfig
-from pyexpr.study.stages.class_columns import judged_classes, judging_of
+from pyexpr.study.stages.class_columns import class_options_of, predicted_class_columns
 from pyexpr.study.stages.model_fits import repeat_columns
 from pyexpr.study.tables.inputs import CLIP_KEY
 
@@ -56,11 +56,11 @@ def spread(
     on = [*CLIP_KEY, "evaluated"]
     folds = repeat_columns("fold", config) if of == REPEAT else []
     columns = [column for column in map(str, each) if column not in {*on, *folds}]
-    judging: dict[str, Any] = {}
+    class_options: dict[str, Any] = {}
     if config.label.classified:
         columns = repeat_columns(name, config)
         every = pd.concat([rows["truth"] for rows in compared.values()])
-        judging = judging_of(config, every)
+        class_options = class_options_of(config, every)
     tables = []
     for evaluated, rows in compared.items():
         block = rows.merge(each, on=on, validate="one_to_one")
@@ -74,7 +74,9 @@ def spread(
             }
         if config.label.classified:
             models = {
-                column: judged_classes(config, block, name, judging["positive"], repeat)
+                column: predicted_class_columns(
+                    config, block, name, class_options["positive"], repeat
+                )
                 for repeat, column in enumerate(columns)
             }
         with warnings.catch_warnings():
@@ -86,7 +88,7 @@ def spread(
                 predictions=models,
                 cluster="subject",
                 **config.compare.measured(),
-                **judging,
+                **class_options,
                 n_boot=0,
                 seed=config.seed,
             ).tidy()

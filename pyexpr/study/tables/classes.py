@@ -33,7 +33,7 @@ def class_of_numbers(value: float) -> str:
     return f"{value:.0f}"
 
 
-def most_answered(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> pd.DataFrame:
+def majority_classes(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> pd.DataFrame:
     """Return the answer that most raters of a clip gave: keys, answer, tied.
 
     `StudyError` if answers are no classes.
@@ -104,7 +104,9 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
         )
 
 
-def check_judged(config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str]) -> None:
+def check_evaluated_classes(
+    config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str]
+) -> None:
     """Raise `StudyError` if some context has only one class among the predicted rows.
 
     `rows` are those predicted, with their context and class (score).
@@ -116,8 +118,8 @@ def check_judged(config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str
     for context in contexts:
         own = rows.loc[rows["context"] == context, "score"]
         classes = classes_of(own)
-        lacking = needed and positive is not None and positive not in classes
-        if len(own) and (len(classes) < 2 or lacking):
+        missing = needed and positive is not None and positive not in classes
+        if len(own) and (len(classes) < 2 or missing):
             there = f"of class {classes[0]!r}" if len(classes) == 1 else f"not {positive!r}"
             raise StudyError(
                 f"all {counted(len(own), config.unit)} of context {context!r} on which models "

@@ -163,10 +163,10 @@ def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
 
 
 def _check_humans(config: StudyConfig, inputs: Inputs) -> None:
-    asked = config.label.question or inputs.questions
-    ratings = inputs.ratings[inputs.ratings["question"].isin(asked)]
+    questions = config.label.question or inputs.questions
+    ratings = inputs.ratings[inputs.ratings["question"].isin(questions)]
     answers = ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
-    if config.baselines.human in ("slot", "person") and answers.max() < len(asked):
+    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
         raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
 
 

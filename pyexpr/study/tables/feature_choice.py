@@ -83,8 +83,8 @@ def chosen(config: StudyConfig, found: StageOutput, computed: tuple[str, ...]) -
     A feature that no clip has is left out, unless the study file asks for it by name.
     """
     table = found.tables["features"]
-    asked = wanted(config, computed)
-    absent = [] if config.features.use is not None else _absent(table, asked)
+    requested = wanted(config, computed)
+    absent = [] if config.features.use is not None else _absent(table, requested)
     notes = list(found.facts["notes"])
     if absent:
         notes.append(_ABSENT(names=listed(absent)))
@@ -92,9 +92,11 @@ def chosen(config: StudyConfig, found: StageOutput, computed: tuple[str, ...]) -
         found.tables,
         found.facts
         | {
-            "features": [name for name in asked if name not in absent],
+            "features": [name for name in requested if name not in absent],
             "absent features": absent,
-            "from the table": [name for name in asked if name not in config.features.computed()],
+            "from the table": [
+                name for name in requested if name not in config.features.computed()
+            ],
             "covariates": list(config.features.adjust_for),
             "notes": notes,
         },

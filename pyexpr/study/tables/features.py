@@ -101,8 +101,8 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
 
 def _enters(config: StudyConfig, name: str) -> bool:
     options = config.features
-    asked = (options.use is None or name in options.use) and name not in options.leave_out
-    return asked or name in options.adjust_for
+    requested = (options.use is None or name in options.use) and name not in options.leave_out
+    return requested or name in options.adjust_for
 
 
 def _refuse_doubled(key: pd.DataFrame, what: str) -> None:
@@ -157,7 +157,7 @@ def _chosen(
     use = config.features.use
     for name in ignored:
         if name not in config.features.leave_out and (use is None or name in use):
-            _refuse_spoilt(table, name, what)
+            _refuse_text_among_numbers(table, name, what)
     if not numbers and config.data.recordings is None:
         raise StudyError(f"{have(what)} no numeric column")
     return tuple(numbers), ignored
@@ -175,7 +175,7 @@ def _feature(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> 
         raise ColumnError(f"{error}; {_REMEDY}") from None
 
 
-def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
+def _refuse_text_among_numbers(table: pd.DataFrame, name: str, what: str) -> None:
     """Raise `StudyError` for a column of numbers with text among them: it would go unnoticed."""
     import pandas as pd
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, listed
-from pyexpr.base.messages import Template, message_column, says
+from pyexpr.base.messages import Template, has_code, message_column
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import RATING_COLUMNS
@@ -104,7 +104,7 @@ class Inputs:
         found: list[str] = []
         for _, rows in self.unmatched.groupby("reason", sort=False):
             reason = rows["reason"].iloc[0]
-            if says(reason, NO_RECORDING, NO_RATINGS):
+            if has_code(reason, NO_RECORDING, NO_RATINGS):
                 pairs = rows[_PAIR].drop_duplicates()
                 names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
                 many = counted(len(names), "subject / context pair", "was", "were")

@@ -15,7 +15,7 @@ from pyexpr.study.tables.classes import (
     check_classes,
     class_of_numbers,
     classes_of,
-    most_answered,
+    majority_classes,
 )
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 
@@ -38,7 +38,7 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
     values: pd.Series[Any]
     tied = None
     if config.label.classified and config.label.is_rated:
-        clips, values, tied = _answered(config, inputs)
+        clips, values, tied = _majority_class(config, inputs)
         why = UNRATED
     elif config.label.is_rated:
         clips, values = _rated(config, inputs)
@@ -70,14 +70,14 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
     )
 
 
-def _answered(
+def _majority_class(
     config: StudyConfig, inputs: Inputs
 ) -> tuple[pd.DataFrame, pd.Series[str], pd.Series[bool]]:
     """Return the clips, the answer that most of their raters gave, and where these are tied."""
     (name,) = config.labels
     clips = question_means(inputs)
     found = clips[CLIP_KEY].merge(
-        most_answered(inputs.ratings, name, CLIP_KEY), on=CLIP_KEY, how="left"
+        majority_classes(inputs.ratings, name, CLIP_KEY), on=CLIP_KEY, how="left"
     )
     tied = found["tied"].eq(True)
     answer = found["answer"].where(~tied)
@@ -125,7 +125,7 @@ def human_weights(
 ) -> dict[str, float]:
     """Return the weight of each question in a single rater's score, in a context or over all."""
     if loadings is None:
-        asked = config.label.question or inputs.questions
-        return dict.fromkeys(asked, 1.0)
+        questions = config.label.question or inputs.questions
+        return dict.fromkeys(questions, 1.0)
     own = loadings[loadings["context"] == (evaluated or ALL)]
     return dict(zip(own["indicator"], own["std_loading"], strict=True))

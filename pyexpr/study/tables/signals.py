@@ -18,7 +18,7 @@ from pyexpr.study.tables.kind import with_kind
 from pyexpr.study.tables.recordings import read_recordings
 
 
-def with_what_tables_tell(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+def with_entries_from_tables(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the entries of a study file with what its tables and recordings tell."""
     return with_signals(with_kind(raw, folder), folder)
 
@@ -35,8 +35,8 @@ def with_signals(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
         If the file names a signal that no recording has, or there are none.
     """
     section = raw.get("features")
-    asked = section.get("extra") if isinstance(section, Mapping) else None
-    families = [asked] if isinstance(asked, str) else asked
+    requested = section.get("extra") if isinstance(section, Mapping) else None
+    families = [requested] if isinstance(requested, str) else requested
     if not isinstance(families, list) or not set(EXPRESSION_FAMILIES) & {*map(str, families)}:
         return raw
     try:

@@ -1,11 +1,11 @@
 (function () {
   "use strict";
-  var said = document.getElementById("said");
+  var status = document.getElementById("status");
   var timer = 0;
   function say(text) {
-    said.textContent = text;
+    status.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(function () { said.textContent = ""; }, 4000);
+    timer = setTimeout(function () { status.textContent = ""; }, 4000);
   }
 
   // ".84 [.82, .86]", "−.078", "< .001", "2,240", "95%", "∞"; null where there is no number.
@@ -168,7 +168,7 @@
 
   function copy(id) {
     // Emptied first, so that a screen reader says the second "Copied." too.
-    said.textContent = "";
+    status.textContent = "";
     var node = document.getElementById(id);
     var isTable = node.tagName === "TABLE";
     var text = isTable ? tabs(node) : read(node);

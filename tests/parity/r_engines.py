@@ -118,18 +118,18 @@ def table() -> DisplayTable:
 
 def second_thread() -> str:
     """Ask the hosting R from another thread; return what is said."""
-    said = []
+    results = []
 
     def work() -> None:
         try:
-            said.append(str(host_engine.ask({"task": "versions"}).versions))
+            results.append(str(host_engine.ask({"task": "versions"}).versions))
         except EngineError as error:
-            said.append(str(error))
+            results.append(str(error))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    return said[0]
+    return results[0]
 
 
 def state() -> list[Any]:

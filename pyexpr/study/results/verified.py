@@ -18,7 +18,7 @@ RECORD = "record.json"
 
 
 @dataclass(frozen=True, slots=True)
-class VouchedFiles:
+class VerifiedFiles:
     """Files that were read once, with what is not as the run wrote it.
 
     Attributes
@@ -58,7 +58,7 @@ class VouchedFiles:
             )
 
 
-def read_vouched(folder: Path, record: dict[str, Any], names: Iterable[str]) -> VouchedFiles:
+def read_verified(folder: Path, record: dict[str, Any], names: Iterable[str]) -> VerifiedFiles:
     """Read files of a folder of results and compare each with its hash in the record.
 
     Raises
@@ -81,4 +81,4 @@ def read_vouched(folder: Path, record: dict[str, Any], names: Iterable[str]) -> 
             raise StudyError(f"{str(path)!r} cannot be read: {error.strerror or error}") from None
         if hashlib.sha256(contents[name]).hexdigest() != record["files"].get(name):
             altered.append(name)
-    return VouchedFiles(folder, contents, tuple(altered))
+    return VerifiedFiles(folder, contents, tuple(altered))
