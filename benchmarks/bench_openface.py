@@ -28,7 +28,7 @@ import numpy as np
 import timing
 from numpy.typing import NDArray
 
-# Read before polars starts its threads; the others are told in their calls.
+# Read before polars starts its threads; the others have an argument for it.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 NOTE = (
@@ -139,7 +139,7 @@ def with_pyarrow(path: Path) -> Arrays:
 def with_polars(path: Path) -> Arrays:
     import polars as pl  # type: ignore[import-not-found, unused-ignore]
 
-    # Blanks before numbers make polars take all columns for text unless they are told.
+    # Blanks before numbers make polars read all columns as text unless their types are given.
     types = dict.fromkeys(RAW, pl.Float64)
     frame = pl.read_csv(path, columns=RAW, schema_overrides=types)
     frame = frame.rename(dict(zip(RAW, NEEDED, strict=True)))

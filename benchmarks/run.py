@@ -10,7 +10,7 @@ equals the peer's, times both, and returns a list of dictionaries:
     peer     the peer's name
     peer_ms  its time in milliseconds
     ratio    peer_ms / ours_ms: how many times faster ours is
-    note     what else is to be said, if anything
+    note     a further remark, if there is one
 
 A peer's ratio belongs to the run it was measured in: both ran on this machine,
 one after the other. The exit status is 1 if a benchmark could not run.
@@ -136,7 +136,7 @@ def report(display: DisplayTable) -> str:
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
-    """Run what was asked for, print the table, write results.md (whole runs only)."""
+    """Run the requested comparisons, print the table, write results.md (whole runs only)."""
     parser = argparse.ArgumentParser(description="Compare the speed of pyexpr with other packages.")
     parser.add_argument(
         "--only", metavar="NAME", action="append", help="run this benchmark; may be repeated"

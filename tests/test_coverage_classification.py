@@ -1,4 +1,4 @@
-"""The study of coverage for classes judges what users' calls judge."""
+"""The study of coverage for classes evaluates what users' calls evaluate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package says is data: codes are declared, used and asked for; words are not."""
+"""Messages are data: code declares, uses and compares their codes, never their words."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check_wheels.sh FOLDER: what can be asked of wheels and source distributions without installing
+# check_wheels.sh FOLDER: checks of wheels and source distributions that need no installation
 # them: metadata (twine), contents (check-wheel-contents), and for Linux the symbols that the
 # extension wants of its system (auditwheel; readelf where it is). Needs
 # pip install twine check-wheel-contents auditwheel.

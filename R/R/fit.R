@@ -324,7 +324,7 @@ exact <- function(x, where, call) {
 
 # --- what a result goes on with ----------------------------------------------------
 
-# What compare_models() is told by a result of fit_models().
+# Arguments of compare_models() that a result of fit_models() determines.
 refuse_told <- function(named, call) {
   told <- intersect(named, c("truth", "predictions", "cluster", "context", "stratify",
     "fold", "per", "rows"))

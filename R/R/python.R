@@ -13,7 +13,7 @@ venv <- "r-pyexpr"
 
 # Returns Python's function from bytes to bytes.
 start <- function(call = rlang::caller_env()) {
-  # A forked child inherits the function, but lavaan is asked in the child's own R.
+  # A forked child inherits the function, but lavaan runs in the child's own R.
   if (!is.null(state$answer) && identical(state$pid, Sys.getpid())) return(state$answer)
   # What failed fails again in a second, not after another search, until something has changed.
   if (!is.null(state$failed) && identical(state$failed$wishes, wishes())) {
@@ -155,7 +155,7 @@ read_site_folders <- function() {
     "sys.path[:] = others",
     "spec = importlib.util.find_spec('pyexpr')",
     # A folder that holds the extension alone is found as a package without a file, and the
-    # package of a checkout in the path lacks the extension.
+    # package of a checkout in the path has no extension.
     "whole = spec is not None and spec.origin is not None",
     "if not (whole and importlib.util.find_spec('pyexpr._core')):",
     "    for folder in list(sys.path):",

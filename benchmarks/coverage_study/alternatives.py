@@ -1,7 +1,7 @@
 """What was tried in place of jackknife_t's degrees of freedom, scales and standard error.
 
-Each alternative differs from the rule in one thing. They are judged on the studies that
-judge the rule itself; the choice was made on others (another seed).
+Each alternative differs from the rule in one thing. They are evaluated on the same
+studies as the rule itself; the choice was made on others (another seed).
 """
 
 from __future__ import annotations

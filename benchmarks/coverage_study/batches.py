@@ -1,7 +1,7 @@
-"""Many studies judged at once, by the package's own functions.
+"""Many studies evaluated at once, by the package's own functions.
 
 `compare_models` builds rows, levels, groups and evidence from one table. Here the same
-functions build them for one study after another, and the evidence of all is piled up, so
+functions build them for one study after another, and the evidence of all is stacked, so
 that each method runs once for hundreds of studies. What it gives for a study is what
 `compare_models` gives, byte for byte: tests/test_coverage_study.py.
 """
@@ -40,7 +40,7 @@ def is_wanted(row: Row) -> bool:
 
 @dataclass(frozen=True)
 class Study:
-    """One study as `compare_models` sees it between reading and judging."""
+    """One study as `compare_models` sees it between reading and evaluating."""
 
     rows: tuple[Row, ...]
     groups: tuple[Group, ...]

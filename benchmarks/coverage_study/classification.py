@@ -166,7 +166,7 @@ def share(counts: Counts, key: str) -> str:
 
 
 def folded(number: int, studies: Sequence[int]) -> Counts:
-    """Count how often models of noise, predicted in folds, are said to have an AUC beside 1/2."""
+    """Count how often an AUC other than 1/2 is claimed for models of noise, predicted in folds."""
     counts: Counts = defaultdict(lambda: [0.0, 0.0])
     G, K, (least, most) = FOLDED[number]
     for i in studies:

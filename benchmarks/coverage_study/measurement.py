@@ -4,7 +4,7 @@
 
 Each cell (scenario, number of subjects) is simulated in pieces of 50 studies; a piece is a
 whole file in build/coverage/measurement, so that a run that was stopped goes on, and a later
-run with a larger N adds to an earlier one. lavaan, which is slower, is asked in the
+run with a larger N adds to an earlier one. lavaan, which is slower, runs in the
 first --lavaan studies of a cell. Writes docs/coverage_measurement.md.
 """
 

@@ -159,7 +159,7 @@ def section(pieces: Path) -> list[str]:
         f"simulated ({min(n, default=0):,} of each design); power and size of tests at the 5 % "
         "level; the median width of intervals of a - b, where 1 is what the spread of the "
         "estimate over studies asks for; and the share of studies without an interval, because "
-        "without some subject a fold lacks a class.",
+        "without some subject a fold has no row of a class.",
         "",
         *[f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head))],
         *lines,

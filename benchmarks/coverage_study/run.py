@@ -4,7 +4,7 @@
 
 Each cell (scenario, number of subjects) is simulated in pieces, which are whole files in
 build/coverage: a run that was stopped goes on, and a later run with a larger N adds to an
-earlier one. jackknife_t needs no draws, so that five times N studies are judged by it (pieces
+earlier one. jackknife_t needs no draws, so that it is applied to five times N studies (pieces
 of 500), N by the methods that resample (pieces of 100); ratios of errors, N by all methods,
 and studentized_et have pieces of their own. Writes docs/coverage.md,
 docs/coverage.svg and .png, and pyexpr/inference/coverage.json, which the messages about few
@@ -39,9 +39,9 @@ ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage"
 SEED = 20240501
 N_BOOT = 399
-# Studies in a piece, and how many times as many are judged.
+# Studies in a piece, and the factor by which their number is multiplied.
 KINDS = {"jackknife": (500, 5), "draws": (100, 1), "ratio": (100, 1), "tails": (100, 1)}
-# Equal tails are judged where tails are.
+# Equal tails are evaluated where tails are.
 RESAMPLING = tuple(
     name for name, one in INTERVAL_METHODS.items() if one.draws and name != "studentized_et"
 )

@@ -21,7 +21,7 @@ void register_sign_flip(pybind11::module_&);
 
 namespace {
 
-// pybind11 would say "std::bad_alloc". A vector that is asked for more than can be addressed throws
+// pybind11 would say "std::bad_alloc". A vector of more elements than can be addressed throws
 // the other one; no code of ours does.
 void translate_memory_errors(std::exception_ptr error) {
     constexpr const char* kSentence =

@@ -2,7 +2,7 @@
 //
 // What reaches a kernel was checked here: its type, dimensions, layout and alignment; that the
 // shapes fit together is checked by the kernel. Sizes of what is returned may come from the caller:
-// they are multiplied by checked arithmetic before memory is asked for.
+// they are multiplied by checked arithmetic before memory is allocated.
 #pragma once
 
 #include <pybind11/numpy.h>

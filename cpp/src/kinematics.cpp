@@ -35,7 +35,7 @@ constexpr double kLargest = std::numeric_limits<double>::max();
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 // So many rows are taken while the sums of a few landmarks stay in registers. The processor does
-// not foresee that order, so the rows to come are asked for. Both measured.
+// not foresee that order, so the coming rows are prefetched. Both measured.
 constexpr std::size_t kRowsAtOnce = 4;
 constexpr std::size_t kBytesAhead = 32768;
 

@@ -236,7 +236,7 @@ class LogisticSolver {
         for (std::size_t m = 0; m < rows_.vectors; ++m) {
             for (std::size_t r = 0; r < kBlock; ++r) {
                 double* out = &picked_[r * size + offset_[m]];
-                // Rows that a last block lacks count as 0.
+                // Rows beyond the end of the last block count as 0.
                 const double* row = &rows_.design[(first + (r < count ? r : 0)) * rows_.width];
                 for (std::size_t j : chosen_[m]) *out++ = r < count ? row[j] : 0.0;
             }

@@ -33,7 +33,7 @@ TEST_CASE("a held SIGINT sets the flag and runs no handler, until it is released
     CHECK(flag == 1);
     CHECK(heard == 0);
     int later = 0;
-    pyexpr::tell_interrupts(&later);  // What came before is told.
+    pyexpr::tell_interrupts(&later);  // An earlier signal sets the flag, too.
     CHECK(later == 1);
     CHECK(pyexpr::release_interrupts());
     CHECK_FALSE(pyexpr::release_interrupts());
@@ -45,7 +45,7 @@ TEST_CASE("a held SIGINT sets the flag and runs no handler, until it is released
     std::signal(SIGINT, before);
 }
 
-TEST_CASE("without a signal nothing is told, and without a flag it is remembered") {
+TEST_CASE("without a signal no flag is set, and without a flag the signal is remembered") {
     auto* const before = std::signal(SIGINT, hear);
     CHECK(pyexpr::hold_interrupts(nullptr));
     int flag = 0;

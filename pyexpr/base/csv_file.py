@@ -1,6 +1,6 @@
 """Reading of CSV files of users: every row must have a field for each column.
 
-OpenFace's recordings have a door of their own (`pyexpr.behavior.openface.csv`), which
+OpenFace's recordings have a reader of their own (`pyexpr.behavior.openface.csv`), which
 drops and counts the rows of a recording that was cut.
 """
 

@@ -44,7 +44,7 @@ FrameLike: TypeAlias = Union[
 def as_pandas(data: Any, *, what: str) -> Any:
     """Return a table of another library as a data frame; anything else as it is.
 
-    Tables that are computed only when asked for (polars' LazyFrame, relations of DuckDB)
+    Tables that are computed only on demand (polars' LazyFrame, relations of DuckDB)
     are computed.
 
     Raises
@@ -130,7 +130,7 @@ def as_column(value: Any, *, argument: str) -> Any:
 def single_column(value: Any, *, argument: str) -> Any:
     """Return what `as_column` does, of one column: a table or more dimensions are refused."""
     found = as_column(value, argument=argument)
-    # A lazy table would warn that it has to be looked at: its class is asked.
+    # Looking at a lazy table would make it warn, so its class is looked at instead.
     table = hasattr(type(found), "columns")
     shape = (0,) if table else getattr(found, "shape", (0,))
     if table or len(shape) != 1:

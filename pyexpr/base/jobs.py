@@ -49,7 +49,7 @@ def checked_jobs(n_jobs: int | None) -> int:
     """Return how many tasks are done at a time, by joblib's meaning of `n_jobs`.
 
     None is 1, or the number that ``joblib.parallel_config`` names; -1 is one per processor, or per
-    thread of a cluster's workers; -2 is one fewer. Within a task it is 1, whatever is asked for.
+    thread of a cluster's workers; -2 is one fewer. Within a task it is always 1.
 
     Raises
     ------

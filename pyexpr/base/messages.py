@@ -263,7 +263,7 @@ class Message(str):
             for name in ("code", "text", "report", "r")
             if getattr(self.template, name) not in ("", None) or name == "text"
         }
-        # "" is not None: it is told elsewhere.
+        # "" differs from None: the report states it elsewhere.
         if self.template.report == "":
             found["report"] = ""
         return found | {"values": {name: _encoded(value) for name, value in self.values.items()}}

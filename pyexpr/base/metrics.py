@@ -28,11 +28,11 @@ class Kind:
     label : str
         Its name for reading; "" where that is its name without underscores.
     classes : bool
-        Whether it judges classes, not numbers.
+        Whether it evaluates predicted classes, not numbers.
     sums : str
         What a metric of classes is computed from; "" for its part of the truth and prediction.
     positive : bool
-        Whether it judges one class against the rest.
+        Whether it evaluates one class against the rest.
     scores : bool
         Whether it needs a number of each row and not a class.
     averaged : bool

@@ -36,7 +36,7 @@ def refuse_irregular(path: Path | str) -> None:
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        # What lies above it is said by whoever makes the folder.
+        # Whoever makes the folder reports what is wrong with the folders above it.
         return
     except (OSError, ValueError) as error:
         # No file can be called that: its name is too long, or holds a NUL character.
@@ -95,7 +95,7 @@ def check_outputs(
     Parameters
     ----------
     outputs : mapping
-        What each file is asked for by (``"--output"``) -> its path; None: not asked for.
+        The option that requests a file (``"--output"``) -> its path, or None without it.
     inputs : iterable of path
         What is read. It is never written to, with `overwrite` neither.
     overwrite : bool
@@ -158,8 +158,8 @@ def check_folder_outputs(
     names : iterable of str
         What is to be written, by its path in `folder`.
     own : iterable of str, optional
-        Those that are there and that the package wrote: they may be replaced. None: which they
-        are cannot be told.
+        Existing files that the package wrote: they may be replaced. None if it is not known
+        which these are.
     inputs, overwrite
         As in `check_outputs`.
     what : str

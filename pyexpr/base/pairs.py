@@ -1,7 +1,7 @@
 """The kind of a row of a table: a single quantity, a difference, or a ratio.
 
 Labels such as ``"p - q"`` are for reading: names may hold the very signs that they are made
-with. What a row is of stands in columns of its own, and only these are asked.
+with. What a row refers to stands in separate columns, and code reads only these.
 """
 
 from __future__ import annotations

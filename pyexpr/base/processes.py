@@ -178,7 +178,7 @@ def _follow(parent: Connection) -> None:
     else:
         _thread.interrupt_main(signal.SIGTERM)
     time.sleep(_PATIENCE)
-    # Not in Python code all the while, where the signal would be heard.
+    # The main thread may be in compiled code, where Python handles no signal.
     os._exit(1)
 
 
@@ -195,8 +195,8 @@ def _end(*_: object) -> None:
 def interrupts_blocked() -> Iterator[None]:
     """Start new processes in which Ctrl-C waits, as they inherit what is blocked here.
 
-    A terminal sends it to all of them; one that still imports would print a traceback. Here
-    it is heard at the end.
+    A terminal sends Ctrl-C to all processes, and one that is still importing would print a
+    traceback. With the signal blocked, it is delivered at the end.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -210,7 +210,7 @@ def interrupts_blocked() -> Iterator[None]:
 
 @contextmanager
 def threads_of_children(threads: int) -> Iterator[None]:
-    """Start new processes whose libraries use so many threads, unless the user has said."""
+    """Start new processes whose libraries use so many threads, unless the user set a number."""
     unset = [name for name in _OF_LIBRARIES if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, str(threads)))
     try:

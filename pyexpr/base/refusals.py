@@ -21,8 +21,8 @@ _ROOM = 1 << 16
 def is_refusal(error: BaseException, folder: Path | str) -> bool:
     """Say whether an error, whoever raised it, is that a folder takes no more.
 
-    NumPy, safetensors and others raise errors of their own, which say nothing that a program can
-    read; then it is asked whether the disk is full.
+    NumPy, safetensors and others raise their own errors, from which a program cannot read the
+    cause. In that case the function checks whether the disk is full.
     """
     if isinstance(error, PyexprError):
         return False
@@ -36,7 +36,7 @@ def is_full(folder: Path | str) -> bool:
 
 
 def free_bytes(folder: Path | str) -> int:
-    """Return how much may be written into a folder; what cannot be told is plenty."""
+    """Return how many bytes fit into a folder; a large number if this is unknown."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:

@@ -57,7 +57,7 @@ def _same_fields(one: Any, other: Any, but: Collection[str], rtol: float) -> boo
     kinds = type(one), type(other)
     if not (issubclass(kinds[0], kinds[1]) or issubclass(kinds[1], kinds[0])):
         return False
-    # What a saved result lacks, such as compiled functions, the other need not lack.
+    # The other result may have what a saved one does not have, such as compiled functions.
     shared = {field.name for field in fields(one) if field.init} & {f.name for f in fields(other)}
     return all(
         same(getattr(one, name), getattr(other, name), but=but, rtol=rtol)

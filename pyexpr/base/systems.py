@@ -27,8 +27,8 @@ _FAMILIES: Final[dict[str, System]] = {
 def system() -> System:
     """Return the system that software is installed by here.
 
-    An active environment of conda is asked first (CONDA_PREFIX): what its own installer puts
-    there is found before the system's. Distributions of Linux are told by os-release.
+    An active environment of conda comes first (CONDA_PREFIX), because what its installer puts
+    there is found before the system's. Distributions of Linux are identified by os-release.
     """
     if os.environ.get("CONDA_PREFIX"):
         return "conda"

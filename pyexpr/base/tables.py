@@ -197,7 +197,7 @@ def _check_holds_numbers(column: pd.Series[Any], name: str, what: str) -> None:
     """Raise `ColumnError` for what pandas would make numbers of: text, dates, complex numbers."""
     import pandas as pd
 
-    # Categories are judged by what they are.
+    # Of categories the type of their values counts.
     dtype = column.cat.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
     kind = pd.api.types
     dtype = column.dtype if dtype is None else dtype

@@ -66,7 +66,7 @@ def most_unpacked(size: int) -> int:
 
 
 def too_large(most: int) -> str:
-    """Return what is said, after the name of a file, of one that unpacks to more than `most`."""
+    """Return the end of the error for a file that unpacks to more than `most` bytes."""
     return (
         f"the file unpacks to more than {most / 1e9:g} GB, which no table of its size does; if it "
         f"is one, unpack it yourself, or raise the limit by the environment variable {SETTING}"

@@ -23,7 +23,7 @@ from pyexpr.base.files import whole_file
 # A container may round times to its own tick, at the coarsest (Matroska) a millisecond.
 _COARSEST_ROUNDING = 0.0005
 _ROUNDING = 1e-6
-# A file is cut if it lacks more than this share of what its header promises.
+# A file counts as cut if more than this share of the frames in its header are missing.
 _MISSING = 0.01
 
 
@@ -92,7 +92,7 @@ class VideoIndex:
 
     @property
     def is_cut(self) -> bool:
-        """Return whether frames are lacking that the header promises."""
+        """Return whether frames are missing that the header promises."""
         spare = max(2 / self.fps, _MISSING * self.promised)
         return self.promised - self.seconds > spare
 

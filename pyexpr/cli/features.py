@@ -178,7 +178,7 @@ def features(
             progress=show.progress,
         )
     if result.table.empty:
-        # Nothing that was asked for can be given; why stands with each recording.
+        # None of the requested clips exists; the reason stands with each recording.
         why = [f"{row.openface}: {row.reason}" for row in result.dropped.itertuples()]
         requested = "of the schedule" if every is None else f"of {every:g} s"
         raise DataError(

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def read_table(
     path: Path, *, labels: list[str], what: str, classes: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """Read a table whose file errors name, those of the functions that get it, too.
+    """Read a table; errors name its file, also errors of functions that use the table later.
 
-    `classes` are columns that may be of classes: what is read as missing among their text is said.
+    `classes` are columns that may hold classes: text that is read as missing there is reported.
     """
     from pyexpr.base.csv_file import Spelling, checked_spellings, read_csv
     from pyexpr.base.errors import PyexprWarning, warn_user

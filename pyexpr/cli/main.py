@@ -69,7 +69,7 @@ def main() -> None:
             try:
                 app()
             finally:
-                # What is still held back: a full disk is said here, not after the end.
+                # Output that is still buffered: a full disk is reported here, not after the end.
                 if sys.stdout is not None:
                     sys.stdout.flush()
     except PyexprError as error:
@@ -83,7 +83,7 @@ def main() -> None:
         if error.filename is None:
             # A read or write that fails does not say which file it was of.
             place = "standard output" if _is_stuck(sys.stdout) else "reading or writing failed"
-            # Who reads a pipe and has seen enough is told nothing.
+            # If the reader of a pipe has closed it, there is nobody to inform.
             if error.errno == errno.EPIPE:
                 sys.exit(1)
         show_error(f"{place}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}")
@@ -105,7 +105,7 @@ def _show_once(error: PyexprError) -> None:
 
 
 def _is_stuck(stream: TextIO | None) -> bool:
-    """Tell whether a stream holds what it cannot write, and have that go nowhere."""
+    """Return whether a stream cannot write its buffered output, which is then discarded."""
     if stream is None:
         return False
     try:

@@ -67,7 +67,7 @@ class Showing:
 
     @property
     def progress(self) -> bool | None:
-        """What a function is told that shows progress by itself where somebody sees it."""
+        """The `progress` argument of functions that otherwise show progress on a terminal."""
         return False if self.quiet else None
 
     def result(

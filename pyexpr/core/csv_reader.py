@@ -38,9 +38,9 @@ class CsvTables:
     Attributes
     ----------
     tables : list of (rows, columns) float64
-        In the order they were asked for; the memory is the arrays' own.
+        In the requested order; the arrays own their memory.
     memory : list of (at least rows, columns) float64
-        That memory, with the room behind the rows that was asked for, which holds anything.
+        That memory, with the requested space after the rows, whose content is undefined.
     cut, overlong : list of int
         Rows dropped because they have too few or too many fields, or end in the middle of
         their last number; counted from 1 among all rows.
@@ -78,7 +78,7 @@ def read_csv(
     Parameters
     ----------
     pieces : iterable of bytes
-        The text, cut anywhere. A piece is done with when the next is asked for.
+        The text, cut anywhere. A piece is no longer used once the next one is requested.
     tables : sequence of sequences of int
         For each table its columns, as positions in a row, from 0.
     n_columns : int

@@ -17,7 +17,7 @@ from pyexpr.core.extension import kernels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Breach of the optimality conditions (a mean over rows of residual times feature) asked for;
+# Breach of the optimality conditions (a mean over rows of residual times feature) aimed at;
 # what can be reached depends on rounding.
 TOLERANCE = 1e-12
 # With a larger one a fit is no solution.

@@ -35,7 +35,7 @@ def flip_pair(metric: str, part: str, first: Column, second: Column) -> FlipPair
 
     For a correlation both predictions are standardised (mean 0, variance 1 over all
     rows): it has no unit, but a mixture of two predictions of different units has
-    another one. The other metrics judge the unit, and the predictions stay as they are.
+    another one. The other metrics depend on the unit, so the predictions are not standardised.
     """
     centre_t = first.centres[1]
     if metric == "correlation":

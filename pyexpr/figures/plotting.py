@@ -199,7 +199,7 @@ def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
 
 def _described(docstring: str | None, labels: str) -> str | None:
     """Return the docstring with the sections that every `plot` has."""
-    if docstring is None:  # Python was told to drop them.
+    if docstring is None:  # Python runs without docstrings (-OO).
         return None
     heads = ("Parameters", "Raises", "Examples")
     parts = dict.fromkeys(heads, "")

@@ -47,7 +47,7 @@ def bridge_text() -> str:
 def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) -> bool:
     """Keep the two functions of R, each from raw bytes to raw bytes.
 
-    Returns whether Ctrl-C is asked of R's flag alone; see `quieten_handler`.
+    Returns whether only R's flag reports Ctrl-C; see `quieten_handler`.
     """
     # Every table needs it, and a Ctrl-C during its import would leave it in pieces.
     import pandas as pd  # noqa: F401

@@ -66,7 +66,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementModel:
-    """Factors, their indicators, and what else is said about them.
+    """A measurement model: factors, their indicators, and further specifications.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class MeasurementModel:
 
     @property
     def plain_factor(self) -> bool:
-        """Whether this is one factor with free loadings and nothing said that changes it.
+        """Whether this is one factor with free loadings and no specification that changes it.
 
         What holds anyhow changes nothing: ``NA*``, a factor with variance 1 and mean 0,
         free residual variances and intercepts, and where the optimiser begins.
@@ -179,7 +179,7 @@ class MeasurementModel:
 
     @property
     def equal_loadings(self) -> bool:
-        """Whether this is one factor with equal loadings and nothing else said."""
+        """Whether this is one factor with equal loadings and no further specification."""
         return len(self.factors) == 1 and all(
             term.op == "=~" and term.label == EQUAL and not term.is_fixed
             and term.rhs in self.indicators
@@ -209,12 +209,12 @@ class MeasurementModel:
 
     @property
     def scaled_terms(self) -> tuple[Term, ...]:
-        """The terms with each factor's unit said, as an engine with unit variances needs them.
+        """The terms with each factor's unit made explicit, as engines with unit variances require.
 
         A factor's variance is 1, unless a loading is fixed at a number other than 0 or the
         variance is freed (``NA*``) or has a label. Its unit is then that of an indicator, as
         in lavaan's ``cfa()``: the variance is free, and the first loading 1 unless it is
-        said to be another number or free.
+        specified as another number or as free.
         """
         terms = list(self.terms)
         for factor in self.factors:
@@ -267,9 +267,9 @@ def _readable(name: str) -> str:
 
 
 def _modified(term: Term, name: str, chosen: dict[str, str] | None, n_groups: int) -> str:
-    """Return what is said of a term before its name; with `chosen`, labels become p1, p2, ...
+    """Return the name of a term with its modifiers; with `chosen`, labels become p1, p2, ...
 
-    lavaan takes one modifier at a time: a term of which more is said stands there as often.
+    lavaan accepts one modifier at a time, so a term with several modifiers is repeated.
     """
     label = term.label
     if label == EQUAL:

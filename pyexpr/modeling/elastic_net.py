@@ -82,7 +82,7 @@ class _Rows:
     ) -> NDArray[np.float64]:
         n, p = self.Z.shape
         with warnings.catch_warnings():
-            # The gap reached is judged below.
+            # The gap that was reached is checked below.
             warnings.simplefilter("ignore", ConvergenceWarning)
             _, weights, gaps = enet_path(
                 self.Z,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Found = Mapping[str, "StageOutput"]
 
-# From the best to the worst that can be said of a row.
+# The findings about a row, from the best to the worst.
 STATUSES = ("agrees", "not simulated", "explained", "misprint", "open")
 # Test subjects of the paper: a fifth of 140.
 PAPER_TEST_SUBJECTS = 28
@@ -80,12 +80,12 @@ class PaperRow:
 
     @property
     def status(self) -> str:
-        """The worst that is said."""
+        """The worst of the findings."""
         return max((status for status, _ in self.findings), key=STATUSES.index, default="agrees")
 
     @property
     def remark(self) -> str:
-        """All that is said beside agreement; how far it agrees, where it does."""
+        """All findings other than agreement; if there are none, how close the agreement is."""
         beyond = [text for status, text in self.findings if status != "agrees"]
         return "; ".join(dict.fromkeys(beyond or [text for _, text in self.findings]))
 

@@ -90,7 +90,7 @@ class StudyContent:
     figures : mapping of str to Picture
         By the stem of their file.
     main : str
-        The model whose differences from the others are told.
+        The model whose differences from the others the report states.
     altered : tuple of str
         Files that have been changed since the run, but are shown.
     altered_tables, altered_figures : mapping of str to tuple of str
@@ -198,7 +198,7 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
             return []
 
 
-# The table that the sentences of a section are told from.
+# The table from which the sentences of a section are made.
 _SOURCE = {
     "performance": "comparison", "comparison": "comparison", "coefficients": "coefficients",
     "reliability": "reliability", "factor-model": "loadings",
@@ -212,7 +212,7 @@ _STAGES = {
 
 
 def _notes(content: StudyContent, name: str) -> list[str]:
-    """Return notes of the analysis in a reader's words, but for what is told elsewhere."""
+    """Return notes of the analysis in a reader's words, without those stated elsewhere."""
     record, stages = content.record, content.record["stages"]
     already_stated: tuple[Template | Message, ...] = _STATED_ELSEWHERE
     if name == "comparison" and "other_methods" in content.displays:
@@ -290,16 +290,16 @@ def _copied(name: str, what: str, lines: Iterable[str]) -> Copied:
 
 
 def _altered(files: Sequence[str]) -> list[str]:
-    """Return what is said before sentences told from files, if some of them are altered.
+    """Return the warning that precedes sentences made from files, if some files are altered.
 
-    Within what is copied: sentences are copied without what is around them.
+    It is part of the copied text, because the text around it is not copied.
     """
     return [f"{altered_note(files)} The following text may be based on it."] if files else []
 
 
 def _methods(content: StudyContent) -> Section:
     parts = methods_paragraphs(content.record, content.tables)
-    # What was done is told from the record, and from counts in the tables.
+    # The method is described from the record and from counts in the tables.
     blocks: list[Block] = [Text(text) for text in _altered(content.altered)]
     blocks += [Folded(heading, (Text(text),)) for heading, text in parts.items()]
     return Section("methods", "Method", (Copied("methods-text", "the method", tuple(blocks)),))

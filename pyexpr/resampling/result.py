@@ -315,7 +315,7 @@ class ReplicatedResult(Result):
     def _with_more(
         self, more: Sequence[tuple[NDArray[np.float64], NDArray[np.int64] | None]]
     ) -> Self:
-        """Return the result, not judged anew, with the replicates that follow its own."""
+        """Return the result with further replicates, its intervals not computed again."""
         old = self.evidence
         values = np.concatenate([old.replicates, *(values for values, _ in more)], axis=1)
         failed = old.n_failed
@@ -328,7 +328,7 @@ class ReplicatedResult(Result):
             evidence=replace(old, replicates=values, replicate_errors=errors, n_failed=failed),
         )
 
-    @stoppable("tests were judged together", kept="the result is as it was")
+    @stoppable("tests were adjusted together", kept="the result is as it was")
     def adjust(self, rule: str) -> Self:
         """Return the result with adjusted p-values and simultaneous intervals.
 

@@ -684,7 +684,7 @@ class Study:
         return versions(*_COMPUTING, *deep)
 
     def _notes(self) -> list[str]:
-        """Return what was said while computing, each with the stage that said it."""
+        """Return the notes of the computation, each with the stage that gave it."""
         notes: list[str] = [_OF_STAGE(stage="data", note=note) for note in self.inputs.notes()]
         return notes + [
             _OF_STAGE(stage=name.replace("_", " "), note=note)

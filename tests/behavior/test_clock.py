@@ -216,7 +216,7 @@ def test_room_for_a_variable_rate() -> None:
 
 def test_arguments(tmp_path: Path) -> None:
     path = moving(tmp_path / "a.csv", np.zeros(12))
-    with pytest.raises(OpenFaceError, match="timestamps tell no time here"):
+    with pytest.raises(OpenFaceError, match="the timestamps give no times here"):
         read_openface(path, clock="timestamps")
     with pytest.raises(DataError, match="leave one of them out"):
         read_openface(path, clock="timestamps", fps=25)

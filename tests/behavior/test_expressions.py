@@ -136,7 +136,7 @@ def test_no_signal_at_all(tmp_path: Path) -> None:
 
 
 def test_a_study_of_another_tracker_counts_its_clips(faces: Path) -> None:
-    # Means are no columns of the table of features, unless they are asked for.
+    # Means are no columns of the table of features, unless they are requested.
     for extra in ((), ("expression_means",)):
         found = features_output(features(faces, *extra))
         assert found.facts["clips without features"] == 0

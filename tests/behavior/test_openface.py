@@ -417,7 +417,7 @@ def test_without_confidence(tmp_path: Path) -> None:
     recording = read_openface(path)
     assert "there is no column 'confidence'" in recording.log.notes
     assert np.isnan(recording.confidence).all()
-    with pytest.raises(OpenFaceError, match=r"min_confidence=0\.8 was asked for"):
+    with pytest.raises(OpenFaceError, match=r"min_confidence=0\.8 was requested"):
         read_openface(path, min_confidence=0.8)
 
 
@@ -729,7 +729,7 @@ def face_points(name: str, frame: int, face: int) -> float:
 
 def test_the_largest_face_is_followed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", FACES, rows(FACES, N, make=face_points))
-    for groups in (None, ["pose_translation"]):  # also where no landmarks were asked for
+    for groups in (None, ["pose_translation"]):  # also where no landmarks were requested
         recording = read_openface(path, groups=groups)
         np.testing.assert_allclose(
             recording.groups["pose_translation"], planted("pose_translation", N, 1), rtol=PRINTED

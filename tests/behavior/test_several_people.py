@@ -1,4 +1,4 @@
-"""Several people in one file: each followed as asked, ids of one person joined."""
+"""Several people in one file: each followed as requested, ids of one person joined."""
 
 from __future__ import annotations
 

@@ -585,7 +585,7 @@ def test_folders_and_names_that_do_not_do(video: Path, tmp_path: Path) -> None:
         ("blendshapes", "gives blendshapes of shape (), not (2,), for frame 2 of {path}"),
         ("pose", "gives pose of shape (3,), not (6,), for frame 2 of {path}"),
         ("more", "gives faces of more frames than {path} has"),
-        ("many", "gives 2 faces, more than the 1 asked for, for frame 2 of {path}"),
+        ("many", "gives 2 faces, more than the 1 requested, for frame 2 of {path}"),
         ("doubled", "gives two faces of frame 2 of {path} one face_id"),
     ],
 )

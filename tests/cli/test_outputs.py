@@ -87,7 +87,7 @@ def test_a_studys_files_are_inputs_of_every_command(
     study_file = variant(study_folder, tmp_path / "copy")
     path = study_file.parent / name
     before = path.read_bytes()
-    # No stage may be asked for.
+    # No stage may run.
     monkeypatch.setattr(Study, "_stage", None)
     with pytest.raises(OutputError, match="would replace"):
         pyexpr(command, study_file, option, path, "--overwrite")

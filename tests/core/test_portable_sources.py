@@ -1,4 +1,4 @@
-"""What only GCC and Clang understand stands in the C++ only where the compiler was asked for it.
+"""What only GCC and Clang understand stands in the C++ only where a guard names the compiler.
 
 Visual C++ has no integer of 128 bits, no `__attribute__`, no `__builtin_` functions, no headers of
 POSIX and no options of GCC; it is not here to say so. Arrays of variable length are refused where

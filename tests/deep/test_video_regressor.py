@@ -138,7 +138,7 @@ def test_clip_tables_lists_arrays_and_read_clips_are_one(
     for form in (clips, clips.stack(), list(clips.stack()), pl.from_pandas(table), arrow):
         assert (model.predict(form) == expected).all()
         assert (clone(model).fit(form, label).predict(table) == expected).all()
-    # One file for a recording, whichever of its clips are asked for.
+    # One file for a recording, whichever of its clips are requested.
     assert len(list(tmp_path.glob("*.clips"))) == 6
     late = table.assign(end=table["end"] + 0.5)[table["context"] == "calm"]
     assert clone(model).fit(late, label[:6]).video_ == {"clips": 6, "frames": 24, "missing": 6}

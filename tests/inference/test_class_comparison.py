@@ -733,7 +733,7 @@ def test_a_recording_of_two_subjects_is_refused():
                        "threshold": 0.5}, DataError, "all predictions are classes"),
         (lambda f: f, {"metrics": ["kappa"], "threshold": "x"}, DataError, "one finite number"),
         (lambda f: f, {"truth": "mood", "predictions": ["said"], "metrics": ["kappa", "rmse"]},
-         DataError, "rmse judges numbers and kappa classes"),
+         DataError, "rmse is a metric of numbers and kappa of classes"),
         (lambda f: f.assign(y=[1, "a"] + [0] * (len(f) - 2)), {"metrics": ["kappa"]}, ColumnError,
          "mixes text and numbers"),
         (lambda f: f.assign(said=f.said + " "), {"truth": "mood", "predictions": ["said"],

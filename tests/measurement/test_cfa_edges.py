@@ -1,4 +1,4 @@
-"""Factor models that are seldom asked for, against lavaan asked directly by R."""
+"""Rare factor models, against lavaan called directly in R."""
 
 from __future__ import annotations
 

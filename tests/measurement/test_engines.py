@@ -1,4 +1,4 @@
-"""The doors to R: what crosses, what is restored, and what is said when something is missing."""
+"""The engines: what reaches R, what is restored, and the errors if something is missing."""
 
 from __future__ import annotations
 

@@ -475,8 +475,12 @@ def test_what_cannot_be_compared_is_reported(fitted, name):
 
 def test_metrics_of_numbers_and_of_classes_do_not_mix():
     found = fit(label="mood", kind=None)
-    with pytest.raises(px.errors.DataError, match="'mood' is of classes, and rmse judges numbers"):
+    with pytest.raises(
+        px.errors.DataError, match="'mood' has classes, but rmse is a metric of numbers"
+    ):
         found.compare("rmse")
     numbers = fit(label="smile", features=["nod"], kind=None, models={"ols": LinearRegression()})
-    with pytest.raises(px.errors.DataError, match="'smile' is of numbers, and auc judges classes"):
+    with pytest.raises(
+        px.errors.DataError, match="'smile' has numbers, but auc is a metric of classes"
+    ):
         numbers.compare("auc")

@@ -45,7 +45,7 @@ def page(displays: Sequence[DisplayTable]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for, print it; a whole run also writes the page."""
+    """Run the requested comparisons and print them; a whole run also writes the page."""
     parser = argparse.ArgumentParser(description="Compare pyexpr with independent software.")
     parser.add_argument(
         "--only", metavar="TEXT", help="run the comparisons whose name contains this text"

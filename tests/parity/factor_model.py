@@ -33,12 +33,12 @@ PAPER = {
 }
 QUESTIONS = ["response", "emotion", "motion"]
 
-OPTIMISER = "lavaan's optimiser is the less exact of the two; asked for by docs/methods.md"
+OPTIMISER = "lavaan's optimiser is the less exact of the two; required by docs/methods.md"
 IN_ERRORS = Tolerance(1e-5, OPTIMISER, "in standard errors")
 MEASURE = Tolerance(1e-6, "functions of the log-likelihood, which is flat at its maximum")
 NUMERIC = "lavaan differentiates standardised values numerically"
 TOLERANCES = {
-    "log-likelihood": Tolerance(1e-6, "asked for by docs/methods.md"),
+    "log-likelihood": Tolerance(1e-6, "required by docs/methods.md"),
     "estimates": IN_ERRORS,
     "standard errors": IN_ERRORS,
     "standardised": IN_ERRORS,

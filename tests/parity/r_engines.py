@@ -1,4 +1,4 @@
-"""Data that do not determine the factor model: the same typed error through every door."""
+"""Data that do not determine the factor model: the same typed error by every engine."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def table() -> DisplayTable:
 
 
 def second_thread() -> str:
-    """Ask the hosting R from another thread; return what is said."""
+    """Ask the hosting R from another thread; return its versions or the error."""
     results = []
 
     def work() -> None:

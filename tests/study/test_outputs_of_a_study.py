@@ -64,7 +64,7 @@ def test_results_into_the_folder_of_the_data(
     for name in ("features.csv", "report.html", "record.json"):
         (folder / name).write_text("mine")
     before = contents(folder)
-    # Before the first stage, that is: none may be asked for.
+    # Before the first stage, that is: none may run.
     monkeypatch.setattr(Study, "_stage", None)
     with pytest.raises(OutputError, match=r"replace 1 file .* read for them: 'recordings.csv'"):
         Study.from_file(study_file, output=folder).run(progress=False, overwrite=overwrite)

@@ -514,7 +514,7 @@ def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
     assert "invariance" not in without.tables
     assert "invariance_over_contexts" not in codes_of(joined(without.facts["notes"]))
     native = factor_model(True, lambda ratings: ratings).tables["invariance"]
-    assert native["lavaan_reason"].str.contains("lavaan was not asked").all()
+    assert native["lavaan_reason"].str.contains("lavaan was not used").all()
 
     def lone(ratings: pd.DataFrame) -> pd.DataFrame:
         keep = (ratings["context"] != "pain") | (ratings["subject"] == ratings["subject"].min())

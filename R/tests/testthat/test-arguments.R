@@ -176,7 +176,7 @@ test_that("messages name R's arguments, and no option of the command line", {
     "from the data; give `score_range`, the highest", fixed = TRUE)
 })
 
-test_that("tests are judged together from the start, and subjects drawn within strata", {
+test_that("tests are adjusted together from the start, and subjects drawn within strata", {
   need_python()
   same <- function(x, y) expect_identical(tidy(x), tidy(y))
   indicators <- c("response", "emotion", "motion")

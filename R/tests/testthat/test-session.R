@@ -177,7 +177,7 @@ said_by <- function(code, ...) {
   paste(said, collapse = "\n")
 }
 
-# A program that answers as a Python of that version does when it is asked for it.
+# A program that answers as a Python of that version does when it is run.
 pretended <- function(version, has = "False") {
   file <- tempfile("python")
   writeLines(c("#!/bin/sh", sprintf("echo version %s %s", version, has)), file)

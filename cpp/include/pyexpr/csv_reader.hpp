@@ -81,7 +81,7 @@ class CsvReader {
     [[nodiscard]] const std::vector<std::int64_t>& overlong() const noexcept;
     // Of the first table and column that has such fields, its first one.
     [[nodiscard]] std::optional<UnreadField> unread() const;
-    // A table as it was asked for, n_rows() x columns, row by row; once, after finish(). Behind it
+    // A requested table, n_rows() x columns, row by row; once, after finish(). Behind it
     // there is memory, which holds anything, up to `room` rows. Throws std::invalid_argument for a
     // table that is not there, or was taken before.
     [[nodiscard]] Numbers take(std::size_t table, std::size_t room = 0);

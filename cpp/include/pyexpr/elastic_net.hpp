@@ -67,7 +67,7 @@ struct ElasticNetFits {
 // a Cholesky solve on the nonzero features the weights, accepted if the optimality
 // conditions hold; where that fails (singular), descent goes on to the tolerance.
 // A feature is constant if its variance is at most 1e-12 of its mean square. A gap above
-// the tolerance is the caller's to judge. A resample of no rows gives NaN throughout.
+// the caller decides about the tolerance. A resample of no rows gives NaN throughout.
 // O(B (G p^2 + A R sweeps p^2)); each resample is computed alone, in the order of the
 // clusters, so the bytes do not depend on the number of threads.
 // Throws std::invalid_argument if shapes or penalties are wrong.

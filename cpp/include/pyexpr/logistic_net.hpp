@@ -50,7 +50,7 @@ struct LogisticNetFits {
 // and intercepts: of the mean over rows of residual times feature, where residuals are
 // between -1 and 1. Steps are Newton's, on the weights that are not 0 or want to leave it,
 // with a line search on the objective, until the breach is within the tolerance or a step
-// is no more than rounding; a larger breach is the caller's to judge.
+// is no more than rounding; the caller decides about a larger breach.
 // Where the minimum is not one point: under an L1 penalty alone (l1_ratio 1) the weights of
 // a feature in K > 2 classes are those nearest to a mean of 0, the limit of a vanishing L2
 // penalty; without any penalty they sum to 0. Without any penalty the minimum may be at

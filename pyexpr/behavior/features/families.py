@@ -1,4 +1,4 @@
-"""Families of features besides the fourteen, each computed for clips if it is asked for."""
+"""Families of features besides the fourteen, each computed for clips on request."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _Found = tuple[dict[str, float], list[str]]
 
 
 def further_features(signals: Signals, units: Units) -> _Found:
-    """Return the features of the families that are asked for, and why some are missing.
+    """Return the features of the requested families, and why some are missing.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def _acceleration(signals: Signals, units: Units) -> _Found:
 def _features_and_reasons(found: list[tuple[str, str, float | str]]) -> _Found:
     """Return the features of (part, what, value or why there is none), and the reasons.
 
-    What all parts lack for the same reason is said once.
+    A reason that holds for all parts is given once.
     """
     features = {
         f"{part}_{what}": value for part, what, value in found if not isinstance(value, str)

@@ -701,7 +701,7 @@ def _or_error(function: Callable[[Job], T], job: Job) -> T | DataError:
 
 def _extract(job: Job) -> Rows:
     """Read one file, cut it, and compute everything about its clips."""
-    # What is wrong with a file is said with its name; what is wrong with its clips is not.
+    # An error in a file names the file; an error in one of its clips does not.
     try:
         found = read_recording(job.path, job.layout, **job.reading)
         recording = with_units(found, job.common)

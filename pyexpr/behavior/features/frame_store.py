@@ -1,6 +1,6 @@
 """The frames of one recording as one array, parsed once: kept as a memory-mapped file.
 
-The array has a column per column of the recording that is asked for, as float32, and two more,
+The array has a column per requested column of the recording, as float32, and two more,
 "present" and "valid", 0 or 1. A file beside it holds what is no array. Both are
 named by a hash of the recording's content and of how it is read.
 """

@@ -65,7 +65,7 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     landmarks is the projection of the head's position, so each frame gives two equations for
     the two; the medians over the frames are returned. NaN without landmarks or position, and
     where frames disagree or the face is not as large as it would be (the outer corners of
-    the eyes 90 mm apart): another camera was told to OpenFace then. Of seven real
+    the eyes 90 mm apart): OpenFace was then given the parameters of another camera. Of seven real
     recordings the sizes found were within 0.5 % of whole resolutions.
 
     References
@@ -167,7 +167,7 @@ def _points(recording: OpenFaceRecording, group: str) -> tuple[str, int, str]:
 
 
 def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
-    """Return what is to be said of a recording of another kind than the first.
+    """Return the notes on a recording of another kind than the first.
 
     Raises
     ------

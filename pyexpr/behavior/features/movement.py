@@ -61,7 +61,7 @@ def spread(
         Valid rows, at least 2, that a point must have to take part.
     angles : bool
         Whether the values are degrees, which are then counted from each point's first valid
-        value, the short way round: turns by half a circle or more cannot be told apart.
+        value, the short way round: turns by half a circle or more cannot be distinguished.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One clip of one recording to its fourteen features, and further ones that are asked for.
+"""One clip of one recording to its fourteen features, and requested further ones.
 
 In this order: the clip is cut out, its frames are binned, bins are differenced,
 differences are averaged (`pyexpr.core.kinematics`).

@@ -169,7 +169,7 @@ class FeatureOptions:
             )
 
     def has(self, family: Family) -> bool:
-        """Return whether a family of further features is asked for."""
+        """Return whether a family of further features is requested."""
         return family in self.extra
 
     def to_dict(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class ClipSequences:
     ----------
     clips : sequence of (frames, p) float32 arrays
         NaN where a frame is missing or not valid. With a cache, each is read from its
-        file when it is asked for.
+        file when it is needed.
     lengths : (clips,) int64
         Frames of each of them.
     names : tuple of str
@@ -194,7 +194,7 @@ def read_sequences(
     Raises
     ------
     OpenFaceError
-        If a file cannot be used or lacks a group.
+        If a file cannot be used or has no columns of a group.
     ColumnError, DataError
         If the table makes no sense, a clip goes beyond its recording, files have
         different columns, or a clip has no valid frame; the message names the row.
@@ -329,7 +329,7 @@ def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what
     chosen: slice | NDArray[np.int64] = slice(start, stop)
     length = stop - start
     if rate is not None and rate != frames.fps:
-        # Of the seconds asked for: the frames may last a moment longer.
+        # Of the requested seconds: the frames may last a moment longer.
         length = max(round((segment.end - segment.start) * rate), 1)
         # The frame that is shown at each time k / rate.
         shown = np.floor(np.arange(length) * frames.fps / rate + _ROUNDING).astype(np.int64)

@@ -35,7 +35,7 @@ Signal = NDArray[np.float64] | str
 
 
 def absent(group: str) -> str:
-    """Return that the file lacks a group of columns."""
+    """Return the reason that the file has no columns of a group."""
     return _ABSENT(group=group)
 
 
@@ -67,7 +67,7 @@ def few_of(n_valid: int, n_velocities: int, n_bins: int, options: FeatureOptions
 
 @dataclass(slots=True)
 class Signals:
-    """What moves in one clip; each part is read and binned when it is first asked for.
+    """What moves in one clip; each part is read and binned when it is first used.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Signals:
     scheme : LandmarkScheme, optional
         The regions that the recording's own layout declares.
     expressions : Expressions, optional
-        The signals of expression that are asked for.
+        The requested signals of expression.
     """
 
     read: Callable[[str], Signal]

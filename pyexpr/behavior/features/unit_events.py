@@ -38,7 +38,7 @@ class Units:
     presence, intensity : float64 arrays, shape (frames, units)
         NaN where a frame is not valid.
     missing : str
-        "" or which group the file lacks.
+        "" or the group that the file does not have.
     """
 
     names: tuple[str, ...]

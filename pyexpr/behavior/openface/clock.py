@@ -27,7 +27,7 @@ _EVEN_RATES: Final = (30.0, 60.0, 120.0, 240.0)
 # measured five times a second it is a step and a half.
 _LONGEST_GAP: Final = 0.3
 _LONGEST_PERIODS: Final = 2
-# The share of a video's frames that OpenFace may lack at its end.
+# The share of a video's frames that may be missing at the end of OpenFace's table.
 _MISSED: Final = 0.02
 _HALF_CIRCLE: Final = np.pi
 # Frames that are placed at a time; each has five copies on its way. And columns, a line of the

@@ -1,6 +1,6 @@
 """From the text of an OpenFace file to columns of float64.
 
-Only the columns asked for are converted. Rows with too few or too many fields
+Only the requested columns are converted. Rows with too few or too many fields
 are dropped whole and counted; so is a last line that ends in the middle of its last
 number.
 """
@@ -85,7 +85,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns asked for, in tables as they were asked for.
+    """The requested columns, in the requested tables.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class Columns:
         return self.tables[names][:, names.index(name)].copy()
 
     def take_table(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return a table as it was asked for, once: it is the caller's then.
+        """Return a requested table; afterwards it belongs to the caller, so this works once.
 
         Behind its rows there is room for those of frames without a row, if they are not too
         many.

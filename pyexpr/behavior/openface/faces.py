@@ -36,7 +36,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """By what faces are told apart; of each row.
+    """What faces are distinguished by, for each row.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ def choose_face(
         if rule not in ("largest", 0):
             raise OpenFaceError(
                 say(
-                    "{path!r}: {face=} was asked for, but the file has no column "
+                    "{path!r}: {face=} was requested, but the file has no column "
                     "'face_id': it follows one face only, so use {face='largest'}",
                     path=path,
                     face=rule,
@@ -137,7 +137,7 @@ def _of_side(path: str, ids: NDArray[np.int64], side: str, signs: Signs) -> int:
     if len(faces) < 2:
         raise OpenFaceError(
             say(
-                "{path!r}: {face=} was asked for, but there is only one face; use {face='largest'}",
+                "{path!r}: {face=} was requested, but there is only one face; use {face='largest'}",
                 path=path,
                 face=side,
             )
@@ -152,7 +152,7 @@ def _places(path: str, signs: Signs, requested: str) -> NDArray[np.float64]:
     if signs.places is None:
         raise OpenFaceError(
             say(
-                "{path!r}: {requested} was asked for, but the file has neither landmarks nor "
+                "{path!r}: {requested} was requested, but the file has neither landmarks nor "
                 "pose_Tx, so it does not say where a face is; name a {column face_id}",
                 path=path,
                 requested=requested,

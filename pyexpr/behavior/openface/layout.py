@@ -306,7 +306,7 @@ def _refuse_bare_points(path: str, positions: Mapping[str, int], known: Sequence
 
 
 def layout_name(header: Header) -> str:
-    """Return which generation of OpenFace writes such a header, as far as it can be told."""
+    """Return which generation of OpenFace writes such a header, as far as it can be determined."""
     if "face_id" in header or "eye_lmk_x_0" in header:
         return "OpenFace 2"
     return "OpenFace 1 or 2" if "gaze_angle_x" in header else "OpenFace 0 or 1, or a part of 2"

@@ -121,7 +121,7 @@ def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
     Raises
     ------
     OpenFaceError
-        If the file cannot be used, lacks the column, or the column is empty in a row.
+        If the file cannot be used, has no such column, or the column is empty in a row.
     """
     names = list(_parts(path, split_by).parts)
     if "" in names:
@@ -195,7 +195,7 @@ def _table(path: str, split_by: str) -> tuple[Rows, int, str]:
     if split_by not in table.names:
         raise OpenFaceError(
             say(
-                "{path!r}: {split_by=} was asked for, but the file has no column {split_by:label}; "
+                "{path!r}: {split_by=} was requested, but the file has no column {split_by:label}; "
                 "{hint}",
                 path=str(path),
                 split_by=split_by,

@@ -423,7 +423,7 @@ def recording_of(
     columns : Columns
         Those of `ROW_COLUMNS` that there are, and the groups `wanted`, which are handed over.
     faces : Columns or None
-        Columns that tell where faces are, if several must be told apart.
+        Columns with the places of faces, if several must be distinguished.
     wanted : sequence of str
         Groups.
     options : ReadingOptions
@@ -528,7 +528,7 @@ def _placed(
     if clock in ("timestamps", "video") and rate.source != "timestamps":
         raise OpenFaceError(
             say(
-                "{path!r}: {clock=} was asked for, but timestamps tell no time here "
+                "{path!r}: {clock=} was requested, but the timestamps give no times here "
                 "({why}); use {clock='frames'} and state {fps=}",
                 path=path,
                 clock=clock,
@@ -584,7 +584,7 @@ def _check_arguments(
 def found_groups(
     header: Header, groups: Sequence[str] | None, on_missing: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the groups to read, and notes on those the file lacks."""
+    """Return the groups to read, and notes on those that the file does not have."""
     wanted = tuple(dict.fromkeys(FEATURE_GROUPS if groups is None else groups))
     missing = tuple(group for group in wanted if not header.group_columns(group))
     if missing and groups is not None and on_missing == "error":
@@ -652,7 +652,7 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
     source = open_source(path)
     header = source.header
     groups = header.groups()
-    # The smallest group is enough: what is asked for are counts, not values.
+    # The smallest group is enough, because only counts are needed.
     least = min(groups, key=lambda group: len(header.group_columns(group)))
     recording = _read(str(path), source, [least], ReadingOptions(), "error", None)
     row = {

@@ -105,7 +105,7 @@ class FollowedRows:
 
 
 def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
-    """Return columns with where faces are if several must be told apart, else None."""
+    """Return columns with the places of faces if several must be distinguished, else None."""
     if "face_id" not in columns.header:
         return None
     ids = columns.column("face_id")
@@ -121,7 +121,7 @@ def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Col
 def _signs(
     faces: Columns | None, valid: NDArray[np.bool_], confidence: NDArray[np.float64]
 ) -> tuple[Signs, NDArray[np.float64] | None]:
-    """Return by what faces are told apart, and the landmarks where there are any."""
+    """Return what distinguishes the faces, and the landmarks if there are any."""
     weights = np.where(valid, np.nan_to_num(confidence), 0.0)
     if faces is None:
         return Signs(weights, "confidence", None, None), None
@@ -144,7 +144,7 @@ def _signs(
 
 
 def _face_ids(columns: Columns, valid: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    """Return the face of each row; failed rows may lack it, and are those of the first."""
+    """Return the face of each row; a failed row without one counts as the first face."""
     if "face_id" not in columns.header:
         return None
     ids = columns.column("face_id")
@@ -219,7 +219,7 @@ def _validity(
     if min_confidence is not None and not has_confidence:
         raise OpenFaceError(
             say(
-                "{path!r}: {min_confidence=} was asked for, but the file has no column "
+                "{path!r}: {min_confidence=} was requested, but the file has no column "
                 "'confidence'; leave min_confidence out",
                 path=header.path,
                 min_confidence=min_confidence,

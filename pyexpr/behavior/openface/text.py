@@ -131,7 +131,7 @@ class TextFile:
         self._opened.close()
 
     def pieces(self) -> Iterator[memoryview]:
-        """Yield the text; a piece must be done with when the next is asked for."""
+        """Yield the text; a piece is invalid as soon as the next one is requested."""
         if not self._compression and self.n_bytes >= _WORTH_A_THREAD:
             # Where the system gives no more threads, this one does all.
             with suppress(RuntimeError):

@@ -25,9 +25,9 @@ class _Seen:
 class FaceIds:
     """Ids 0, 1, ... of the faces of a video, frame by frame.
 
-    Where a tracker is asked for one face, that is 0. Of several each pair of a face and an id that
-    was seen in the last second is looked at, the nearest first; a face that is further from all of
-    them than the face is large is a new one. So a person who leaves and comes back has two ids.
+    If one face is requested, its id is 0. If several are requested, faces are matched with the ids
+    seen in the last second, the nearest pair first. A face whose distance from all of these exceeds
+    its own size gets a new id. A person who leaves and comes back therefore has two ids.
     """
 
     def __init__(self, faces: int) -> None:

@@ -272,7 +272,7 @@ def _checked(job: TrackJob, faces: Sequence[TrackedFace] | None, number: int) ->
     if faces is None:
         wrong = "gives nothing"
     elif len(faces) > job.faces:
-        wrong = f"gives {len(faces)} faces, more than the {job.faces} asked for,"
+        wrong = f"gives {len(faces)} faces, more than the {job.faces} requested,"
     for face in faces or ():
         given: dict[str, tuple[Any, tuple[int, ...]]] = {
             "points": (face.points, (tracker.points, 3))

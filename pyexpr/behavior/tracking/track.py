@@ -173,7 +173,7 @@ def track_videos(
     named = find_videos(videos, folder)
     file = None if model is None else Path(model)
     _refuse_all(
-        # Of skipped ones it is said which are not there.
+        # If files are skipped, the result lists those that do not exist.
         *([partial(refuse_missing, [video for video, _ in named])] if on_error == "stop" else []),
         partial(check_model, chosen, file),
         partial(_check_installed, chosen),
@@ -247,7 +247,7 @@ def _keep(
     *,
     overwrite: bool,
 ) -> None:
-    """Find the files that are there with the content asked for, and refuse to replace others."""
+    """Find the files that have the requested content already, and refuse to replace others."""
     there = [number for number, job in enumerate(jobs) if job.output.is_file()]
     tasks = [(jobs[number],) for number in there]
     names = [os.path.relpath(job.output, folder) for job in jobs]

@@ -17,7 +17,7 @@ from pyexpr.base.checks import is_number, is_whole
 from pyexpr.base.errors import DataError, TrackerError, listed
 from pyexpr.base.messages import say
 
-# Name -> where the class is; its module is imported when it is asked for.
+# Name -> where the class is; its module is imported when it is used.
 _KNOWN = {"mediapipe": "pyexpr.behavior.tracking.mediapipe_tracker:MediaPipeTracker"}
 
 
@@ -37,7 +37,7 @@ class TrackedFace:
         Position of the head (x to the right, y down, z away from the camera; mm) and its rotation
         (radians) about these axes, where the rotation matrix is ``R(x) R(y) R(z)``.
     face_id : int, optional
-        Who it is, if the tracker knows; else faces are told apart by where they are.
+        Identity of the face, if the tracker knows it; else faces are distinguished by position.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def _of_kind(default: Any, value: Any, name: str) -> Any:
 
 
 def check_model(tracker: type[Tracker], model: Path | None) -> None:
-    """Raise unless the model file is one that the tracker can be asked to load.
+    """Raise unless the tracker can be expected to load the model file.
 
     Raises
     ------

@@ -137,7 +137,7 @@ def frame_table(path: str, frame: pd.DataFrame) -> FrameTable:
 
 
 def arrow_table(path: str) -> FrameTable:
-    """Return the table in a file of parquet or feather; columns are read when asked for."""
+    """Return the table in a file of parquet or feather; columns are read when they are used."""
     import pyarrow as pa
     from pyarrow import parquet
 

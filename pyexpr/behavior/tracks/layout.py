@@ -184,7 +184,7 @@ class Layout(_Part):
     Attributes
     ----------
     name, title, people : str
-        How it is called; of which tracker; what is to be said where there are several people.
+        Its name; its tracker; the advice for tables of several people.
     proof : Proof or None
         How a header proves it; without it the layout must be named.
     header : str

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pyexpr.base.errors import near_names
 
-# So many faults are told; a file of another kind has one for every line.
+# The largest number of faults in a message: a file of another kind has one in every line.
 _MOST: Final = 3
 _LONGEST: Final = 60
 # Singular and plural of what an entry may be.
@@ -34,7 +34,7 @@ def faults(error: ValidationError, model: type[BaseModel], entries: Mapping[str,
     """
     found: dict[tuple[str, ...], str] = {}
     unknown: set[tuple[str, ...]] = set()
-    # A name that there is not explains one that is lacking in the same table.
+    # An unknown name explains why another one is missing in the same table.
     for one in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
         place = _Place.of(one["loc"], model)
         if one["type"] == "extra_forbidden":

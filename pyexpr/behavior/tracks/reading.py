@@ -151,7 +151,7 @@ def read_tracks(
         "max_speed": max_speed,
         "max_turn": max_turn,
     }
-    # What they refuse is said before anything is read.
+    # These checks come before anything is read.
     ReadingOptions(**options)
     if clock == "video" and video is None:
         raise DataError(say("{clock='video'} needs the path of the video: {video=}"))
@@ -264,7 +264,7 @@ def read_some(
     Raises
     ------
     TracksError
-        If the table has none of the groups, or lacks one that is needed.
+        If the table has none of the groups, or if a required one is missing.
     """
     found = layout_for(path, layout, {})
     if isinstance(found, str):
@@ -338,7 +338,7 @@ def _recording(
     missing: tuple[str, ...],
 ) -> OpenFaceRecording:
     columns = found.columns
-    # Landmarks and the head's place come with people, whether asked for or not.
+    # Landmarks and the head's place come with people, whether requested or not.
     several = "face_id" in columns.header
     return recording_of(
         table.path,
@@ -409,7 +409,7 @@ def _stated_size(layout: Layout) -> tuple[float, float] | None:
 def _wanted(
     path: str, known: Sequence[str], groups: Sequence[str] | None, on_missing: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the groups to read, and notes on those the table lacks."""
+    """Return the groups to read, and notes on those that the table does not have."""
     if groups is None:
         usual = tuple(name for name in _USUAL if name in known)
         if "landmarks_2d" not in known and "landmarks_3d" in known:

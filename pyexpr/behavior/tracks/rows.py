@@ -120,7 +120,7 @@ def translated(
     layout : Layout
     table : Table
     groups : sequence of str
-        Those to read; landmarks come besides where people must be told apart.
+        Those to read; landmarks are added where people must be distinguished.
     image_size : (float, float), optional
         Width and height, px.
     part : tuple of (str, str)
@@ -137,7 +137,7 @@ def translated(
     known = groups_of(layout, table, image_size)
     wanted = {name: known[name] for name in groups if name in known}
     if layout.person is not None:
-        # By these people are told apart.
+        # These distinguish the people.
         also = ("landmarks_2d", "pose_translation")
         wanted |= {name: known[name] for name in also if name in known}
     own = _row_columns(layout)
@@ -177,7 +177,7 @@ def translated(
 
 
 def _reading_notes(layout: Layout, read: ReadTable) -> list[str]:
-    """Return what is to be said of the rows that were read."""
+    """Return notes on the rows that were read."""
     notes: list[str] = []
     if read.others:
         notes.append(_OTHERS(rows=read.others))
@@ -305,7 +305,7 @@ def _without_low_scores(
 def _validity(
     layout: Layout, columns: Columns, values: Mapping[str, NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Return 1 for the rows that are valid, and what is to be said."""
+    """Return 1 for valid rows and 0 for others, and notes."""
     notes: list[str] = []
     valid = np.ones(columns.n_rows, dtype=np.bool_)
     if layout.valid is None:

@@ -31,7 +31,7 @@ class StoredClips:
     Attributes
     ----------
     spans : (n, 2) float64
-        Start and end of each clip in seconds, as asked for.
+        Start and end of each requested clip in seconds.
     numbers : (n, frames) int64
         The video's frame behind each sample, -1 where it is black.
     pixels : (n, frames, size, size, 3) uint8

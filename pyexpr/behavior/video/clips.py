@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Crop = Literal["face"]
-#: Start and end of a clip, as asked for.
+#: Start and end of a requested clip.
 Span = tuple[float, float]
 
 
@@ -81,7 +81,7 @@ class VideoClips(Result):
     Attributes
     ----------
     table : DataFrame
-        The clips as asked for, with ``n_missing``: how many of their frames are black
+        The requested clips, with ``n_missing``: how many of their frames are black
         because the video, or with ``crop="face"`` the face, has none there.
     dropped : DataFrame
         Clips of the schedule that are not taken: subject, context, clip, video, reason.

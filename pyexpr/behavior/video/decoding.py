@@ -53,12 +53,12 @@ def is_cached(job: ClipJob) -> bool:
 
 
 def fill(job: ClipJob) -> None:
-    """Decode what a recording's file lacks, and write it anew (runs in a worker process)."""
+    """Decode the missing clips of a recording and write its file again (runs in a worker)."""
     stored = load_clips(job.file)
     spans = [span for span in job.spans if stored is None or stored.row(span) is None]
     fresh = decoded(job, spans)
     for path, state in zip(job.paths, job.states, strict=True):
-        # The name of the file stands for what was there when it was asked for.
+        # The name of the file identifies the content that it had when clips were requested.
         if state_of(path) != state:
             raise VideoError(
                 f"{path!r} was changed while it was read; read it again when nothing writes to it"

@@ -51,7 +51,7 @@ def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
     DataFrame
         One row: ``video`` (the path), ``width``, ``height`` (px, as stored), ``frames``,
         ``fps`` (the mean), ``variable`` (whether frames last differently long), ``seconds``,
-        ``cut`` (whether frames are lacking that the header promises).
+        ``cut`` (whether frames are missing that the header promises).
 
     Raises
     ------

@@ -29,7 +29,7 @@ def is_compiled(statistic: object) -> bool:
     return type(statistic).__module__.partition(".")[0] == "numba"
 
 
-# A metric that is asked for again is not compiled again.
+# A metric is compiled once.
 @lru_cache(maxsize=64)
 def on_repeated_rows(metric: Callable[..., Any]) -> Callable[..., Any]:
     """Return a statistic of (rows, weights) from a compiled metric of (truth, prediction).
@@ -101,7 +101,7 @@ def compile_statistic(
 
 
 def _whole(name: str, compile_one: Callable[[], T]) -> T:
-    """Compile one function; a Ctrl-C meanwhile is heard when it is done, in a second or so.
+    """Compile one function; Ctrl-C takes effect when this is done, after about a second.
 
     numba's compiler calls back into Python, where the exception of a Ctrl-C can be lost.
     """
@@ -134,7 +134,7 @@ def _jitted(numba: Any, function: Callable[..., Any]) -> Any:
     return numba.njit(function)
 
 
-# Compiling takes a second: a statistic asked for again is not compiled again.
+# Compiling takes a second: a statistic is compiled once.
 @lru_cache(maxsize=64)
 def _callback(
     numba: Any, inner: Any, *, several: int = 0, pointers: bool = False

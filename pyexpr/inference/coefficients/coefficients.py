@@ -662,7 +662,7 @@ def context_coefficients(
     return result
 
 
-# The same by either name: a model is fitted before its coefficients are asked for.
+# Both names give the same: a model is fitted before its coefficients are requested.
 context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[attr-defined]
 
 

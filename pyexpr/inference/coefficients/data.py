@@ -172,7 +172,7 @@ def as_fitted(
 ) -> tuple[Any, str | ArrayLike]:
     """Return X in the columns a `ContextualRegressor` was fitted on, and where its contexts are.
 
-    Columns are told by name where both have names, else by position.
+    Columns are matched by name if both have names, otherwise by position.
     """
     X = as_pandas(X, what=_TABLE)
     if not hasattr(X, "columns"):
@@ -214,7 +214,7 @@ def as_fitted(
         others = [name for name in names if name not in {*features, *named, own}]
         if missing:
             raise ColumnError(
-                f"{_TABLE} lacks {listed(missing)}; the model was fitted on {listed(seen)}"
+                f"{_TABLE} has no column {listed(missing)}; the model was fitted on {listed(seen)}"
             )
         if others:
             raise ColumnError(

@@ -38,7 +38,7 @@ class CoefficientEvidence:
         Of each pair of contexts: replicates of the difference of weights, or why there
         are none.
     rule : str, optional
-        How tests are judged together.
+        The adjustment for several tests.
     """
 
     data: CoefficientData

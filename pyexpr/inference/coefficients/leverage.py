@@ -27,7 +27,7 @@ LARGEST_SHARE = 0.8
 DETERMINED = 0.01
 #: A contrast has the degrees of freedom of its weakest slope where these are a smaller part.
 WEAKER = 0.5
-#: A family with a contrast on fewer effective subjects is judged by Holm's steps, not by max-T.
+#: A family with a contrast on fewer effective subjects is adjusted by Holm's steps, not by max-T.
 FEWEST_OF_MAX_T = 10
 #: Desparsified slopes on fewer subjects than this part of all have fewer degrees of freedom.
 FEW = 1 / 3

@@ -308,7 +308,7 @@ def describe(
     """Summarise replicates (B, p): spread, percentile interval, share not zero, share of one sign.
 
     `same_sign` is the share of replicates with the sign of the estimate, NaN for an
-    estimate of exactly 0. Without an estimate nothing is said of the replicates.
+    estimate of exactly 0. Without an estimate the summaries of the replicates are missing, too.
     """
     B, p = replicates.shape
     defined = ~np.isnan(replicates)

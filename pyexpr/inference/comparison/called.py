@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # the largest number it is computed from.
 _ORDER, _ORDER_OF_ROWS = 1e-9, 1e-12
 _SEED_OF_ORDER = 20240502
-# Orders at random in which it is asked for: the first of rows that hold 0 or 1 is often the same.
+# Number of random orders that are tried: the first of rows that hold 0 or 1 is often the same.
 _ORDERS = 4
 
 

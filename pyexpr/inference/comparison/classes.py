@@ -139,7 +139,7 @@ def read_classes(
     truths, predictions : sequence of str
         Columns.
     metrics : sequence of str
-        Those of classes that are asked for.
+        The requested metrics of classes.
     positive : label, optional
     threshold : float, optional
     decided : mapping of str to str, optional

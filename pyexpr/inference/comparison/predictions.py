@@ -287,7 +287,7 @@ def read_models(
     check_flat_columns(frame, what=TABLE)
     check_truth(truth)
     named = named_models(predictions)
-    # A model judged by the common truth must have every row, in every column: the mean over
+    # A model evaluated by the common truth must have every row, in every column: the mean over
     # columns of different rows would be of other rows than the other models'.
     whole = {name: model.truth is None for name, model in named.items()}
     true: _Columns | _ClassColumns | FileColumns = numbers or _Columns(frame)
@@ -305,8 +305,8 @@ def read_models(
         others = [metric for metric in metrics if metric not in CLASS_METRICS]
         if others and not classes.numbers:
             raise DataError(
-                f"{others[0]} judges numbers and {of_class[0]} classes, which are not 0 and 1 here "
-                f"({listed(classes.labels)}); compare in two calls"
+                f"{others[0]} is a metric of numbers and {of_class[0]} of classes, and the classes "
+                f"are not 0 and 1 ({listed(classes.labels)}); compare in two calls"
             )
     needed = [true.there(truth)] if any(whole.values()) else []
     needed += [predicted.there(one) for name in named if whole[name] for one in named[name].values]
@@ -315,7 +315,7 @@ def read_models(
         raise DataError(
             f"no row of {called(frame, TABLE)} has the truth {truth!r} and every prediction; "
             "leave out the model that is missing there, or name its truth (Predictions), which "
-            "judges each of its columns on the rows it has"
+            "evaluates each of its columns on its available rows"
         )
     models = []
     used = complete if any(whole.values()) else np.zeros(len(frame), dtype=bool)
@@ -327,7 +327,7 @@ def read_models(
             rows = complete
             if not whole[name]:
                 rows = _all_there(complete, predicted.there(column), true.there(criterion))
-                # The same array for the same rows: models are known by it to be judged alike.
+                # The same array for the same rows, which marks models that are evaluated on them.
                 rows = complete if np.array_equal(rows, complete) else rows
                 used = used | rows
             p, t = predicted.values(column), true.values(criterion)

@@ -43,8 +43,8 @@ class ColumnValues:
 
     `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
     `fold` names the column of its folds, where it has its own.
-    Where classes are judged the truth is a row's class by its code, `codes` what is predicted,
-    and the prediction the number that says so, or again the code.
+    For classes, the truth is the code of a row's class, `codes` are those of the predicted classes,
+    and the prediction is a probability or the same code.
     """
 
     name: str

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MOST_FOR_ALL = 100_000
 # Flips whose statistics differ by rounding alone are ties, and ties count.
 _TIE = 1e-12
-# Between two calls of the kernel Ctrl-C is heard; the statistics of one call are held.
+# Ctrl-C takes effect between two calls of the kernel; the statistics of one call are in memory.
 _AT_ONCE = 4096
 # Metrics of ranks, and of several classes at once.
 NOT_FLIPPED = core.OF_RANKS | {"kappa"}

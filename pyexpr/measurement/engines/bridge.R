@@ -147,7 +147,7 @@ pyexpr_of_baseline <- function(measures) {
 
 # nlminb often calls a minimum that it cannot improve at these tolerances "false
 # convergence", and may be 1e-4 standard errors from it. lavaan's Gauss-Newton goes on
-# from there; where it cannot, lavaan's own tolerances judge where nlminb stands.
+# from there; where it cannot, lavaan's own tolerances decide about the solution of nlminb.
 pyexpr_converged <- function(call, frame, known) {
     said <- list()
     attempt <- function(call) {

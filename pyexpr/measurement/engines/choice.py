@@ -105,7 +105,7 @@ def engine_versions(engine: str) -> dict[str, str]:
     Raises
     ------
     EngineError
-        If R or lavaan cannot be reached by the engine that is asked for.
+        If R or lavaan cannot be reached by the requested engine.
     """
     if engine == "auto":
         return r_versions()

@@ -15,7 +15,7 @@ from functools import cache
 from pyexpr.measurement.engines.children import run_child
 from pyexpr.measurement.engines.r_places import find_rscript
 
-# What Rscript is told whenever pyexpr starts it: to keep nothing, to read no profile of the user.
+# Options of every Rscript that pyexpr starts: it saves nothing and reads no profile of the user.
 OPTIONS = ("--no-save", "--no-restore", "--no-init-file")
 
 # Each fails unless R runs; unless rpy2 can ask it for its environment; unless it finds lavaan.
@@ -29,7 +29,7 @@ SET_BY_R: set[str] = set()
 #: Seconds in which R must answer, and those for each further try once it has not.
 TIMEOUT = 60.0
 _TIMEOUT_OF_A_TRY = 20.0
-# The variable by which R is told of another file, that file's name, and what to call it.
+# The variable that names another file for R, the usual name of the file, and its description.
 _FILES = (
     ("R_PROFILE", "Rprofile.site", "the site's profile"),
     ("R_ENVIRON", "Renviron.site", "the site's file of environment variables"),

@@ -167,7 +167,7 @@ def _start() -> _Session:
             embedded.set_initoptions((*embedded.get_initoptions(), "--no-init-file"))
             # Half a start would be the end of R here; a second one finds it started.
             with hold_interrupts() as hold, warnings.catch_warnings():
-                # That R is not in the main thread is said by our own error when it matters.
+                # If R is not in the main thread, our own error reports it where it matters.
                 warnings.simplefilter("ignore")
                 # Not interactive: R must never wait for an answer on the console.
                 rinterface.initr(interactive=False)
@@ -213,7 +213,7 @@ def _unchanged_process() -> Iterator[None]:
         yield
     finally:
         for name in set(os.environ) - set(environment):
-            # R reads these while it runs, and R inside Python is told by the last.
+            # R reads these while it runs; the last one tells reticulate that R runs inside Python.
             if name == "R_PROFILE_USER" or not (
                 name.startswith("R_") or name == "PYTHON_SESSION_INITIALIZED"
             ):

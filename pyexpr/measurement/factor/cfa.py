@@ -361,7 +361,7 @@ def _check_rows(
             )
         rows = rows[~np.isnan(rows).any(axis=1)]
         if len(rows) <= p:
-            # Too few complete rows to judge the covariances: lavaan's EM decides.
+            # There are too few complete rows to check the covariances: lavaan's EM decides.
             return
         if (rows.std(axis=0) <= _CONSTANT * np.sqrt(np.mean(rows**2, axis=0))).any():
             return
@@ -423,7 +423,7 @@ def _is_determined(spec: MeasurementModel) -> bool:
         for term in spec.scaled_terms
         if term.op != "~1" and not term.is_fixed
     }
-    # Residual variances are free where nothing is said of them.
+    # Residual variances are free unless the model specifies them.
     specified = {term.key for term in spec.terms}
     free |= {(name, "~~", name) for name in spec.indicators if (name, "~~", name) not in specified}
     return len(spec.indicators) == 2 and len(free) <= 3

@@ -74,8 +74,8 @@ def bootstrap_signals(
 ) -> tuple[dict[str, Signal], int, int]:
     """Replace interval and test of each signal; also return G and the undefined replicates.
 
-    Drawing subjects says nothing of raters: the agreement forms have their interval from
-    `icc_cluster`, whichever way is asked for.
+    Resampling subjects gives no information about raters: the intervals of the agreement forms
+    come from `icc_cluster`, whatever method is requested.
     """
     n_clusters = len(ratings.rated_clusters())
     found: dict[str, Signal] = {}

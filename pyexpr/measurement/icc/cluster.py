@@ -91,7 +91,7 @@ def _thetas(ratings: Ratings, family: str, parts: Callable[[], LeftOut]) -> NDAr
 
 
 def bare_signal(signal: Signal, method: str) -> Signal:
-    """Return the signal without an interval and a test, and what is said of these."""
+    """Return the signal without its interval, its test, and the remarks on both."""
     of_interval = has_code(signal.reason, NOT_ENCLOSED, WALD_NOT_ENCLOSED)
     return replace(
         signal,

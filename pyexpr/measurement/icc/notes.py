@@ -59,7 +59,7 @@ NOTE_NO_RATERS = Template(
     "raters_unknown",
     "{raters=} was not given, so only the one-way forms are computed: the two-way forms "
     "require the rater of each rating",
-    # Which forms need raters is no question there: only the one-way form is asked for.
+    # The report requests only the one-way form, which needs no raters.
     report="",
 )()
 NOTE_TWO_WAY = Template(

@@ -76,7 +76,7 @@ def _numbering(column: NDArray[np.float64], others: NDArray[np.float64]) -> str:
     """Say how a column numbers the rows rather than rates them; "" if it may be ratings.
 
     Ratings may be whole, distinct and in a row where there are few targets, and of raters who rank
-    all columns are: so nothing is said of one column where another is alike.
+    all columns are: so there is no note on a column if another one is like it.
     """
     n = len(column)
     if n < FEWEST_ROWS or not others.shape[1] or not _distinct_whole(column):

@@ -58,8 +58,8 @@ LAVAAN_EMPTY = Template("lavaan_empty", "lavaan's columns are empty: {reason}.")
 LAVAAN_LEVEL = Template("lavaan_without_level", "lavaan's {level} model: {reason}.")
 LAVAAN_NOT_USED = Template(
     "lavaan_not_asked",
-    "{engine='native'}: lavaan was not asked",
-    report="lavaan was not asked",
+    "{engine='native'}: lavaan was not used",
+    report="lavaan was not used",
 )()
 # Why there is no test.
 UNDEFINED_WITHOUT = Template(

@@ -174,7 +174,7 @@ class InvarianceResult(Result):
             return NOTHING_CONSTRAINED
         at = LEVELS.index(level)
         reasons = [self.lavaan.reasons.get(name, "") for name in LEVELS[max(at - 1, 0) : at + 1]]
-        # The rest of what was said is in the notes.
+        # The notes have the rest of the messages.
         return next((brief(text) for text in reversed(reasons) if text), "")
 
     def fit_measures(self) -> pd.DataFrame:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CLIP = ["cluster", "context", "clip"]
 # What the result itself knows.
 _OURS = ("truth", "predictions", "cluster", "context", "fold", "stratify")
-# What judges numbers that say how likely a class is.
+# Metrics that evaluate probabilities.
 _OF_PROBABILITIES = ("auc", "brier")
 
 
@@ -118,7 +118,7 @@ def _class_options(
     """Return the columns that these metrics of classes use."""
     assert result.classes is not None
     given = options.get("positive")
-    # What was said where models were fitted comes before 1 of 0 and 1, which needs no saying.
+    # The positive class of the fitted models comes before the default, which is 1 of 0 and 1.
     given = result.positive if given is None else given
     positive = checked_positive(given, result.classes, result.names.label)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -140,16 +140,16 @@ def _refuse_other_kind(result: Evaluated, metrics: Any) -> None:
         if result.classes is None and of_classes:
             raise DataError(
                 say(
-                    "label {label!r} is of numbers, and {metric} judges classes; if its values are "
-                    "classes, say {kind='classification'} where models are fitted",
+                    "label {label!r} has numbers, but {metric} is a metric of classes; if the "
+                    "values are classes, say {kind='classification'} where models are fitted",
                     label=result.names.label,
                     metric=metric,
                 )
             )
         if result.classes is not None and metric in METRICS:
             raise DataError(
-                f"label {result.names.label!r} is of classes, and {metric} judges numbers; metrics "
-                f"of classes are {listed(CLASS_METRICS)}"
+                f"label {result.names.label!r} has classes, but {metric} is a metric of numbers; "
+                f"metrics of classes are {listed(CLASS_METRICS)}"
             )
 
 

@@ -37,7 +37,7 @@ def kind_of_label(frame: pd.DataFrame, name: str, kind: str | None, *, what: str
     """Return the requested kind, or that of the column.
 
     Text, truth values and categories are classes; numbers, 0 and 1 among them, are amounts
-    unless it is said that they are classes.
+    unless `kind` states that they are classes.
     """
     check_kind(kind)
     require_columns(frame, [name], what=what)

@@ -90,7 +90,7 @@ def read_scheme(
         whole_number(folds, argument="folds", least=2),
         repeats,
         whole_number(inner_folds, argument="inner_folds", least=2),
-        # `split_subjects` judges them.
+        # `split_subjects` checks them.
         proportions,
         checked_seed(seed),
     )

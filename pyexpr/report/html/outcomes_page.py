@@ -32,7 +32,7 @@ class Outcome:
     tables : mapping of str to DataFrame
         Its numbers by name, among them the comparison.
     main : str
-        The model whose differences from the others are told.
+        The model whose differences from the others the report states.
     """
 
     name: str

@@ -296,7 +296,7 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
 
 def _adjustment(frame: pd.DataFrame) -> str:
     """Return how the p-values were adjusted, or ""."""
-    # Both, where families on few subjects are judged by Holm's steps and the others by max-T.
+    # Both, where families on few subjects are adjusted by Holm's steps and the others by max-T.
     found = dict.fromkeys(_texts(frame, "adjustment"))
     return " or ".join(_ADJUSTED.get(one, one) for one in found)
 

@@ -10,7 +10,7 @@ from pyexpr.report.columns import spanned
 from pyexpr.report.tables.display import DisplayTable
 
 # Points: a line of text, and one of a page turned on its side, of LaTeX's own article and narrower
-# than most journals'. What a table needs is estimated, for no TeX is asked.
+# than most journals'. The width of a table is estimated, because TeX is not run.
 _LINE = 390.0
 _TURNED = 550.0
 # Labels longer than so many digits may be broken over lines.

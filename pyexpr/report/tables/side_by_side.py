@@ -44,7 +44,7 @@ def side_by_side(
     values : sequence of str
         Columns of numbers to compare.
     truth, paper : DataFrame, optional
-        Rows that `ours` lacks are left out; those they lack are em dashes.
+        Rows that `ours` does not have are left out; rows that these do not have are em dashes.
     of : str
         What the numbers are (as in `labels.number`), where neither a column metric nor the
         value's own name says so.

@@ -41,7 +41,7 @@ def unit_of(record: Record) -> str:
 
 
 def crossed(record: Record) -> bool:
-    """Whether the models were judged by cross-validation."""
+    """Whether the models were evaluated by cross-validation."""
     return bool(record["options"]["evaluation"]["scheme"] == "cross_validation")
 
 
@@ -51,7 +51,7 @@ def classified(record: Record) -> bool:
 
 
 def evaluated_subjects(record: Record) -> int:
-    """Return the number of subjects that the models were judged on."""
+    """Return the number of subjects on which the models were evaluated."""
     counts = record["stages"]["models"]["subjects"]
     return int(counts["all" if crossed(record) else "test"])
 

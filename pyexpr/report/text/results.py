@@ -171,7 +171,7 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
     """Return which slopes differ from 0 in each context: those whose interval excludes it.
 
     A step-down test can reject where its simultaneous interval, which is Bonferroni's, holds 0:
-    such a slope is told apart, and counted with none.
+    such a slope is reported separately and counted with neither group.
     """
     table = tables.get("coefficients")
     if table is None:
@@ -217,7 +217,7 @@ def slope_interval(record: Record, tables: Tables) -> str:
 
 
 def slope_p(tables: Tables) -> str:
-    """Return the column of the p values that slopes are judged by."""
+    """Return the column of the p-values by which slopes are tested."""
     table = tables["coefficients"]
     adjusted = "p_adjusted" in table and table["p_adjusted"].notna().any()
     return "p_adjusted" if adjusted else "p_value"

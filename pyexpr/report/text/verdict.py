@@ -45,7 +45,7 @@ from pyexpr.words.labels import (
 )
 from pyexpr.words.wording import counted, listed_words, sentence, spelled, were
 
-# So many metrics, models and features are told in a sentence; the tables have all.
+# A sentence names at most so many metrics, models and features; the tables have all.
 _MOST_LISTED = 3
 
 
@@ -95,8 +95,8 @@ def _predicted(record: Record) -> str:
 def findings(record: Record, tables: Tables, main: str) -> list[str]:
     """Return what was found: how well the main model predicts, beside others, and by what.
 
-    One interval method leads, the first of the study; a difference or slope is told from 0 where
-    its interval excludes 0.
+    The first interval method of the study decides: a difference or slope counts as different from 0
+    if its interval excludes 0.
     """
     found = [_performance(record, tables, main), _differences(record, tables, main)]
     found.append(_slopes(record, tables) or _contexts(record, tables, main))

@@ -152,7 +152,7 @@ class Intervals:
     """One row per quantity; arrays are (Q,), NaN with a `reason`.
 
     `requested` is the requested method, `method` the one used for each row. `p_adjusted` and
-    `adjustment` are there once several tests are judged together, by `rule`.
+    `adjustment` are there once several tests were adjusted together, by `rule`.
     """
 
     requested: str

@@ -172,7 +172,7 @@ def evaluation_points(config: StudyConfig, plan: Planned) -> list[Point]:
     """Return who trains and who is predicted: subjects per part or fold, clips per context."""
     rows = plan.rows
     subjects = int(rows["subject"].nunique())
-    # What a recording lacks is known when its features are computed.
+    # Missing parts of a recording are known only when its features are computed.
     if_whole = "" if plan.table is not None else ", if every recording holds all of them"
     detail = f"of {subjects} subjects{if_whole}"
     found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), detail)]

@@ -30,7 +30,7 @@ class Point:
     item : str
         What it is about.
     n : int or None
-        How many, where that is what is said.
+        A number, if the statement is a count.
     detail : str
         A few words, or a sentence.
     status : {"ok", "note", "wrong"}

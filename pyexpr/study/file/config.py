@@ -340,15 +340,15 @@ def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
     return toml_entries(content, path), file
 
 
-# Without one of these nothing can be said of the tables.
+# Without one of these the tables cannot be read.
 _OF_TABLES = {"data", "ratings", "clips", "label", "features"}
 
 
 def validated(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
     """Return the study as far as it can be read, and a sentence for all that is wrong in it.
 
-    A section that is wrong and does not say what the tables are is left out; None if others
-    are wrong.
+    A wrong section that is not needed to read the tables is left out. The study is None if
+    another section is wrong.
     """
     try:
         return StudyConfig.model_validate(raw), []

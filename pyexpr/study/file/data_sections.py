@@ -74,8 +74,8 @@ class RatingsSection(Section):
     questions: tuple[str, ...] | None = None
     # What becomes of a rating outside of the scale.
     out_of_range: Literal["error", "drop"] = "error"
-    # What becomes of a clip that lacks the rating of some rater, question by question; a factor
-    # model and a mean of several questions need all of them.
+    # What becomes of a clip without the rating of some rater, question by question; a factor
+    # model and a mean of several questions need all questions.
     incomplete: Literal["keep", "drop"] = "keep"
     # Of a wide table, a row per clip (and rater): how its columns of ratings are called,
     # "{question}_{rater}", "{question}" or "{rater}". None: a row per rating.

@@ -48,7 +48,7 @@ def _toml(value: Any) -> str:
         return repr(value)
 
 
-#: What is said of a study that a file describes.
+#: The voice of messages about a study that a file describes.
 STUDY_FILE: Final = _StudyFile()
 
 

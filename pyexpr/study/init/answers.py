@@ -18,7 +18,7 @@ class Answers:
     given : dict of str to str or None
         Options by name ("subject").
     ask : callable, optional
-        Asks the user; None: nobody can be asked.
+        Asks the user; None if there is no terminal.
     yes : bool
         Take what is proposed without asking.
     """
@@ -40,7 +40,7 @@ class Answers:
         Raises
         ------
         StudyError
-            If nobody can be asked, and the option is not given.
+            If the option is not given and the user cannot be asked.
         """
         answer = self.given.get(name)
         if answer is None and self._yes and proposed is not None:

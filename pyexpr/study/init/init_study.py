@@ -107,7 +107,7 @@ def init_study(
 ) -> InitResult:
     """Write a study file for the tables in a folder, with a comment on every choice.
 
-    The tables (CSV, parquet) are told apart by their columns: ratings, long or wide, have raters,
+    The tables (CSV, parquet) are recognised by their columns: ratings, long or wide, have raters,
     questions and scores; features have subjects, clips and numbers; a table of recordings names
     OpenFace's files. Recordings in subfolders that no table names are listed in a new
     ``recordings.csv``, by the subject and context that stand in their paths.

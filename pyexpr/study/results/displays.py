@@ -100,7 +100,7 @@ def study_displays(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[
 
 
 def study_frames(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the numbers of the tables that are told from a comparison, by their stems."""
+    """Return the numbers of the tables that are made from a comparison, by their stems."""
     levels, differences = performance_rows(found["comparison"])
     main = main_model(levels)
     first = config.compare.methods[0]
@@ -187,7 +187,7 @@ def _with_width(
 
 
 def main_model(levels: pd.DataFrame) -> str:
-    """Return the model whose differences from the others are told: the first that learns."""
+    """Return the model whose differences from the others are reported: the first that learns."""
     found = [str(name) for name in levels["model"].unique()]
     return next(name for name in found if name not in (*BASELINES, *HUMAN))
 

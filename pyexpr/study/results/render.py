@@ -45,7 +45,7 @@ _OF_RECORDINGS = frozenset({"quality", "recordings", "dropped_clips"})
 _OF_SPLIT = frozenset({"split", "scores_leakage"})
 # Of a label that is a number.
 _OF_NUMBERS = frozenset({"coefficients", "contrasts", "omnibus"})
-#: What was said while computing, a line each.
+#: The notes of the analysis, one per line.
 NOTES = "analysis_notes.txt"
 
 

@@ -96,8 +96,8 @@ def study_report(
 
     Examples
     --------
-    ``study_report("results")`` writes ``results/report.html``. What is no folder of results
-    is told apart:
+    ``study_report("results")`` writes ``results/report.html``. A folder without results
+    is refused:
 
     >>> study_report("no/such/folder")
     Traceback (most recent call last):

@@ -68,7 +68,7 @@ class StudyResult(Result):
 
     @property
     def main_model(self) -> str:
-        """The model whose differences from the others are told: the first that learns."""
+        """The model whose differences from the others are reported: the first that learns."""
         return main_model(performance_rows(self.table("comparison"))[0])
 
     def report(
@@ -104,7 +104,7 @@ class StudyResult(Result):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return what was said while computing."""
+        """Return the notes of the analysis."""
         return tuple(self.record["notes"])
 
     def provenance(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class OutcomesResult(Result):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return what was said while computing, of each label."""
+        """Return the notes of the analysis of each label."""
         return tuple(
             f"{name}. {note}" for name, result in self.outcomes.items() for note in result.notes()
         )

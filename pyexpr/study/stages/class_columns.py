@@ -30,8 +30,8 @@ def predicted_class_columns(
 ) -> Predictions:
     """Return the columns of a model, of all repeats or of one.
 
-    Where a class is positive, its probability is judged by AUC and Brier's score, and by what a
-    threshold makes of it; else, and by the other metrics, the class that the model predicts.
+    If there is a positive class, AUC and Brier's score evaluate its probability, and with a
+    threshold so do the other metrics. Otherwise metrics evaluate the predicted class.
     """
     chosen = slice(None) if repeat is None else slice(repeat, repeat + 1)
     folds = repeat_columns("fold", config)[chosen] if config.evaluation.crossed else None

@@ -101,7 +101,7 @@ def _icc(
     overall = icc(inputs.ratings, context="question", **options)
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
-    # Which forms need raters is no question here: only the one-way form is asked for.
+    # Only the one-way form is requested, so the note on forms that need raters is left out.
     warned = dict.fromkeys([*by_context.notes(), *overall.notes()])
     return ordered, [
         # What a result has a method for, a study has no table of.
@@ -356,7 +356,7 @@ def comparison(
                 truth="truth",
                 predictions=models,
                 cluster="subject",
-                # Named, so that what is said of a context says which.
+                # Named, so that notes on a context name it.
                 context=None if evaluated == ALL else EVALUATED,
                 fold=repeat_columns("fold", config)[0] if config.evaluation.crossed else None,
                 **options.measured(),

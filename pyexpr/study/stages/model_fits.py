@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: The baseline of classes: their shares among the rows that models are fitted to.
 PRIOR = "prior"
-#: In each context its own models are judged, over all the one over all.
+#: In each context the model of that context is evaluated, over all contexts the pooled one.
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 _NO_HUMANS = Template("no_human_baseline", "There is no human baseline for {contexts}: {reason}")
@@ -62,7 +62,7 @@ class Fits:
     Attributes
     ----------
     predictions : DataFrame
-        A row per judged clip and per what it is evaluated as (its context, or all): clip key,
+        A row per evaluated clip and per what it is evaluated as (its context, or all): clip key,
         evaluated, truth, a column per model, and the baselines; of cross-validation also repeat
         and fold.
     columns : dict of str to (str, str)

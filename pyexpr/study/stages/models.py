@@ -203,7 +203,7 @@ def _why_left_out(
         return one_sided[0]
     if merged == "right_only":
         return one_sided[1]
-    # Why a clip lacks a feature that enters no model does not matter.
+    # The reason for a missing feature that enters no model does not matter.
     if bare and reason:
         return reason
     if unscored:

@@ -190,8 +190,8 @@ def _check_split(config: StudyConfig, inputs: Inputs) -> None:
 def check_deep(models: ModelsSection, stored: Callable[[str], Path]) -> None:
     """Raise for deep models that cannot be trained here.
 
-    What is not installed is said of all, a device that is not there only of those not yet
-    `stored` under this file: a training may have been done elsewhere.
+    Missing software is reported for all models, a missing device only for models that are not yet
+    `stored` under this file: another machine may have trained them.
     """
     sections = models.deep()
     if sections:

@@ -102,7 +102,7 @@ def _rated(config: StudyConfig, inputs: Inputs) -> tuple[pd.DataFrame, pd.Series
     if config.label.method == "question":
         (name,) = config.labels
         return clips, clips[name]
-    # A clip that lacks a question has no mean: that of the others is another label.
+    # A clip without a question has no mean: the mean of the others is another label.
     return clips, clips[list(inputs.questions)].mean(axis=1, skipna=False)
 
 
@@ -116,7 +116,7 @@ def check_label(config: StudyConfig, inputs: Inputs) -> None:
                 f"{near_names(name, questions)}"
             )
     if config.label.classified and len(config.labels) == 1:
-        # Its classes are judged as the label's stage makes them.
+        # The checks of the label's stage apply to its classes.
         label(config, inputs)
 
 
