@@ -207,11 +207,11 @@ def counted(n: int, noun: str, one: str = "", several: str = "") -> str:
     return text.rstrip()
 
 
-def near_names(name: str, names: Iterable[object]) -> str:
-    """Return a hint with the names most like `name`, or with all of them."""
+def near_names(name: str, names: Iterable[object], *, lead: str = "it has") -> str:
+    """Return a hint with the names most like `name`, or with all of them, after `lead`."""
     known = [str(other) for other in names]
     folded = {other.casefold().strip(): other for other in known}
     near = get_close_matches(name.casefold().strip(), folded, n=3, cutoff=0.6)
     if near:
         return f"did you mean {listed(folded[match] for match in near)}?"
-    return f"it has {listed(known, most=12)}" if known else "it has no columns"
+    return f"{lead} {listed(known, most=12)}" if known else "it has no columns"

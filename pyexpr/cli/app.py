@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pyexpr.base.invalid_values import allowed, shown
 from pyexpr.base.options import FORMER_CONTEXT
 from pyexpr.cli.showing import CALL
 from pyexpr.cli.start import STATUS, interruption_text
@@ -34,7 +35,7 @@ class _Commands(TyperGroup):
         return found
 
     def invoke(self, ctx: Any) -> Any:
-        with _one_sentence(), _former_names():
+        with _one_sentence(), _former_names(), _values_in_words():
             return super().invoke(ctx)
 
 
@@ -51,6 +52,21 @@ def _former_names() -> Iterator[None]:
         raise typer.BadParameter(
             f"there is no option {name}; the column of contexts is --context", ctx=ctx
         ) from None
+
+
+@contextmanager
+def _values_in_words() -> Iterator[None]:
+    """Say what an option's value must be: Typer passes on the words of pydantic, which reads it."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        # Not imported before it is needed, and not used at all by older versions of Typer.
+        problems = getattr(error.__cause__, "errors", list)()
+        kind = allowed(problems[0]) if problems else ""
+        if not kind:
+            raise
+        text = f"must be {kind}, not {shown(problems[0]['input'])}"
+        raise typer.BadParameter(text, ctx=error.ctx, param=error.param) from None
 
 
 @contextmanager

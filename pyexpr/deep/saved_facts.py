@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.invalid_values import allowed
 from pyexpr.deep.checkpoints import Tensors
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def checked_facts(kind: type[Facts], found: Any, *, place: str, part: str) -> Fa
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join([part, *(str(name) for name in first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
+        kind = allowed(first)
+        message = f"it must be {kind}" if kind else first["msg"].removeprefix("Value error, ")
         raise DataError(f"{place}: {where} does not belong to a model: {message}") from None
 
 

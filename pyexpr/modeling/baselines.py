@@ -419,9 +419,8 @@ def _weighted_sums(
     questions = answers[question].unique()
     for name in weights:
         if name not in questions:
-            raise ColumnError(
-                f"there is no rating of question {name!r}; {near_names(name, questions)}"
-            )
+            hint = near_names(name, questions, lead="there are")
+            raise ColumnError(f"there is no rating of question {name!r}; {hint}")
     extra = [name for name in questions if name not in weights]
     if extra:
         raise DataError(say("{loadings=} has no loading for question {names}", names=listed(extra)))

@@ -88,7 +88,7 @@ def test_the_layout_of_the_file_does_not_matter(folder: Path) -> None:
         (["fitted", "config_", "dropout"], 1.0, "config_.dropout does not belong"),
         (["fitted", "config_", "more"], 1, "config_.more does not belong to a model: Extra"),
         (["fitted", "label_scale_"], 0, "label_scale_ does not belong"),
-        (["fitted", "label_mean_"], "0.42", "label_mean_ does not belong .* valid number"),
+        (["fitted", "label_mean_"], "0.42", "label_mean_ does not belong .* must be a number"),
         (["fitted", "seeds_"], [0], "best_epochs_ has 2 values for 1 seeds"),
         (["fitted", "__class__"], "x", "__class__ does not belong to a model"),
         (["fitted", "history_"], {"table": {"a": [1], "b": []}}, "different lengths"),

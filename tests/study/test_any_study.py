@@ -169,7 +169,7 @@ def test_correlations_are_within_folds(outcomes: OutcomesResult) -> None:
 def test_the_report_tells_this_study_and_no_other(outcomes: OutcomesResult) -> None:
     text = (outcomes.folder / "positive" / "report.html").read_text(encoding="utf-8")
     assert "A sample of 20 subjects was observed in" in text
-    assert "Models predicted the positive affect by cross-validation in four folds" in text
+    assert "Models predicted positive affect by cross-validation in four folds" in text
     assert "4 features of each video were supplied with the data" in text
     assert "RandomForestRegressor (n_estimators = 8)" in text
     assert "20 subjects (240 videos) were divided at random (seed 1) into four folds" in text

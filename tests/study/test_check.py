@@ -180,7 +180,7 @@ def test_all_that_is_wrong_at_once(
     found = px.check_study(file)
     assert not found.ok
     for words in (
-        "baselines.human: input should be", "has no entry 'sed'", "names 'flt'", "question 'joi'",
+        "baselines.human must be", "has no entry 'sed'", "names 'flt'", "question 'joi'",
         "no 'RandomForestRegressr'", "not among those trusted",
     ):  # fmt: skip
         assert sum(words in one for one in found.problems) == 1, words

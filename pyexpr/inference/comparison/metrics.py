@@ -140,5 +140,5 @@ def _of_name(name: str) -> Metric | None:
     function = sklearn_metric(name)
     if function is None:
         known: Sequence[str] = (*METRICS, *CLASS_METRICS, *sklearn_names())
-        raise DataError(f"there is no metric {name!r}; {near_names(name, known)}")
+        raise DataError(f"there is no metric {name!r}; {near_names(name, known, lead='there are')}")
     return function

@@ -52,7 +52,8 @@ def find_form(name: str) -> Form:
     """Return the form of that name, in either naming; `DataError` if there is none."""
     form = _BY_ANY_NAME.get(str(name).casefold().replace(" ", ""))
     if form is None:
-        raise DataError(f"there is no form {name!r} of the ICC; {near_names(str(name), FORMS)}")
+        hint = near_names(str(name), FORMS, lead="there are")
+        raise DataError(f"there is no form {name!r} of the ICC; {hint}")
     return form
 
 

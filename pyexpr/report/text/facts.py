@@ -56,6 +56,20 @@ def evaluated_subjects(record: Record) -> int:
     return int(counts["all" if crossed(record) else "test"])
 
 
+def predicted_outcome(record: Record) -> str:
+    """Return what the models predict, as the object of "predicted" in a sentence.
+
+    The package's own words have an article. A label of the user's stands as it is: whether "joy",
+    "the amount of smiling" or "q1" takes one is not known.
+    """
+    options = record["options"]
+    own_words = not isinstance(options["outcome"], str) and options["label"]["method"] in (
+        "factor",
+        "mean",
+    )
+    return f"the {outcome_of(record)}" if own_words else outcome_of(record)
+
+
 def outcome_of(record: Record) -> str:
     """Return what the models predict, in words."""
     options = record["options"]

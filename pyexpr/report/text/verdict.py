@@ -18,7 +18,7 @@ from pyexpr.report.text.facts import (
     crossed,
     evaluated_subjects,
     fitted_models,
-    outcome_of,
+    predicted_outcome,
     unit_of,
 )
 from pyexpr.report.text.results import (
@@ -82,12 +82,12 @@ def _rated(record: Record, tables: Tables) -> list[str]:
 
 def _predicted(record: Record) -> str:
     stage = record["stages"]["models"]["subjects"]
-    what = outcome_of(record)
+    what = predicted_outcome(record)
     if crossed(record):
         folds = spelled(record["options"]["evaluation"]["folds"], "fold")
-        return f"Models predicted the {what} by cross-validation in {folds} of subjects."
+        return f"Models predicted {what} by cross-validation in {folds} of subjects."
     return (
-        f"Models fitted to {counted(stage['train'], 'subject')} predicted the {what} of "
+        f"Models fitted to {counted(stage['train'], 'subject')} predicted {what} in "
         f"{counted(evaluated_subjects(record), 'test subject')}."
     )
 

@@ -23,6 +23,7 @@ from pyexpr.study.file.data_sections import (
     RatingsSection,
 )
 from pyexpr.study.file.entries import toml_entries
+from pyexpr.study.file.faults import MisfitError, sentences
 from pyexpr.study.file.model_sections import (
     BaselinesSection,
     CoefficientsSection,

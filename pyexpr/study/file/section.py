@@ -21,7 +21,9 @@ def known_names(names: tuple[str, ...], known: Iterable[str], what: str) -> tupl
         raise ValueError(f"name at least one {what}")
     for place, name in enumerate(names):
         if name not in known:
-            raise ValueError(f"there is no {what} {name!r}; {near_names(name, known)}")
+            raise ValueError(
+                f"there is no {what} {name!r}; {near_names(name, known, lead='there are')}"
+            )
         if name in names[:place]:
             raise ValueError(f"{what} {name!r} is listed twice")
     return names

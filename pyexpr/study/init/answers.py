@@ -58,5 +58,7 @@ class Answers:
         """Return what `choose` does, and refuse what is not among the choices."""
         answer = self.choose(name, question, choices, proposed)
         if answer not in choices:
-            raise StudyError(f"--{name}: there is no {answer!r}; {near_names(answer, choices)}")
+            raise StudyError(
+                f"--{name}: there is no {answer!r}; {near_names(answer, choices, lead='there are')}"
+            )
         return answer

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from pyexpr.base.contents import read_content
 from pyexpr.base.errors import DataError, StudyError, listed
+from pyexpr.base.invalid_values import allowed
 from pyexpr.base.outputs import OutputError
 from pyexpr.base.visible import visible
 from pyexpr.study.kept.kept_messages import known_messages, with_messages
@@ -111,7 +112,9 @@ def _first(error: Exception) -> str:
         return _short(error)
     first = error.errors(include_url=False, include_input=False)[0]
     at = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    return f"at {visible(at)[:_LONGEST]!r}: {first['msg'].partition(':')[0].lower()}"
+    kind = allowed(first)
+    what = f"must be {kind}" if kind else first["msg"].partition(":")[0].lower()
+    return f"at {visible(at)[:_LONGEST]!r}: {what}"
 
 
 def _short(error: BaseException) -> str:
