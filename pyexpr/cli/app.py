@@ -61,7 +61,7 @@ def _values_in_words() -> Iterator[None]:
         yield
     except typer.BadParameter as error:
         # Not imported before it is needed, and not used at all by older versions of Typer.
-        problems = getattr(error.__cause__, "errors", list)()
+        problems: list[Any] = getattr(error.__cause__, "errors", list)()
         kind = allowed(problems[0]) if problems else ""
         if not kind:
             raise

@@ -110,8 +110,8 @@ def checked_facts(kind: type[Facts], found: Any, *, place: str, part: str) -> Fa
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join([part, *(str(name) for name in first["loc"])])
-        kind = allowed(first)
-        message = f"it must be {kind}" if kind else first["msg"].removeprefix("Value error, ")
+        must_be = allowed(first)
+        message = f"it must be {must_be}" if must_be else first["msg"].removeprefix("Value error, ")
         raise DataError(f"{place}: {where} does not belong to a model: {message}") from None
 
 
