@@ -95,8 +95,8 @@ def training_scores(
     }  # fmt: skip
     by_context = cfa(seen, model, context="context", **options)
     pooled = cfa(seen, model, **options)
-    by_context = by_context.aligned_to(whole)
-    pooled = pooled.aligned_to(whole[whole["context"] == ALL])
+    by_context = by_context.turned_to(whole)
+    pooled = pooled.turned_to(whole[whole["context"] == ALL])
     allow = config.factor_model.allow_inadmissible
     for fit in (by_context, pooled):
         if not (allow or fit.admissible):
