@@ -100,3 +100,20 @@ def test_what_the_user_named_stays() -> None:
         ("it's the subject's {cluster=}", "it's the subject's --cluster"),
     ):
         assert with_options(say(text), options) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("series", "a.csv", "--every", "abc"), "'--every': must be a number, not 'abc'"),
+        (("compare", "a.csv", "--n-boot", "1.5"), "'--n-boot': must be a whole number, not '1.5'"),
+    ],
+)
+def test_values_that_are_no_numbers(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, err, code = printed(capsys, *arguments)
+    assert code == 2
+    # Versions of Typer that do not use pydantic say "'abc' is not a valid float.".
+    assert sentence in err or "is not a valid" in err
+    assert "nput should" not in err
