@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
 from typing import Any, Final
@@ -103,7 +103,7 @@ class TextTable:
             source = source_of(self.path, self.content, self.sha256, _plain_header)
             return ReadTable(read_columns(source, *wanted.tables))
         cleaned = Cleaned(wanted)
-        rows = enumerate(self._rows(), start=1)
+        rows: Iterable[tuple[int, list[str]]] = enumerate(self._rows(), start=1)
         if wanted.part:
             rows = self._part(wanted.part, cleaned)
         text = cleaned.text(self.path, rows, self.names)

@@ -97,7 +97,7 @@ def stops(code: str, otherwise: str, *, hangs: bool = False) -> str:
     if found is None:
         return otherwise
     blamed = f"; it runs {found.without()}" if found.files else ""
-    if not found.said:
+    if not found.message:
         return f"R does not answer within {TIMEOUT:.0f} seconds{blamed}"
     return f"R stops as soon as it starts, with the message: {found.message}{blamed}"
 

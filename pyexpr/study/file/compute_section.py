@@ -12,7 +12,7 @@ from pyexpr.base.cluster import Place
 from pyexpr.base.errors import StudyError, listed
 from pyexpr.base.job_queue import QUEUES, Site
 from pyexpr.study.file.entries import toml_entries
-from pyexpr.study.file.problems import sentences
+from pyexpr.study.file.faults import sentences
 from pyexpr.study.file.section import Section
 
 Backend = Literal["local", "dask", "slurm", "pbs", "sge", "lsf", "oar", "moab"]

@@ -33,7 +33,6 @@ from pyexpr.study.file.model_sections import (
     ModelsSection,
     SplitSection,
 )
-from pyexpr.study.file.problems import MisfitError, sentences
 from pyexpr.study.file.section import Section
 
 # Of factor scores, which have mean 0 and whose factor has variance 1: the paper's.
