@@ -394,7 +394,7 @@ class ComparisonResult(ReplicatedResult):
         if self.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
         found += [
-            NOTE_OWN_ROWS(name=name, with_intervals=_evaluated_rows(rows), used=self.n_used)
+            NOTE_OWN_ROWS(name=name, evaluated=_evaluated_rows(rows), used=self.n_used)
             for name, rows in self.own_rows.items()
         ]
         if self.own_all:
