@@ -127,11 +127,11 @@ def test_the_command_ends_with_one_sentence_and_status_130(tmp_path: Path) -> No
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pyexpr.cli.main import main\n"
         "from pyexpr.measurement.engines import rpy2_engine\n"
-        "answered = rpy2_engine._answered\n"
+        "answered = rpy2_engine._interruptible_answer\n"
         "def slowly(*arguments):\n"
         "    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "    return answered(*arguments)\n"
-        "rpy2_engine._answered = slowly\n"
+        "rpy2_engine._interruptible_answer = slowly\n"
         "main()\n"
     )
     before = sorted(tmp_path.iterdir())

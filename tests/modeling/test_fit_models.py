@@ -447,8 +447,8 @@ def test_with_several_processes_the_largest_fits_begin_first(monkeypatch):
 
     def in_turn(function, tasks, *, n_jobs, what):
         for number, (sent, work) in enumerate(tasks):
-            begun.append(work.n_fitted(sent.value))
-            yield number, function(sent, work)
+            begun.append(work.value.n_fitted(sent.value))
+            yield number, function(sent, work.value)
 
     options = {"models": {"net": net()}, "context_as": ["separate", "pooled"], "folds": 2}
     one = fit(clips(12), **options)

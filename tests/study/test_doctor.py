@@ -166,12 +166,12 @@ def test_every_package_that_a_user_may_install_is_looked_for() -> None:
     extras = project["optional-dependencies"]
     # Those of developers are installed from a checkout; [all] names other extras.
     assert set(extras) - {"test-fast", "test", "lint", "docs", "all"} == {
-        "r", "deep", "numba", "track", "word", "cluster",
+        "r", "deep", "numba", "track", "word", "cluster", "remote",
     }  # fmt: skip
     named = {
         re.match(r"[\w-]+", line)[0]  # type: ignore[index]
         for lines in (project["dependencies"], *(extras[one] for one in ("deep", "numba", "track")),
-                      *(extras[one] for one in ("word", "r", "cluster")))
+                      *(extras[one] for one in ("word", "r", "cluster", "remote")))
         for line in lines
     }  # fmt: skip
     assert named <= set(doctor().tidy()["component"])

@@ -11,6 +11,7 @@ from behavior.openface_files import POSE, TIME, Layout, rows, write
 
 from pyexpr.base.contents import hashed_file
 from pyexpr.base.errors import DataError
+from pyexpr.behavior.features.row_store import RowStore
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.cli.main import main
 from pyexpr.study.check.data import recording_points
@@ -53,7 +54,9 @@ def stage(folder: Path, chosen: StudyConfig) -> Inputs:
 def test_each_subject_has_its_own_face(folder: Path) -> None:
     inputs = stage(folder, config())
     hashes = {str(folder / "film.csv"): hashed_file(folder / "film.csv").sha256}
-    found = features(config(), inputs, hashes=hashes, progress=False).tables
+    found = features(
+        config(), inputs, store=RowStore(folder / "stored", hashes, {}), progress=False
+    ).tables
     # 5 frames a step.
     np.testing.assert_allclose(found["features"]["head_displacement"], [5.0, 20.0])
     assert found["recordings"]["openface"].tolist() == ["film.csv", "film.csv"]

@@ -83,6 +83,8 @@ def test_the_commands_options() -> None:
     # Names by commas there.
     own |= {"extra", "action_units", "expressions"}
     own |= {"json", "quiet"}
+    # Where tasks are done: both leave it to the other, or to the function.
+    own |= {"cluster", "n_jobs"}
     for name, one in parameters.items():
         if name not in own:
             assert one.default == function[name].default, name

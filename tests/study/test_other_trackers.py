@@ -14,6 +14,7 @@ from behavior.tracks_tables import flat, motion, moving
 
 from pyexpr.base.contents import hashed_file
 from pyexpr.base.errors import DataError, StudyError
+from pyexpr.behavior.features.row_store import RowStore
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.cli.main import main
 from pyexpr.report.text.data import feature_sentences
@@ -58,7 +59,8 @@ def test_a_study(folder: Path) -> None:
     inputs = stage(folder, chosen)
     assert recording_points(chosen, inputs) == []
     hashes = {str(folder / name): hashed_file(folder / name).sha256 for name in ("a.csv", "b.csv")}
-    found = features(chosen, inputs, hashes=hashes, progress=False)
+    store = RowStore(folder / "stored", hashes, {})
+    found = features(chosen, inputs, store=store, progress=False)
     expected = [motion(points[:50])[0] for points in POINTS.values()]
     np.testing.assert_allclose(found.tables["features"]["points_displacement"], expected)
     record = {
@@ -83,8 +85,10 @@ def test_the_table_of_recordings_names_the_layout(folder: Path) -> None:
 
 
 def test_without_a_layout_the_error_names_the_way(folder: Path) -> None:
+    hashes = {str(folder / name): hashed_file(folder / name).sha256 for name in ("a.csv", "b.csv")}
+    store = RowStore(folder / "stored", hashes, {})
     with pytest.raises(DataError, match="not an OpenFace file"):
-        features(config(), stage(folder, config()), hashes={}, progress=False)
+        features(config(), stage(folder, config()), store=store, progress=False)
 
 
 def test_from_the_command_line(

@@ -141,7 +141,7 @@ def test_recordings_must_have_their_videos(
     ("entry", "message"),
     [
         ('trainable = "fc"', "trainable requires pretrained"),
-        ('crop = "mouth"', r"models.video3d.crop: .*it is 'mouth'"),
+        ('crop = "mouth"', r"models.video3d.crop must be 'face', not 'mouth'"),
         ("margin = 9", "models.video3d.margin"),
         ("depth = 18", r"\[models.video3d\] has no entry 'depth'"),
     ],
