@@ -262,6 +262,7 @@ def _fields(record: Record, model: str) -> dict[str, str]:
         "Units": f"{part.title()}{unit.title()}s" if part else f"{unit.title()}s",
         "on": "by Cross-Validation" if crossed(record) else "on the Test Part",
         "level": percent(compare["confidence"]),
-        "intervals": "confidence intervals" + (", adjusted as stated in the table" if adjusted else ""),
+        "intervals": "confidence intervals"
+        + (", adjusted as stated in the table" if adjusted else ""),
         "model": display_name(model),
     }
