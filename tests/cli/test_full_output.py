@@ -86,6 +86,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "check": [study / "study.toml"],
         "report": [study],
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
+        "agreement": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject"],
         "cfa": [tmp_path / "t.csv", "--indicators", "a,b,c", "--engine", "native"],
         "track": ["a.mp4", "-o", tmp_path],
         "features": [recording, "--every", "3"],

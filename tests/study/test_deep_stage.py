@@ -261,8 +261,8 @@ def test_without_the_extra_nothing_is_begun(
     [
         ('columns = ["points2d"]', "models.lstm.columns: .*did you mean 'points_2d'"),
         ("hidden = 3", r"\[models.lstm\] has no entry 'hidden'; did you mean 'hidden_size'"),
-        ("max_epochs = 0", "models.lstm.max_epochs: .*greater than or equal to 1"),
-        ('tune = "all"', "models.lstm.tune: .*'none' or 'paper'"),
+        ("max_epochs = 0", "models.lstm.max_epochs must be at least 1, not 0"),
+        ('tune = "all"', "models.lstm.tune must be 'none' or 'paper', not 'all'"),
     ],
 )
 def test_entries_that_make_no_sense(
