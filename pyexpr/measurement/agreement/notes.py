@@ -48,6 +48,8 @@ NOTE_RATERS_FIXED = Template(
 NOTE_NO_RATERS = Template(
     "agreement_raters_unknown",
     "{raters=} was not given, so {names} is left out, which requires the rater of each rating",
+    # Studies do not compute it.
+    report="",
 )
 NOTE_SINGLE = Template(
     "agreement_single_ratings",
