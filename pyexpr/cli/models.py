@@ -186,6 +186,14 @@ def compare(
         return
     from pyexpr.base.results import Result
     from pyexpr.inference.comparison.comparison import compare_models
+    from pyexpr.resampling.equivalence import checked_bounds
+
+    # Before the replicates, which may take long.
+    bounds = None if region is None else checked_bounds(_numbers(region))
+    if contrasts is not None and not names_in(context):
+        raise typer.BadParameter(
+            "--contrasts are differences between contexts, whose column --context names"
+        )
 
     if not names_in(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
@@ -235,7 +243,7 @@ def compare(
         write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
     if contrasts is not None:
         write(result.contrasts().tidy(), contrasts)
-    shown = result if region is None else result.equivalence(_numbers(region))
+    shown = result if bounds is None else result.equivalence(bounds)
     show.result(shown, output, replicates, contrasts)
 
 

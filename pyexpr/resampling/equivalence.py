@@ -57,6 +57,8 @@ class EquivalenceResult(Result):
     method : str
         Method of the interval.
     reason : tuple of str
+    remarks : tuple of str
+        Notes on the data, of the result that was tested.
     """
 
     keys: Mapping[str, tuple[str, ...]]
@@ -71,6 +73,7 @@ class EquivalenceResult(Result):
     alpha: float
     method: str
     reason: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per quantity.
@@ -120,7 +123,7 @@ class EquivalenceResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what the conclusions mean."""
-        return (NOTE_REGION(level=100 * (1 - 2 * self.alpha)),)
+        return (NOTE_REGION(level=100 * (1 - 2 * self.alpha)), *self.remarks)
 
     def provenance(self) -> dict[str, Any]:
         """Return level, method and versions."""
@@ -136,6 +139,7 @@ def equivalence_of(
     method: str,
     keys: Mapping[str, Sequence[str]],
     structure: Mapping[str, Sequence[str]],
+    remarks: tuple[str, ...],
 ) -> EquivalenceResult:
     """Test the quantities in these rows against a region each, (rows,) low and high."""
     low, high = region
@@ -162,6 +166,7 @@ def equivalence_of(
         alpha=alpha,
         method=method,
         reason=tuple(inside.reason[row] for row in rows),
+        remarks=remarks,
     )
 
 
@@ -201,12 +206,13 @@ def checked_region(region: Any, metrics: Sequence[str]) -> dict[str, tuple[float
                     names=listed(dict.fromkeys(metrics)),
                 )
             )
-        return {name: _pair(one) for name, one in region.items()}
-    pair = _pair(region)
+        return {name: checked_bounds(one) for name, one in region.items()}
+    pair = checked_bounds(region)
     return dict.fromkeys(metrics, pair)
 
 
-def _pair(region: Any) -> tuple[float, float]:
+def checked_bounds(region: Any) -> tuple[float, float]:
+    """Return the two ends of a region; `DataError` if it has not two in ascending order."""
     values = list(region) if isinstance(region, Sequence) or hasattr(region, "tolist") else []
     if isinstance(region, str) or len(values) != 2 or not all(map(is_number, values)):
         raise DataError(

@@ -190,6 +190,10 @@ class ReplicatedResult(Result):
     def described(self, row: int) -> str:
         """Return a description of a row."""
 
+    def remarks_on_data(self) -> tuple[str, ...]:
+        """Return the notes that hold for every result of these data, such as rows left out."""
+        return self.notes()
+
     @abstractmethod
     def families(self) -> list[NDArray[np.int64]]:
         """Return the positions of the rows of each family for `adjust`."""
@@ -409,6 +413,7 @@ class ReplicatedResult(Result):
             method=self.method,
             keys=keys,
             structure=structure,
+            remarks=self.remarks_on_data(),
         )
 
     def influence(self) -> pd.DataFrame:

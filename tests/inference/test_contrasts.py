@@ -212,3 +212,12 @@ def test_bad_regions_are_one_sentence(region: Any, options: dict[str, Any], sent
     one = px.compare_models(table(), truth="y", predictions=["p"], cluster="subject", n_boot=0)
     with pytest.raises(DataError, match="equivalence is that of differences"):
         one.equivalence((-1, 1))
+
+
+def test_rows_left_out_are_reported_with_contrasts_and_equivalence() -> None:
+    data = table()
+    result = compared(data.assign(p=data["p"].where(np.arange(len(data)) != 3)), n_boot=0)
+    (dropped,) = [note for note in result.notes() if "1 row" in note]
+    assert dropped in result.contrasts().notes()
+    assert dropped in result.equivalence((-1, 1)).notes()
+    assert dropped in result.contrasts().equivalence((-1, 1)).notes()

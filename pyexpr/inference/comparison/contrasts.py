@@ -24,7 +24,6 @@ from pyexpr.inference.comparison.quantities import Row
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import jackknife_influence, jackknife_of
 from pyexpr.resampling.multiplicity import holm
-from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import Drawn, ErrorsWithin, ReplicatedResult
 from pyexpr.resampling.tests import WaldTest, f_test
 from pyexpr.words.labels import OF_INTERVALS
@@ -134,12 +133,15 @@ class ContrastResult(ReplicatedResult):
     draws : ContrastDraws
     n, n_clusters : (rows,) int64
         Numbers of data rows and of subjects on which each row is based.
+    remarks : tuple of str
+        Notes on the data, of the comparison.
     """
 
     rows: tuple[Contrast, ...]
     draws: ContrastDraws
     n: NDArray[np.int64]
     n_clusters: NDArray[np.int64]
+    remarks: tuple[str, ...] = ()
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return metric, term and pair of contexts of every row."""
@@ -293,7 +295,11 @@ class ContrastResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Return how to read a row."""
-        return (NOTE_CONTRASTS, *note_of_range(self))
+        return (NOTE_CONTRASTS, *self.remarks)
+
+    def remarks_on_data(self) -> tuple[str, ...]:
+        """Return the notes of the comparison on its data, such as rows left out."""
+        return self.remarks
 
 
 def contrasts_of(
@@ -363,6 +369,7 @@ def contrasts_of(
     return ContrastResult(
         rows=rows,
         draws=draws,
+        remarks=result.remarks_on_data(),
         n=n[first],
         n_clusters=n_clusters[first],
         evidence=evidence,

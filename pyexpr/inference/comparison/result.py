@@ -377,7 +377,11 @@ class ComparisonResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Return notes on the interpretation of the table."""
-        found: list[str] = [_tested(self.rows, self.evidence.null)]
+        return (_tested(self.rows, self.evidence.null), *self.remarks_on_data())
+
+    def remarks_on_data(self) -> tuple[str, ...]:
+        """Return the notes on the data and metrics: rows left out, folds, classes."""
+        found: list[str] = []
         if self.classes is not None:
             found += _of_classes(self.classes, self.rows)
             assert self.rarest is not None

@@ -53,8 +53,8 @@ NOTE_NO_RATERS = Template(
 )
 NOTE_SINGLE = Template(
     "agreement_single_ratings",
-    "{single:count target, has, have} one rating: they show how often each category is used, but "
-    "not agreement",
+    "{single:count target, has, have} one rating, which shows how often each category is used, "
+    "but not agreement",
 )
 NOTE_RARE = Template(
     "agreement_rare_category",
