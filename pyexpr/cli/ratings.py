@@ -19,6 +19,15 @@ from pyexpr.cli.options import (
 )
 from pyexpr.cli.showing import Showing, write
 
+Targets = Annotated[
+    str,
+    typer.Option(help="Column(s) that together identify the rated target, separated by commas."),
+]
+Subjects = Annotated[
+    str | None, typer.Option(help="Column of the subjects, for intervals clustered by subject.")
+]
+Confidence = Annotated[float, typer.Option(help="Level of the intervals.")]
+
 _ENGINES = ("auto", "rpy2", "rscript", "native")
 _LEVELS = ("nominal", "ordinal", "interval", "ratio")
 _WEIGHTS = ("identity", "ordinal", "linear", "quadratic", "radical", "ratio")
@@ -30,12 +39,7 @@ def icc(
     data: Annotated[
         Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {OR_STUDY}.")
     ],
-    targets: Annotated[
-        str,
-        typer.Option(
-            help="Column(s) that together identify the rated target, separated by commas."
-        ),
-    ] = "subject,context,clip",
+    targets: Targets = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
     raters: Annotated[
         str | None, typer.Option(help="Column of the raters, for the two-way forms.")
@@ -47,14 +51,11 @@ def icc(
             'values, are the contexts, separated by commas; "" for none.'
         ),
     ] = "question",
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Column of the subjects, for intervals clustered by subject."),
-    ] = None,
+    cluster: Subjects = None,
     form: Annotated[
         str, typer.Option(help='"all", or forms separated by commas: "ICC(1,k)".')
     ] = "all",
-    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    confidence: Confidence = 0.95,
     output: Output = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -88,12 +89,7 @@ def icc(
 def agreement(
     ctx: typer.Context,
     data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")],
-    targets: Annotated[
-        str,
-        typer.Option(
-            help="Column(s) that together identify the rated target, separated by commas."
-        ),
-    ] = "subject,context,clip",
+    targets: Targets = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the categories chosen.")] = "score",
     raters: Annotated[
         str | None, typer.Option(help="Column of the raters, for Cohen's kappa.")
@@ -105,10 +101,7 @@ def agreement(
             "values, are the contexts, separated by commas."
         ),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Column of the subjects, for intervals clustered by subject."),
-    ] = None,
+    cluster: Subjects = None,
     coefficient: Annotated[
         str,
         typer.Option(
@@ -135,7 +128,7 @@ def agreement(
         str | None,
         typer.Option(help="All categories in their order, separated by commas."),
     ] = None,
-    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    confidence: Confidence = 0.95,
     by_category: Annotated[
         Path | None,
         typer.Option(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.figures import drawing, plotting
-from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
+from pyexpr.figures.coefficients_by_context import coefficients_by_context
+from pyexpr.figures.forest import interval_kind, shown_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,24 +39,15 @@ def icc_figure(
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
     """Draw the `tidy()` of an ICCResult: a row per context, a panel per form."""
-    shown = shown_names(names)
-    forms = list(dict.fromkeys(table["form"]))
-    by_panel = len(forms) > 1 and bool(context)
-
-    def label(row: dict[str, Any]) -> str:
-        return ", ".join(shown(row[name]) for name in context) if context else shown(row["form"])
-
-    axis_name = "Intraclass correlation"
-    if context and not by_panel:
-        axis_name += f", {shown(forms[0])}"
-    return Forest(
-        items=items_of(
-            table, label=label, panel=lambda row: shown(row["form"]) if by_panel else ""
-        ),
-        axes={"": Axis(line=0.0, holds=_WHOLE, flush=True, lowest=_LOWEST)},
-        level=interval_kind(confidence, table["method"]),
-        axis_name=axis_name,
-    ).figure(width_mm)
+    return coefficients_by_context(
+        table,
+        context,
+        column="form",
+        axis_name="Intraclass correlation",
+        confidence=confidence,
+        names=names,
+        width_mm=width_mm,
+    )
 
 
 def d_study_figure(
