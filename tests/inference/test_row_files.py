@@ -256,6 +256,8 @@ def test_files_that_are_none(folder: Path, table: pd.DataFrame, tmp_path: Path) 
     refused(of(nothing), "contains no parquet file")
     table.iloc[:0].to_parquet(nothing / "rows.parquet")
     refused(of(nothing), "has no rows")
+    # Pandas before 3 writes a column of text without rows as one of another type.
+    (nothing / "rows.parquet").unlink()
     table.drop(columns="b").to_parquet(folder / "p3.parquet")
     refused(of(folder), "column 'b'", "p3.parquet", "absent")
     table.astype({"b": float}).to_parquet(folder / "p3.parquet")
