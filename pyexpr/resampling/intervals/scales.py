@@ -1,10 +1,11 @@
 """The scales on which quantities are studentised.
 
 ``identity``; of errors ``negative_reciprocal``, -1/x; of correlations ``atanh``; of R2
-``negative_root_complement``, -sqrt(1 - x). Those of factor models go on beyond the bounds of
-their quantities, where a refit without one subject may lie: ``odd_cube_root``,
-cbrt(1 + x) - cbrt(1 - x), ``fifth_root``, ``negative_cube_root_complement``, -cbrt(1 - x), and
-``straight_then_log``, logarithmic beyond 1/2.
+``negative_root_complement``, -sqrt(1 - x); of the square root of such a quantity
+``negative_root_complement_of_square``, -sqrt(1 - x^2); of positive numbers ``log``. Those of factor
+models go on beyond the bounds of their quantities, where a refit without one subject may lie:
+``odd_cube_root``, cbrt(1 + x) - cbrt(1 - x), ``fifth_root``, ``negative_cube_root_complement``,
+-cbrt(1 - x), and ``straight_then_log``, logarithmic beyond 1/2.
 """
 
 from __future__ import annotations
@@ -70,6 +71,14 @@ def _straight_then_exp(value: Array) -> Array:
 
 
 _BEYOND = {
+    "log": _Scale(np.log, np.exp, 0.0),
+    # Its limits are the roots of those of the square on its own scale, ``negative_root_complement``.
+    "negative_root_complement_of_square": _Scale(
+        lambda x: -np.sqrt(1 - x**2),
+        lambda y: np.sqrt(np.maximum(1 - np.minimum(y, 0.0) ** 2, 0.0)),
+        0.0,
+        1.0,
+    ),
     "straight_then_log": _Scale(_straight_then_log, _straight_then_exp),
     "odd_cube_root": _Scale(_odd_root, _odd_root_back, -1.0, 1.0),
     "fifth_root": _Scale(lambda t: np.sign(t) * np.abs(t) ** 0.2, lambda y: y**5, 0.0),
@@ -123,7 +132,7 @@ def at_end(scaled: NDArray[np.float64], scales: Sequence[str]) -> NDArray[np.boo
 
     No error, or a correlation of 1: infinite on the scale. R2 of 1 is 0 there.
     """
-    root = np.array([scale == "negative_root_complement" for scale in scales])
+    root = np.array([scale.startswith("negative_root_complement") for scale in scales])
     root = root.reshape(-1, *(1,) * (scaled.ndim - 1))
     return np.asarray(np.isinf(scaled) | (root & (scaled == 0)))
 
