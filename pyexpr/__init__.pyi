@@ -31,6 +31,8 @@ from pyexpr.diagnosis import doctor as doctor
 from pyexpr.figures.learning import learning_figure as learning_figure
 from pyexpr.inference.bootstrap.bootstrap import BootstrapResult as BootstrapResult
 from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap as cluster_bootstrap
+from pyexpr.inference.ceiling.ceiling import rating_ceiling as rating_ceiling
+from pyexpr.inference.ceiling.result import CeilingResult as CeilingResult
 from pyexpr.inference.coefficients.coefficients import CoefficientResult as CoefficientResult
 from pyexpr.inference.coefficients.coefficients import context_coefficients as context_coefficients
 from pyexpr.inference.comparison.comparison import compare_models as compare_models

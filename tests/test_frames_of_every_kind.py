@@ -92,6 +92,8 @@ def ratings() -> pd.DataFrame:
 CLIPS, RATINGS = clips(), ratings()
 COMPLETE = CLIPS.dropna().reset_index(drop=True)
 ITEMS = {"expressiveness": ["x0", "x1", "x2"]}
+RATED = RATINGS[RATINGS["question"] == "motion"]
+SCORED = RATED.groupby(["subject", "context", "clip"], as_index=False)["score"].mean()
 LONG = {"targets": ["subject", "context", "clip"], "ratings": "score", "raters": "rater"}
 
 
@@ -272,6 +274,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "sign_flip": lambda k: compare(k).sign_flip(n_flips=200),
     "cluster_bootstrap": lambda k: px.cluster_bootstrap(
         k.table(CLIPS), weighted_mean, cluster=k.column(CLIPS["subject"]), n_boot=60
+    ),
+    "rating_ceiling": lambda k: px.rating_ceiling(
+        k.table(SCORED), k.table(RATED), truth="score", predictions={"same": "score"}, **LONG,
+        cluster="subject", context=k.column(SCORED["context"]), form="ICC(C,k)", n_boot=20,
     ),
     "context_coefficients": coefficients,
     "from_model": from_model,

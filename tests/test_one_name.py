@@ -42,6 +42,16 @@ CALLS: dict[str, Callable[..., Any]] = {
     "compare_models": lambda **given: px.compare_models(
         TABLE, truth="a", predictions=["b"], cluster="subject", **given
     ),
+    "rating_ceiling": lambda **given: px.rating_ceiling(
+        TABLE,
+        TABLE,
+        truth="a",
+        predictions="b",
+        targets="c",
+        ratings="a",
+        cluster="subject",
+        **given,
+    ),
     "context_coefficients": lambda **given: px.context_coefficients(
         TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
     ),

@@ -128,6 +128,14 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.counts(), found.by_category()],
     ),
+    "rating_ceiling": (
+        lambda: px.rating_ceiling(
+            table().assign(y=table()[INDICATORS].mean(axis=1)), ratings(), truth="y",
+            predictions="p", targets=["subject", "task", "clip"], cluster="subject",
+            ratings="score", raters="rater", form="ICC(C,k)", context="task", n_boot=20,
+        ),
+        lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
+    ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
     "models": (
         lambda: px.fit_models(

@@ -11,7 +11,7 @@
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
 #' @param object A result of [icc()], [icc_interval()], [agreement()], [d_study()], [fit_cfa()],
-#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()], [sign_flip()],
+#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()], [rating_ceiling()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
@@ -169,6 +169,18 @@ autoplot.pyexpr_contrasts <- function(object, ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_ceiling <- function(object, ...) {
+  drawn <- c(ceiling = "Ceiling", correlation = "Truth", error_free_correlation = "Error-free score")
+  table <- object$tables$tidy
+  table <- table[table$metric %in% names(drawn), ]
+  table$metric <- unname(drawn[table$metric])
+  table <- in_order(table, c("context", "metric"))
+  range_plot(table, "term", told_of(object), holds = c(0, 1)) + by_context_and_metric() +
+    ggplot2::labs(x = "Correlation", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_sign_flip <- function(object, ...) {
   table <- object$tables$tidy
   if (!nrow(table)) data_error("there are no differences to draw.", rlang::current_env())
@@ -228,8 +240,8 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "agreement()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
-    "invariance()", "compare_models()", "context_contrasts()", "sign_flip()", "cluster_bootstrap()",
-    "context_coefficients()")
+    "invariance()", "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
+    "cluster_bootstrap()", "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

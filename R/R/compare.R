@@ -238,7 +238,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' * `wild()`: tests of slopes and contrasts by the wild cluster bootstrap under the null
 #'   hypothesis.
 #'
-#' @param x,model A result of [compare_models()], [cluster_bootstrap()],
+#' @param x,model A result of [compare_models()], [rating_ceiling()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()]; for `adjust_tests()` also of [invariance()],
 #'   whose contrasts are adjusted.
 #' @param method,confidence As in [compare_models()]; `NULL` leaves them unchanged.
@@ -373,11 +373,13 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
   method_of(x, "wild", list(n_boot = one(n_boot), seed = one(seed)), call)
 }
 
-makers <- c(pyexpr_comparison = "compare_models()", pyexpr_contrasts = "context_contrasts()", pyexpr_bootstrap = "cluster_bootstrap()",
+makers <- c(pyexpr_comparison = "compare_models()", pyexpr_contrasts = "context_contrasts()",
+  pyexpr_ceiling = "rating_ceiling()", pyexpr_bootstrap = "cluster_bootstrap()",
   pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()",
   pyexpr_invariance = "invariance()", pyexpr_models = "fit_models()")
 
-replicated <- c("pyexpr_comparison", "pyexpr_contrasts", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap")
+replicated <- c("pyexpr_comparison", "pyexpr_contrasts", "pyexpr_ceiling", "pyexpr_bootstrap",
+  "pyexpr_cfa_bootstrap")
 
 can <- function(x, classes, call, arg = "x") {
   given(x, "a result", arg, call)

@@ -14,7 +14,7 @@
 #' | [agreement()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc_interval()] | `coef()`, `confint()` |
-#' | [compare_models()], [context_contrasts()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
+#' | [compare_models()], [context_contrasts()], [rating_ceiling()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
 #' | [context_coefficients()] | `coef()`, `vcov()`, `confint()`, `nobs()` |
 #' | [fit_all()] | `predict()`, `augment()` |
 #' | [split_subjects()] | `augment()` alone |
@@ -163,6 +163,10 @@ coef.pyexpr_contrasts <- coef.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
+coef.pyexpr_ceiling <- coef.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 coef.pyexpr_bootstrap <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
@@ -192,6 +196,10 @@ confint.pyexpr_contrasts <- confint.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
+confint.pyexpr_ceiling <- confint.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 confint.pyexpr_cfa_bootstrap <- confint.pyexpr_comparison
 
 #' @rdname model-methods
@@ -201,6 +209,10 @@ nobs.pyexpr_comparison <- function(object, ...) object$provenance$n_rows
 #' @rdname model-methods
 #' @export
 nobs.pyexpr_contrasts <- nobs.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_ceiling <- nobs.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export

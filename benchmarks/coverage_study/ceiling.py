@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pyexpr.base.files import write_text
-from pyexpr.inference.ceiling.ceiling import ceiling
+from pyexpr.inference.ceiling.ceiling import rating_ceiling
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261201
@@ -82,7 +82,9 @@ def study(rng: np.random.Generator, design: Design, subjects: int) -> Study:
     severity = design.severity * rng.normal(size=(1, most, len(weights)))
     scores = true[:, None, None] + error + severity
     rated = np.arange(most) < rng.integers(design.raters[0], most + 1, n)[:, None]
-    mean = np.nansum(np.where(rated[..., None], scores, np.nan), axis=1) / rated.sum(axis=1)[:, None]
+    mean = (
+        np.nansum(np.where(rated[..., None], scores, np.nan), axis=1) / rated.sum(axis=1)[:, None]
+    )
     target, rater = np.nonzero(rated)
     ratings = pd.DataFrame(
         {
@@ -133,7 +135,7 @@ def simulated(design: Design, subjects: int, studies: int) -> dict[str, str]:
     hits, defined = dict.fromkeys(true, 0), dict.fromkeys(true, 0)
     for _ in range(studies):
         one = study(rng, design, subjects)
-        found = ceiling(
+        found = rating_ceiling(
             one.rows, one.ratings, truth="y", predictions="model", targets="clip",
             cluster="subject", raters="rater", n_boot=0,
             question="question" if design.questions else None,

@@ -37,6 +37,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.inference.comparison.classes": ("Classes", "Rarest"),
     "pyexpr.inference.comparison.contrasts": ("Contrast", "ContrastDraws", "ContrastResult"),
     "pyexpr.inference.comparison.evidence": ("MetricDraws",),
+    "pyexpr.inference.ceiling.quantities": ("CeilingSums",),
+    "pyexpr.inference.ceiling.result": ("CeilingContext", "CeilingDraws", "CeilingResult"),
     "pyexpr.inference.comparison.result": ("ComparisonResult",),
     "pyexpr.inference.coefficients.desparsified": ("Desparsified",),
     "pyexpr.resampling.intervals.evidence": ("Evidence", "Intervals", "JackknifeGroup"),

@@ -23,6 +23,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
 
     from pyexpr.base.errors import PyexprError
     from pyexpr.cli.app import EXIT_STATUS, app
+    from pyexpr.cli.ceiling import ceiling
     from pyexpr.cli.doctor import doctor
     from pyexpr.cli.features import features
     from pyexpr.cli.models import compare, fit
@@ -46,6 +47,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         synchrony,
         fit,
         compare,
+        ceiling,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),

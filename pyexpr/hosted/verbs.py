@@ -59,6 +59,13 @@ def do_icc(data: Any, **options: Any) -> dict[str, Any]:
     return described(icc(data, **options))
 
 
+def do_rating_ceiling(table: Any, ratings_table: Any, **options: Any) -> dict[str, Any]:
+    """`px.rating_ceiling`."""
+    from pyexpr.inference.ceiling.ceiling import rating_ceiling
+
+    return described(rating_ceiling(table, ratings_table, **options))
+
+
 def do_icc_interval(**options: Any) -> dict[str, Any]:
     """`px.icc_interval`."""
     from pyexpr.measurement.icc.intervals import icc_interval

@@ -36,7 +36,7 @@ def test_help_lists_every_command() -> None:
     text = pyexpr("--help")
     for command in (
         "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "cfa",
-        "features", "fit", "compare", "doctor",
+        "ceiling", "features", "fit", "compare", "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 

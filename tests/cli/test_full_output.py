@@ -86,6 +86,8 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "check": [study / "study.toml"],
         "report": [study],
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
+        "ceiling": [tmp_path / "t.csv", tmp_path / "t.csv", "--predictions", "y", "--truth", "y",
+                    "--targets", "a", "--ratings", "y"],
         "agreement": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject"],
         "cfa": [tmp_path / "t.csv", "--indicators", "a,b,c", "--engine", "native"],
         "track": ["a.mp4", "-o", tmp_path],

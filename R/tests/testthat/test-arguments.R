@@ -4,12 +4,14 @@
 # a statistic in R is neither compiled nor called from several threads or processes.
 elsewhere <- list(
   compare_models = "table",
+  rating_ceiling = "table",
   cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
   context_coefficients = c("X", "rows")
 )
 # What R adds.
 ours <- list(
-  compare_models = c("data", "rows"), cluster_bootstrap = "data", context_coefficients = c("data", "features"),
+  compare_models = c("data", "rows"), cluster_bootstrap = "data", rating_ceiling = "data",
+  context_coefficients = c("data", "features"),
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   read_tracks = "time_unit"
 )
@@ -22,8 +24,8 @@ test_that("arguments are those of Python", {
   builtins <- reticulate::import_builtins()
   verbs <- c("icc", "agreement", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
-    "movement_series", "synchrony", "split_subjects", "compare_models", "cluster_bootstrap",
-    "context_coefficients", "simulate_study", "track_videos")
+    "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
+    "cluster_bootstrap", "context_coefficients", "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
@@ -127,7 +129,7 @@ def default(function, name):
   main <- reticulate::import_main()
   verbs <- c("icc", "agreement", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
-    "context_coefficients",
+    "rating_ceiling", "context_coefficients",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))

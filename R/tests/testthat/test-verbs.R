@@ -394,6 +394,30 @@ test_that("contrasts of contexts, and equivalence", {
   expect_error(equivalence(icc_interval(0.8, 20, 3), c(0, 1)), class = "pyexpr_data_error")
 })
 
+test_that("rating_ceiling() is r divided by the root of the reliability", {
+  need_python()
+  set.seed(3)
+  true <- rnorm(120)
+  scores <- true + matrix(rnorm(360), 120)
+  rated <- data.frame(clip = rep(1:120, 3), score = c(scores))
+  rows <- data.frame(clip = 1:120, subject = rep(1:24, each = 5), y = rowMeans(scores),
+    model = 0.5 * true + 0.4 * rnorm(120))
+  found <- rating_ceiling(rows, rated, y, c("my model" = model), clip, subject, ratings = score, n_boot = 50)
+  table <- tidy(found)
+  value <- function(metric) table$estimate[table$metric == metric]
+  # One-way analysis of variance by R.
+  squares <- anova(lm(score ~ factor(clip), rated))$`Mean Sq`
+  reliability <- 1 - squares[2] / squares[1]
+  expect_equal(value("reliability"), reliability)
+  expect_equal(value("error_free_correlation"), cor(rows$y, rows$model) / sqrt(reliability))
+  expect_identical(unique(table$term), c("y", "my model"))
+  expect_identical(dim(replicates(found)), c(50L, 8L))
+  expect_identical(nobs(found), 120L)
+  expect_s3_class(ggplot2::autoplot(found), "ggplot")
+  expect_error(rating_ceiling(rows, rated, model, model, clip, subject, ratings = score),
+    "weighted sum of the mean ratings", class = "pyexpr_column_error")
+})
+
 test_that("agreement() gives back Krippendorff (2011) and the kappas of psych", {
   need_python()
   wide <- data.frame(

@@ -58,7 +58,7 @@ _NOT_TAKEN = {
 
 @stoppable("the ceiling was computed", returns_figure=True)
 @explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
-def ceiling(
+def rating_ceiling(
     table: FrameLike,
     ratings_table: FrameLike,
     *,
@@ -190,7 +190,7 @@ def ceiling(
     ...     "clip": np.arange(200), "subject": np.arange(200) // 5, "y": scores.mean(axis=1),
     ...     "model": 0.5 * true + 0.4 * rng.normal(size=200),
     ... })
-    >>> found = ceiling(
+    >>> found = rating_ceiling(
     ...     rows, rated, truth="y", predictions="model", targets="clip", cluster="subject", n_boot=0
     ... )
     >>> print(found.tidy()[["metric", "term", "estimate", "conf_low", "conf_high"]].round(2))
@@ -299,13 +299,10 @@ def _evidence(draws: CeilingDraws, replicates: NDArray[np.float64], first: int) 
     estimate: list[NDArray[np.float64]] = []
     reasons: list[str] = []
     scales: list[str] = []
-    simple: list[bool] = []
     groups: list[JackknifeGroup] = []
     start = 0
     for one in draws.contexts:
         own = [*OF_TRUTH.values(), *list(OF_MODEL.values()) * one.sums.n_models]
-        metrics = [*OF_TRUTH, *list(OF_MODEL) * one.sums.n_models]
-        simple += [name == "correlation" for name in metrics]
         estimate.append(one.sums.estimate())
         reasons += one.sums.reasons()
         scales += own
@@ -322,8 +319,7 @@ def _evidence(draws: CeilingDraws, replicates: NDArray[np.float64], first: int) 
     return Evidence(
         estimate=np.concatenate(estimate),
         scale=scales,
-        # Those of `compare_models`, so that both give the same intervals.
-        simple_df=np.array(simple),
+        simple_df=np.zeros(start, dtype=bool),
         null=np.full(start, np.nan),
         replicates=replicates,
         groups=groups,

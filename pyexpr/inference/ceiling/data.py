@@ -308,9 +308,7 @@ def sums_of(
     return CeilingSums(sums, crossed, np.array(squares))
 
 
-def crossed_columns(
-    scores: Composite, apart: NDArray[np.float64], n: int
-) -> NDArray[np.float64]:
+def crossed_columns(scores: Composite, apart: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return each rater's deviation from the mean of the target, (raters, n)."""
     codes = np.unique(scores.rater, return_inverse=True)[1].reshape(-1)
     found = np.zeros((int(codes.max()) + 1, n))
@@ -321,7 +319,7 @@ def crossed_columns(
 def _crossed(scores: Composite, n: int, form: str | None, where: str) -> int:
     """Return the number of raters whose severity is no error, 0 if severity counts as error."""
     labels = np.unique(scores.rater)
-    complete = 1 < len(labels) and len(labels) * n == len(scores.target)
+    complete = len(labels) > 1 and len(labels) * n == len(scores.target)
     if form == CONSISTENCY and not complete:
         raise DataError(
             say(

@@ -143,8 +143,7 @@ class CeilingSums:
                 else:
                     found.append(shared)
         return [
-            reason if np.isnan(value) else ""
-            for reason, value in zip(found, values, strict=True)
+            reason if np.isnan(value) else "" for reason, value in zip(found, values, strict=True)
         ]
 
     def _constant(self, column: int, of: int) -> bool:

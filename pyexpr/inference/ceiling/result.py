@@ -1,4 +1,4 @@
-"""The result of `ceiling`: the table, further intervals, and the figure."""
+"""The result of `rating_ceiling`: the table, further intervals, and the figure."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ class CeilingDraws:
         def fill(at: int, size: int) -> None:
             start = 0
             for one in self.contexts:
-                counts = draw_counts(
-                    (len(one.subjects),), size, seed=self.seed, first=first + at
-                )
+                counts = draw_counts((len(one.subjects),), size, seed=self.seed, first=first + at)
                 stop = start + _n_rows(one.sums)
                 values[start:stop, at : at + size] = one.sums.replicates(counts)
                 start = stop
@@ -186,13 +184,13 @@ class CeilingResult(ReplicatedResult):
     ) -> Figure:
         """Draw the correlations of all models beside the ceiling, with a panel per context.
 
-        Filled marks are correlations with the truth, hollow ones correlations with the error-free
-        score, and the first row is the ceiling.
+        The first row is the ceiling, the highest correlation with the truth that is possible. Each
+        model has its correlation with the truth and that with the error-free score.
 
         Examples
         --------
         >>> import numpy as np, pandas as pd
-        >>> from pyexpr.inference.ceiling.ceiling import ceiling
+        >>> from pyexpr.inference.ceiling.ceiling import rating_ceiling
         >>> rng = np.random.default_rng(1)
         >>> scores = rng.normal(size=(200, 1)) + rng.normal(size=(200, 4))
         >>> rated = pd.DataFrame({"clip": np.repeat(np.arange(200), 4), "rating": scores.ravel()})
@@ -200,7 +198,7 @@ class CeilingResult(ReplicatedResult):
         ...     "clip": np.arange(200), "subject": np.arange(200) // 5, "y": scores.mean(axis=1),
         ...     "model": scores[:, 0],
         ... })
-        >>> figure = ceiling(
+        >>> figure = rating_ceiling(
         ...     rows, rated, truth="y", predictions="model", targets="clip", cluster="subject"
         ... ).plot()
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]

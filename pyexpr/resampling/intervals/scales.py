@@ -72,7 +72,7 @@ def _straight_then_exp(value: Array) -> Array:
 
 _BEYOND = {
     "log": _Scale(np.log, np.exp, 0.0),
-    # Its limits are the roots of those of the square on its own scale, ``negative_root_complement``.
+    # Its limits are the roots of those of the square on ``negative_root_complement``.
     "negative_root_complement_of_square": _Scale(
         lambda x: -np.sqrt(1 - x**2),
         lambda y: np.sqrt(np.maximum(1 - np.minimum(y, 0.0) ** 2, 0.0)),

@@ -1,0 +1,97 @@
+"""Command ceiling: models beside the highest performance that the ratings allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyexpr.base.interval_methods import DEFAULT, WITHOUT_ERRORS
+from pyexpr.cli.inputs import check_files, names_in, read_table
+from pyexpr.cli.options import Json, Output, Overwrite, Quiet, one_of
+from pyexpr.cli.showing import Showing
+
+_FORMS = ("ICC(1,k)", "ICC(C,k)")
+
+
+def ceiling(
+    ctx: typer.Context,
+    data: Annotated[Path, typer.Argument(help="Table (CSV), one row a clip, a column a model.")],
+    ratings_table: Annotated[
+        Path,
+        typer.Argument(help="Ratings from which the truth was computed (CSV), in long format."),
+    ],
+    predictions: Annotated[str, typer.Option(help="Columns of the models, separated by commas.")],
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Column(s) that together identify the clip in both tables, separated by commas."
+        ),
+    ] = "subject,context,clip",
+    truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
+    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
+    ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
+    raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    question: Annotated[
+        str | None,
+        typer.Option(help="Column of the questions, if the truth combines several of them."),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(help="Column of the contexts, in each of which it is computed separately."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            help="What counts as error of the ratings: ICC(1,k), all differences between raters; "
+            "ICC(C,k), these without their severity, if all raters rated all clips.",
+            autocompletion=one_of(_FORMS),
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(WITHOUT_ERRORS)}; by default {DEFAULT}.",
+            autocompletion=one_of(WITHOUT_ERRORS),
+        ),
+    ] = None,
+    n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Models beside the highest performance that the reliability of the ratings allows."""
+    show = Showing(json, quiet)
+    check_files(ctx, [data, ratings_table], None, overwrite=overwrite)
+    from pyexpr.inference.ceiling.ceiling import rating_ceiling
+
+    keys = names_in(targets)
+    rows = read_table(
+        data, labels=[*keys, cluster, *names_in(context)], what="the table of predictions"
+    )
+    rated = read_table(
+        ratings_table, labels=[*keys, *names_in(raters), *names_in(question)], what="the ratings"
+    )
+    result = rating_ceiling(
+        rows,
+        rated,
+        truth=truth,
+        predictions=names_in(predictions),
+        targets=keys,
+        cluster=cluster,
+        ratings=ratings,
+        raters=raters,
+        question=question,
+        context=context,
+        form=form,
+        method=method,
+        n_boot=n_boot,
+        confidence=confidence,
+        seed=seed,
+        progress=show.progress,
+    )
+    show.result(result, output)
