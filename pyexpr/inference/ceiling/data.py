@@ -303,7 +303,8 @@ def sums_of(
         columns += [own, own**2, own * centred, (one - truth) ** 2]
     if crossed:
         columns += list(crossed_columns(scores, apart, n))
-    sums = np.stack([np.bincount(subject, column, n_subjects) for column in columns], axis=1)
+    sums = np.zeros((n_subjects, len(columns)))
+    np.add.at(sums, subject, np.stack(columns, axis=1))
     squares = [np.mean(truth**2), *(np.mean(one**2) for one in predictions)]
     return CeilingSums(sums, crossed, np.array(squares))
 

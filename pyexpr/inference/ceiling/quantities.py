@@ -65,7 +65,7 @@ class CeilingSums:
     @property
     def n_models(self) -> int:
         """Return the number of models."""
-        return (self.sums.shape[1] - _SHARED - self.raters) // _OF_EACH
+        return int((self.sums.shape[1] - _SHARED - self.raters) // _OF_EACH)
 
     def values(self, sums: Array) -> Array:
         """Return the quantities of total sums (..., columns): of the truth, then of each model."""
