@@ -44,11 +44,7 @@ def main() -> None:
         files = [recording(Path(folder) / f"r{k:02d}.csv", k) for k in range(given.recordings)]
         here = results(files, given.replicates)
         if given.backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-            with joblib.parallel_config("ray", n_jobs=3):
-                same("Ray", here, results(files, given.replicates))
+            on_ray(files, here, given.replicates)
             return
         study = study_file(Path(folder) / "study")
         of_study(study, "here")
@@ -76,6 +72,23 @@ def on_dask(
     shown = of_study(study, "lost", "--cluster", address, kill=cluster.scheduler, fails=True)
     kept = sorted(path.stem for path in (study.parent / "lost" / "stages").glob("*.zip"))
     print(f"scheduler gone: {shown.splitlines()[-1]}\n  kept: {', '.join(kept) or 'nothing'}")
+
+
+def on_ray(files: list[str], here: dict[str, bytes], n: int) -> None:
+    """Compute with three processes of Ray, which this function starts and ends."""
+    # On a busy machine Ray's own processes do not start within the minute that it waits for them.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "600")
+    import ray
+    from ray.util.joblib import register_ray
+
+    ray.init(num_cpus=3, include_dashboard=False, object_store_memory=100 * 2**20,
+             log_to_driver=False)  # fmt: skip
+    try:
+        register_ray()
+        with joblib.parallel_config("ray", n_jobs=3):
+            same("Ray", here, results(files, n))
+    finally:
+        ray.shutdown()
 
 
 def by_jobs(study: Path) -> None:
