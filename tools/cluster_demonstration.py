@@ -3,10 +3,11 @@
     python tools/cluster_demonstration.py [--recordings 60] [--replicates 2000] [--backend dask]
 
 Starts a Dask scheduler and three workers as processes of this machine, and ends them. A worker is
-killed while it works; a study of recordings is interrupted twice, as by Ctrl-C, and goes on each time;
-then the scheduler is killed. Last, workers are jobs of a program that stands for Slurm's ``sbatch``
-and runs a job at once. With ``--backend ray`` recordings and replicates are
-computed by Ray's workers instead (``pip install ray``).
+killed while it works; a study of recordings is interrupted twice, as by Ctrl-C, and continued each
+time; then the scheduler is killed. Last, workers are jobs of a program that stands for Slurm's
+``sbatch`` and runs a job at once. With ``--backend ray`` recordings and replicates are computed by
+Ray's workers instead (``pip install ray``), with ``--backend spark`` by Spark's (``pip install
+pyspark joblibspark``, and Java).
 """
 
 from __future__ import annotations
@@ -39,13 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=60)
     parser.add_argument("--replicates", type=int, default=2000)
-    parser.add_argument("--backend", choices=("dask", "ray"), default="dask")
+    parser.add_argument("--backend", choices=("dask", "ray", "spark"), default="dask")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = [recording(Path(folder) / f"r{k:02d}.csv", k) for k in range(given.recordings)]
         here = results(files, given.replicates)
         if given.backend == "ray":
             on_ray(files, here, given.replicates)
+            return
+        if given.backend == "spark":
+            on_spark(files, here, given.replicates)
             return
         study = study_file(Path(folder) / "study")
         of_study(study, "here")
@@ -90,6 +94,21 @@ def on_ray(files: list[str], here: dict[str, bytes], n: int) -> None:
             same("Ray", here, results(files, n))
     finally:
         ray.shutdown()
+
+
+def on_spark(files: list[str], here: dict[str, bytes], n: int) -> None:
+    """Compute with three threads of a Spark on this machine, each with a process of Python."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    from joblibspark import register_spark
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.master("local[3]").getOrCreate()
+    try:
+        register_spark()
+        with joblib.parallel_config("spark", n_jobs=3):
+            same("Spark", here, results(files, n))
+    finally:
+        session.stop()
 
 
 def interrupted(cluster: LocalCluster, folder: Path, files: list[str]) -> None:
