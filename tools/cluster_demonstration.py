@@ -307,7 +307,7 @@ def study_of_recordings(folder: Path, files: list[str]) -> Path:
     clips = range(10)
     rng = np.random.default_rng(4)
     pd.DataFrame(
-        [(subject, context, clip + 1, "r", "joy", rng.integers(7))
+        [(subject, context, clip + 1, "r", "joy", rng.integers(5))
          for subject, context, _ in named for clip in clips],
         columns=["subject", "context", "clip", "rater", "question", "score"],
     ).to_csv(folder / "ratings.csv", index=False)  # fmt: skip
