@@ -116,7 +116,7 @@ def text_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     if set(map(type, texts)) != {str}:
         return dict(columns)
     place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    together = pd.Series(list(place)).array.take([place[text] for text in texts])
+    together = pd.Series(list(place)).array.take(np.array([place[text] for text in texts]))
     n = len(texts) // len(columns)
     return {name: together[i * n : (i + 1) * n] for i, name in enumerate(columns)}
 
