@@ -27,10 +27,13 @@ from typing import Any
 SIZES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "recordings": ((25, 100), (300, 1000, 5000)),
     "rows": ((10**5, 10**6), (10**7,)),
+    "rows of parquet": ((10**5, 10**6), (10**7, 10**8)),
     "subjects": ((10**2, 10**3), (10**4, 10**5)),
     "replicates": ((10**3, 10**4), (10**5, 10**6)),
     "python replicates": ((10**2, 10**3), (10**4,)),
 }
+# A parquet file of so many rows is listed as often as needed.
+ROWS_OF_FILE, MODELS_OF_FILE = 10**5, 10
 CORES, PER_TASK = 100 * 8, 1e-3
 # What a task is: a recording; of the others the largest range that one core does in a second or so.
 TASKS: dict[str, Callable[[int], int]] = {
@@ -121,6 +124,15 @@ def measured(name: str, size: int, folder: Path) -> tuple[float, float]:
             return px.cluster_bootstrap(
                 rows, mean, cluster="subject", n_boot=size, seed=1, progress=False
             )
+    elif name == "rows of parquet":
+        given = rows_of_parquet(folder, size, rng)
+
+        def work() -> Any:
+            return px.compare_models(
+                given, truth="y", predictions=[f"m{k}" for k in range(MODELS_OF_FILE)],
+                cluster="subject", metrics=("rmse", "correlation"), n_boot=2000, seed=1,
+                n_threads=1, progress=False,
+            )  # fmt: skip
     else:
         n = {"rows": size, "subjects": max(10 * size, 10**4)}.get(name, 3000)
         rows = compared(n, size if name == "subjects" else 100, rng)
@@ -142,6 +154,20 @@ def measured(name: str, size: int, folder: Path) -> tuple[float, float]:
     after = resource.getrusage(resource.RUSAGE_SELF)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, (after.ru_maxrss - before.ru_maxrss) / 1024
+
+
+def rows_of_parquet(folder: Path, size: int, rng: Any) -> Any:
+    """Return a dataset of so many rows of 1,000 subjects and 10 models."""
+    import numpy as np
+    import pandas as pd
+    from pyarrow import dataset
+
+    path = folder / "rows.parquet"
+    truth = rng.normal(size=ROWS_OF_FILE)
+    columns = {f"m{k}": truth + rng.normal(size=ROWS_OF_FILE) for k in range(MODELS_OF_FILE)}
+    subject = np.arange(ROWS_OF_FILE) % 1000
+    pd.DataFrame({"subject": subject, "y": truth, **columns}).to_parquet(path)
+    return dataset.dataset([str(path)] * (size // ROWS_OF_FILE), format="parquet")
 
 
 def compared(n: int, subjects: int, rng: Any) -> Any:

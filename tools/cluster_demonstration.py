@@ -3,9 +3,11 @@
     python tools/cluster_demonstration.py [--recordings 60] [--replicates 2000] [--backend dask]
 
 Starts a Dask scheduler and three workers as processes of this machine, and ends them. A worker is
-killed while it works, and then the scheduler. Last, workers are jobs of a program that stands for
-Slurm's ``sbatch`` and runs a job at once. With ``--backend ray`` recordings and replicates are
-computed by Ray's workers instead (``pip install ray``).
+killed while it works; a study of recordings is interrupted twice, as by Ctrl-C, and continued each
+time; then the scheduler is killed. Last, workers are jobs of a program that stands for Slurm's
+``sbatch`` and runs a job at once. With ``--backend ray`` recordings and replicates are computed by
+Ray's workers instead (``pip install ray``), with ``--backend spark`` by Spark's (``pip install
+pyspark joblibspark``, and Java).
 """
 
 from __future__ import annotations
@@ -38,17 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=60)
     parser.add_argument("--replicates", type=int, default=2000)
-    parser.add_argument("--backend", choices=("dask", "ray"), default="dask")
+    parser.add_argument("--backend", choices=("dask", "ray", "spark"), default="dask")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = [recording(Path(folder) / f"r{k:02d}.csv", k) for k in range(given.recordings)]
         here = results(files, given.replicates)
         if given.backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-            with joblib.parallel_config("ray", n_jobs=3):
-                same("Ray", here, results(files, given.replicates))
+            on_ray(files, here, given.replicates)
+            return
+        if given.backend == "spark":
+            on_spark(files, here, given.replicates)
             return
         study = study_file(Path(folder) / "study")
         of_study(study, "here")
@@ -67,15 +68,101 @@ def on_dask(
     with on_cluster(cluster):
         same("a worker killed", here, results(files, n, during=kills(cluster.workers[0])))
     of_study(study, "there", "--cluster", address)
-    one, other = (study.parent / name / "stages" for name in ("here", "there"))
-    for stage in sorted(path.name for path in one.iterdir()):
-        assert (one / stage).read_bytes() == (other / stage).read_bytes(), stage
-    for name in ("record.json", "comparison.csv"):
-        assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes(), name
+    same_files(study.parent, "there")
     print("study: stages, record and tables are the same bytes")
-    shown = of_study(study, "lost", "--cluster", address, kill=cluster.scheduler, fails=True)
+    interrupted(cluster, study.parent.parent / "recordings", files)
+    features = study.parent / "lost" / "stages" / "features.zip"
+    shown = of_study(
+        study, "lost", "--cluster", address, stop=features.exists, kill=cluster.scheduler, status=1
+    )
     kept = sorted(path.stem for path in (study.parent / "lost" / "stages").glob("*.zip"))
     print(f"scheduler gone: {shown.splitlines()[-1]}\n  kept: {', '.join(kept) or 'nothing'}")
+
+
+def on_ray(files: list[str], here: dict[str, bytes], n: int) -> None:
+    """Compute with three processes of Ray, which this function starts and ends."""
+    # On a busy machine Ray's own processes do not start within the minute that it waits for them.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "600")
+    import ray
+    from ray.util.joblib import register_ray
+
+    ray.init(num_cpus=3, include_dashboard=False, object_store_memory=100 * 2**20,
+             log_to_driver=False)  # fmt: skip
+    try:
+        register_ray()
+        with joblib.parallel_config("ray", n_jobs=3):
+            same("Ray", here, results(files, n))
+    finally:
+        ray.shutdown()
+
+
+def on_spark(files: list[str], here: dict[str, bytes], n: int) -> None:
+    """Compute with three threads of a Spark on this machine, each with a process of Python."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    from joblibspark import register_spark
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.master("local[3]").getOrCreate()
+    try:
+        register_spark()
+        with joblib.parallel_config("spark", n_jobs=3):
+            same("Spark", here, results(files, n))
+    finally:
+        session.stop()
+
+
+def interrupted(cluster: LocalCluster, folder: Path, files: list[str]) -> None:
+    """Interrupt a study on the cluster twice, as Ctrl-C does, and let it go on."""
+    study = study_of_recordings(folder, files)
+    of_study(study, "here")
+    there = study.parent / "there" / "stages"
+    recordings = there / "recordings"
+
+    def stored() -> list[Path]:
+        return sorted(recordings.glob("*.parquet"))
+
+    moments: dict[str, Callable[[], bool]] = {
+        "of recordings": lambda: len(stored()) >= len(files) // 6,
+        "of models": lambda: (there / "features.zip").exists() and bool(at_work(cluster)),
+    }
+    first: dict[Path, int] = {}
+    for stage, moment in moments.items():
+        shown = of_study(
+            study, "there", "--cluster", str(cluster.scheduler_file), stop=moment, status=130
+        )
+        print(f"Ctrl-C {stage}: {shown.splitlines()[-1]}")
+        until(lambda: not at_work(cluster))
+        first = first or {path: path.stat().st_mtime_ns for path in stored()}
+        print(f"  {len(stored())} of {len(files)} recordings are stored; no task is left over")
+    of_study(study, "there", "--cluster", str(cluster.scheduler_file))
+    assert 0 < len(first) < len(files)
+    assert all(path.stat().st_mtime_ns == written for path, written in first.items())
+    same_files(study.parent, "there")
+    print(f"  run again: the same bytes, and the first {len(first)} were not read again")
+
+
+def at_work(cluster: LocalCluster) -> list[str]:
+    """Return the tasks that the cluster has."""
+    from distributed import Client
+
+    with Client(scheduler_file=str(cluster.scheduler_file), timeout="300s") as client:
+        return [task for tasks in client.processing().values() for task in tasks]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true, a minute at most."""
+    begun = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
+
+
+def same_files(folder: Path, other: str) -> None:
+    """Compare what a study wrote on the cluster with what it wrote here."""
+    one = folder / "here"
+    names = [f"stages/{path.name}" for path in (one / "stages").glob("*.zip")]
+    for name in (*names, "record.json", "comparison.csv"):
+        assert (one / name).read_bytes() == (folder / other / name).read_bytes(), name
 
 
 def by_jobs(study: Path) -> None:
@@ -92,9 +179,8 @@ def by_jobs(study: Path) -> None:
     site.write_text(f'cores = 1\nmemory = "1 GB"\njobs = 2\nlocal_directory = "{study.parent}"\n')
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
     of_study(study, "jobs", "--cluster", str(site))
-    one, other = (study.parent / name / "record.json" for name in ("here", "jobs"))
-    assert one.read_bytes() == other.read_bytes()
-    print("jobs of a stand-in for Slurm: the record of the study is the same bytes")
+    same_files(study.parent, "jobs")
+    print("jobs of a stand-in for Slurm: stages, record and tables are the same bytes")
 
 
 @contextmanager
@@ -152,22 +238,27 @@ def same(where: str, here: dict[str, bytes], there: dict[str, bytes]) -> None:
 
 
 def of_study(
-    file: Path, output: str, *options: str, kill: subprocess.Popen[bytes] | None = None,
-    fails: bool = False,
+    file: Path, output: str, *options: str, stop: Callable[[], bool] | None = None,
+    kill: subprocess.Popen[bytes] | None = None, status: int = 0,
 ) -> str:  # fmt: skip
-    """Run a study by the command line; return what it says on standard error."""
+    """Run a study by the command line; return what it prints on standard error.
+
+    Once `stop` is true, it is interrupted, or what it depends on is killed.
+    """
     command = [*_PYEXPR, "run", str(file), "-o", str(file.parent / output), *options]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"NO_COLOR": "1"},
     )  # fmt: skip
-    if kill is not None:
-        stage = file.parent / output / "stages" / "features.zip"
-        while not stage.exists() and process.poll() is None:
+    if stop is not None:
+        while not stop() and process.poll() is None:
             time.sleep(0.02)
-        kill.send_signal(signal.SIGKILL)
+        if kill is None:
+            process.send_signal(signal.SIGINT)
+        else:
+            kill.kill()
     shown = process.communicate()[1]
-    assert (process.returncode != 0) == fails, shown
+    assert process.returncode == status, shown
     return shown
 
 
@@ -203,6 +294,33 @@ def study_file(folder: Path) -> Path:
         "models.elastic_net = {alpha = [0.01, 0.1], l1_ratio = [0.1, 0.5]}\n"
         '[models.forest]\nestimator = "sklearn.ensemble.RandomForestRegressor"\n'
         "params = {n_estimators = 5, random_state = 1}\n"
+    )
+    return file
+
+
+def study_of_recordings(folder: Path, files: list[str]) -> Path:
+    """Write a study of the recordings, two of a subject, with ratings of their ten clips."""
+    folder.mkdir()
+    named = [(f"s{k // 2:02d}", "ab"[k % 2], file) for k, file in enumerate(files)]
+    columns = ["subject", "context", "openface"]
+    pd.DataFrame(named, columns=columns).to_csv(folder / "recordings.csv", index=False)
+    clips = range(10)
+    rng = np.random.default_rng(4)
+    pd.DataFrame(
+        [(subject, context, clip + 1, "r", "joy", rng.integers(5))
+         for subject, context, _ in named for clip in clips],
+        columns=["subject", "context", "clip", "rater", "question", "score"],
+    ).to_csv(folder / "ratings.csv", index=False)  # fmt: skip
+    segments = [
+        f'[[clips.segments]]\ncontext = "{context}"\nstart = {3 * clip}\nend = {3 * clip + 3}\n'
+        for context in "ab" for clip in clips
+    ]  # fmt: skip
+    file = folder / "study.toml"
+    file.write_text(
+        'data = {recordings = "recordings.csv", ratings = "ratings.csv"}\nlabel.method = "mean"\n'
+        'evaluation = {scheme = "cross_validation", folds = 3}\n'
+        '[models.forest]\nestimator = "sklearn.ensemble.RandomForestRegressor"\n'
+        "params = {n_estimators = 200, random_state = 1}\n" + "".join(segments)
     )
     return file
 

@@ -30,6 +30,9 @@ T = TypeVar("T")
 # So many tasks are with a cluster at a time: enough for workers that come later, and few enough
 # that the arguments of 100,000 recordings need not all be held by its scheduler.
 _AT_A_TIME = 1000
+# So many tasks for each worker are done before results are seen, where a backend has no other way:
+# few enough that progress shows and Ctrl-C loses little.
+_ROUNDS = 4
 # Packages whose numbers may differ from one version to the next.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow")
 # Threads that a cluster is going to have, where more workers have been requested than have come.
@@ -190,12 +193,16 @@ def _by_joblib(
 ) -> Generator[tuple[int, Outcome[T]]]:
     from joblib import Parallel, delayed
 
-    # One task at a time: it is a recording, a fit or a range of replicates.
-    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     call, sender = delayed(_elsewhere), Process.this()
-    results: Any = parallel(
-        call(number, sender, function, *task) for number, task in enumerate(tasks)
-    )
+    calls = (call(number, sender, function, *task) for number, task in enumerate(tasks))
+    # One task at a time: it is a recording, a fit or a range of replicates.
+    if not getattr(chosen_backend(), "supports_return_generator", False):
+        # Ray and Spark give results back only once all tasks of a call are done.
+        with _without_answer(), Parallel(n_jobs=n_jobs, batch_size=1) as parallel:
+            while several := list(islice(calls, n_jobs * _ROUNDS)):
+                yield from parallel(several)
+        return
+    results: Any = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")(calls)
     try:
         with _without_answer():
             # Not `yield from`, which would close them where joblib's warning is heard.

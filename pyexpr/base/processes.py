@@ -6,6 +6,7 @@ import _thread
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import sys
 import threading
@@ -39,6 +40,11 @@ _OF_LIBRARIES = (
     "BLIS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
+# By what torchrun and Slurm tell a process that it is one of several; see `pyexpr.base.launch`.
+_OF_LAUNCHERS = re.compile(
+    r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)|(ROLE_NAME|TORCHELASTIC_.*)"
+    r"|SLURM_(STEP_NUM_TASKS|STEP_TASKS_PER_NODE|NTASKS|NPROCS|PROCID|LOCALID)"
+)
 
 
 def within_task() -> bool:
@@ -94,7 +100,10 @@ def in_pool(
             initargs=(theirs,),
         ) as pool:
             try:
-                with main_hidden(), interrupts_blocked(), threads_of_children(threads):
+                with (
+                    main_hidden(), interrupts_blocked(), launch_hidden(),
+                    threads_of_children(threads),
+                ):  # fmt: skip
                     numbers = {
                         pool.submit(_sendable, threads, function, *task): i
                         for i, task in enumerate(tasks)
@@ -218,6 +227,22 @@ def threads_of_children(threads: int) -> Iterator[None]:
     finally:
         for name in unset:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def launch_hidden() -> Iterator[None]:
+    """Start new processes that do not know of the launch of this one by torchrun or Slurm.
+
+    A process that does a task is not the one of that rank: what it computes with, such as an
+    estimator of the user's that trains by torch, would wait for the others.
+    """
+    hidden = {name: value for name, value in os.environ.items() if _OF_LAUNCHERS.fullmatch(name)}
+    for name in hidden:
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Variances of mean squares are of the fourth power: 1e300 is below the largest float.
 _LARGEST = 1e75
+# So many values of text are sorted into labels as objects of Python.
+_FEW_ROWS = 1000
 # Among the attributes of a data frame: the file that it was read from.
 _FILE = "pyexpr: file"
 
@@ -79,6 +81,9 @@ def _without_index(column: Any, name: Any, what: str) -> Any:
 
 def check_column_names(names: Iterable[Any], *, what: str) -> None:
     """Raise `ColumnError` for duplicate names, or names that differ only in surrounding spaces."""
+    names = list(names)
+    if _distinct(names):
+        return
     seen: set[Any] = set()
     plain: dict[str, str] = {}
     doubled = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
@@ -92,6 +97,30 @@ def check_column_names(names: Iterable[Any], *, what: str) -> None:
             )
 
 
+def _distinct(names: Sequence[Any]) -> bool:
+    """Return whether names are text that differs in more than surrounding spaces."""
+    texts = [name.strip() for name in names if isinstance(name, str)]
+    return len(set(texts)) == len(names)
+
+
+def text_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return columns of text of one length as pandas holds them.
+
+    They are converted together, each text once: conversion takes longer than anything else in
+    making a small table.
+    Columns are returned as they are if one holds anything else.
+    """
+    import pandas as pd
+
+    texts = [text for column in columns.values() for text in column]
+    if set(map(type, texts)) != {str}:
+        return dict(columns)
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    together = pd.Series(list(place)).array.take(np.array([place[text] for text in texts]))
+    n = len(texts) // len(columns)
+    return {name: together[i * n : (i + 1) * n] for i, name in enumerate(columns)}
+
+
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
     """Raise `ColumnError` naming the first column of `names` that `frame` does not have."""
     for name in names:
@@ -101,12 +130,19 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
             )
 
 
-def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
-    """Raise `DataError` for numbers whose fourth powers overflow, or all vanish."""
-    # The sum of squares settles it for nearly all tables, and is the fastest pass over one.
+def of_usual_magnitude(values: NDArray[np.float64]) -> bool:
+    """Return whether numbers are finite, and `check_magnitude` has nothing against them.
+
+    Their sum of squares shows it for nearly all tables, and is the fastest pass over one.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         squares = float(np.vdot(values, values))
-    if values.size / _LARGEST**2 <= squares <= _LARGEST**2:
+    return bool(values.size / _LARGEST**2 <= squares <= _LARGEST**2)
+
+
+def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
+    """Raise `DataError` for numbers whose fourth powers overflow, or all vanish."""
+    if of_usual_magnitude(values):
         return
     largest = np.abs(values[~np.isnan(values)]).max(initial=0.0)
     if largest > _LARGEST:
@@ -352,7 +388,9 @@ def label_codes(
     series = pd.Series(single_column(values, argument=f"column {name!r} of {what}"))
     if series.dtype == "str":
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
-        codes, found = pd.factorize(series)
+        # As objects of Python few rows take less time, and many rows more.
+        few = len(series) < _FEW_ROWS
+        codes, found = pd.factorize(series.to_numpy(dtype=object) if few else series)
         if len(codes) and codes.min() >= 0:
             texts = found.tolist()
             _refuse_two_scripts(texts, name, what)

@@ -19,6 +19,7 @@ from pyexpr.base.pairs import DIFFERENCE, KIND
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
+from pyexpr.base.tables import text_columns
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP
 from pyexpr.resampling.equivalence import (
@@ -209,8 +210,10 @@ class ReplicatedResult(Result):
             limits if bounds is None else np.clip(limits, *bounds)
             for limits in (shown(found.low), shown(found.high))
         )
+        keys, structure = self.keys(), self.structure()
+        texts = text_columns({**keys, **structure, "method": found.method})
         columns = {
-            **self.keys(),
+            **{name: texts[name] for name in keys},
             "estimate": shown(self.evidence.estimate),
             "std_error": self.evidence.shown_error(found.std_error),
             "statistic": found.statistic,
@@ -218,7 +221,7 @@ class ReplicatedResult(Result):
             "p_value": found.p_value,
             "conf_low": low,
             "conf_high": high,
-            "method": found.method,
+            "method": texts["method"],
             "n": n,
             "n_clusters": n_clusters,
             "n_undefined": found.n_undefined,
@@ -226,7 +229,7 @@ class ReplicatedResult(Result):
         }
         if found.adjustment is not None:
             columns |= {"p_adjusted": found.p_adjusted, "adjustment": found.adjustment}
-        return pd.DataFrame({**columns, **self.structure()})
+        return pd.DataFrame({**columns, **{name: texts[name] for name in structure}})
 
     def printed(self) -> pd.DataFrame:
         """Return the table for printing, in which labels identify the rows."""

@@ -69,6 +69,29 @@ def test_tasks_go_where_the_context_sends_them() -> None:
     assert [one[1] for one in results_in_order(task, tasks, n_jobs=1)] == [here] * 5
 
 
+def test_a_backend_that_gives_results_back_only_together() -> None:
+    # Ray's and Spark's are so; joblib refuses to give their results back one by one.
+    class Together(joblib.parallel.ThreadingBackend):  # type: ignore[misc]
+        supports_return_generator = False
+
+    done: list[int] = []
+
+    def note(number: int) -> int:
+        done.append(number)
+        return number
+
+    joblib.register_parallel_backend("together", Together)
+    tasks = [(number,) for number in range(20)]
+    with joblib.parallel_config("together", n_jobs=2):
+        following = results_in_order(note, tasks, n_jobs=2)
+        assert next(following) == 0
+        # Some results are seen before all tasks are done.
+        assert 0 < len(done) < 20
+        assert [*following] == list(range(1, 20))
+        with pytest.raises(FactorModelError, match="'c' is constant"):
+            dict(in_processes(task, [(0, "model")], n_jobs=2, what="looks"))
+
+
 def test_an_error_elsewhere_is_the_one_of_here() -> None:
     with joblib.parallel_config(**WORKERS):
         with pytest.raises(FactorModelError, match=r"^'c' is constant$") as caught:

@@ -14,6 +14,7 @@ import pytest
 
 from pyexpr.base.errors import FactorModelError, PyexprError
 from pyexpr.base.jobs import in_processes
+from pyexpr.base.launch import launched
 
 WORK = """
 import os, time
@@ -36,6 +37,16 @@ def fail(kind):
 
 def large(kind, data):
     return fail(kind)
+
+def launch(number):
+    from concurrent.futures import ThreadPoolExecutor
+    from pyexpr.base.launch import launched
+    # A thread of the user's does not know of the task.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(launched).result(), [n for n in NAMES if n in os.environ]
+
+NAMES = "RANK WORLD_SIZE LOCAL_RANK MASTER_ADDR MASTER_PORT TORCHELASTIC_RUN_ID SLURM_PROCID"
+NAMES = NAMES.split() + ["SLURM_STEP_NUM_TASKS"]
 
 def blocked():
     import signal
@@ -140,6 +151,21 @@ def test_new_processes_do_not_receive_a_ctrl_c_while_they_begin(work) -> None:
     # From before the first line of Python in them; here it is heard again.
     assert found == {0: True, 1: True}
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_new_processes_are_no_ranks_of_a_launch(work, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_torch = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "none"}
+    by_slurm = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_ID": "7"}
+    for name, value in {**of_torch, "MASTER_ADDR": "a", "MASTER_PORT": "9", **by_slurm}.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    assert launched().rank == 1
+    tasks = [(0,), (1,)]
+    assert dict(in_processes(work.launch, tasks, n_jobs=2, what="looks")) == {
+        0: (None, []), 1: (None, []),
+    }  # fmt: skip
+    # This process is one of two as before.
+    assert dict(os.environ) == before
 
 
 def test_a_daemonic_worker_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from pyexpr.base.tables import (
     label_codes,
     numeric_column,
     require_columns,
+    text_columns,
 )
 
 FRAME = pd.DataFrame({"subject": ["s1", "s2"], "score": [1, 2]})
@@ -161,3 +162,26 @@ def test_numbers_of_things() -> None:
     assert counted(1, "row") == "1 row"
     assert counted(0, "row", "was", "were") == "0 rows were"
     assert counted(1, "target", "has", "have") == "1 target has"
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_columns_of_text_are_those_of_pandas(n: int) -> None:
+    columns = {"term": ["p", "q", "p - q"][:n], "context": ["", "é", "p"][:n]}
+    for given in (columns, columns | {"label": [1, 2, 3][:n]}):
+        found = pd.DataFrame(text_columns(given))
+        pd.testing.assert_frame_equal(found, pd.DataFrame(given), check_exact=True)
+    # They do not share what a user changes in one of them.
+    if n:
+        found.loc[0, "term"] = "changed"
+        assert found["context"].tolist() == columns["context"]
+
+
+@pytest.mark.parametrize("n", [40, 3000])
+def test_labels_of_few_and_of_many_rows(n: int) -> None:
+    texts = [f"s{number % 7}" for number in range(n)][::-1]
+    codes, labels = label_codes(pd.Series(texts), name="subject", what="the table")
+    assert labels == sorted(set(texts))
+    assert [labels[code] for code in codes] == texts
+    texts[5] = None  # type: ignore[call-overload]
+    with pytest.raises(ColumnError, match="row 6 is empty"):
+        label_codes(pd.Series(texts), name="subject", what="the table")

@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pandas as pd
 import pytest
 from pyarrow import parquet
@@ -481,17 +483,17 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_stored_rows_are_those_that_were_computed(
-    folder: Path, options: dict[str, Any], elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+    folder: Path, options: dict[str, Any], elsewhere: bool
 ) -> None:
     """To the last bit, with messages as messages; also where workers elsewhere compute them."""
-    monkeypatch.setattr(extraction, "sent_elsewhere", lambda: elsewhere)
     manifest = _manifest(folder, mixed="on_mixed" in options)
     own = {"schedule": SEGMENTS, "on_error": "skip", "split_by": "part", **options}
     plain = px.extract_features(manifest, **own)
     found = []
     for _ in range(2):
         store = RowStore(folder / "store", {p: sha256(p) for p in manifest["openface"]}, {})
-        with rows_stored(store):
+        workers = joblib.parallel_config("threading", n_jobs=2) if elsewhere else nullcontext()
+        with rows_stored(store), workers:
             found.append(px.extract_features(manifest, **own))
     assert [pack(one) for one in found] == [pack(plain)] * 2
     assert any(plain.table["reason"] != "")

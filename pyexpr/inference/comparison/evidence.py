@@ -170,17 +170,19 @@ def gather(
         positions = np.array(group.rows)
         estimate[positions] = group.design.estimate()
         effective = effective_clusters(group.design)
-        # Kappa has classes there.
-        n_folds = [
-            group.design.levels[q.minuend].folds if kind_named(rows[i].base).folds else 1
-            for i, q in zip(group.rows, group.design.quantities, strict=True)
-        ]
-        inflation[positions] = [
-            fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
-            for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
-        ]
+        if any(level.folds > 1 for level in group.design.levels):
+            # Kappa has classes there.
+            n_folds = [
+                group.design.levels[q.minuend].folds if kind_named(rows[i].base).folds else 1
+                for i, q in zip(group.rows, group.design.quantities, strict=True)
+            ]
+            inflation[positions] = [
+                fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
+                for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
+            ]
         values = group.design.jackknife()
-        values[np.isin(positions, draws.zero_rows)] = 0.0
+        if draws.zero_rows:
+            values[np.isin(positions, draws.zero_rows)] = 0.0
         jackknives.append(
             JackknifeGroup(
                 positions,

@@ -171,8 +171,12 @@ def is_of_left_out(
     """
     one = np.full(n_clusters, np.nan)
     one[codes] = prediction
+    moves = np.zeros(n_clusters, dtype=bool)
+    moves[codes[prediction != one[codes]]] = True
+    # The usual case, and for models of numbers all that is looked at.
+    if moves.all():
+        return False
     n = np.bincount(codes, minlength=n_clusters).astype(np.float64)
-    moves = np.bincount(codes, weights=prediction != one[codes], minlength=n_clusters) > 0
     if moves[n > 0].all():
         return False
     total = np.bincount(codes, weights=truth, minlength=n_clusters).astype(np.float64)

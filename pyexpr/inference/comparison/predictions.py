@@ -18,6 +18,7 @@ from pyexpr.base.tables import (
     column_or_array,
     label_codes,
     numeric_column,
+    of_usual_magnitude,
     require_columns,
 )
 from pyexpr.core import cluster_bootstrap as core
@@ -131,6 +132,8 @@ class _Columns:
         column = self._frame[name]
         if column.dtype == np.float64:
             values = column.to_numpy()
+            if len(values) and of_usual_magnitude(values):
+                return values, None
             if len(values) and np.isfinite(values).all():
                 check_magnitude(values, name=f"column {name!r} of {called(column, TABLE)}")
                 return values, None
@@ -174,7 +177,7 @@ def _is_single(values: NDArray[np.float64]) -> bool:
     for part in (values[:64], values):
         there = part[~np.isnan(part)]
         with np.errstate(over="ignore"):
-            if not np.array_equal(there.astype(np.float32).astype(np.float64), there):
+            if not (there.astype(np.float32) == there).all():
                 return False
     largest = float(np.abs(there).max(initial=0.0))
     if largest == 0:

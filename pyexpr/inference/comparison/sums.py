@@ -99,6 +99,8 @@ class Sums:
     def _cut(self, c: int, measure: Measure, i: int) -> list[list[int | None]]:
         """Return the folds that each column of model i is cut into; None is all its rows."""
         columns = self._models[i].columns
+        if self._folds is None or not measure.kind.folds or measure.part not in FEWEST:
+            return [[None]] * len(columns)
         there = self._rows_of(c, columns[0], None)
         for column in columns[1:]:
             # A fold that another column has rows in may have none here.
@@ -106,7 +108,7 @@ class Sums:
         cut: list[list[int | None]] = []
         for column in columns:
             folds = self._folds_of(column)
-            if folds is None or not measure.kind.folds or measure.part not in FEWEST:
+            if folds is None:
                 cut.append([None])
             else:
                 cut.append([int(fold) for fold in np.unique(folds.cells[c][there])])
