@@ -57,20 +57,22 @@ def corrected_t(
         if not good.all():
             reason[place] = UNDEFINED_FOLDS(n=int((~good).sum()), total=len(values))
             continue
-        J, G = len(values), int(fixed.n_clusters[place])
-        # Of K folds one is tested, the others are fitted.
-        share = 1 / (_n_folds(fits) - 1)
         estimate[place] = values.mean()
-        error[place] = np.sqrt((1 / J + share) * values.var(ddof=1))
-        df[place] = min(J, G) - 1
+        error[place] = corrected_error(values, 1 + max(part.fold for part in fits.parts))
+        df[place] = min(len(values), int(fixed.n_clusters[place])) - 1
     return students(
         estimate, error, df, scale=[row.scale for row in fixed.rows],
         null=fixed.evidence.null, confidence=confidence, reason=reason,
     )  # fmt: skip
 
 
-def _n_folds(fits: Fits) -> int:
-    return 1 + max(part.fold for part in fits.parts)
+def corrected_error(values: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
+    """Return the standard error of means of the values of folds, (..., J).
+
+    Of K folds one is tested, the others are fitted: n_test/n_train is 1/(K - 1).
+    """
+    share = 1 / values.shape[-1] + 1 / (n_folds - 1)
+    return np.asarray(np.sqrt(share * values.var(axis=-1, ddof=1)))
 
 
 def _by_fold(
