@@ -192,10 +192,11 @@ def _level(
         raise AssertionError(context)
     codes = table.clusters[rows]
     n = np.bincount(codes, minlength=G).astype(np.float64)
-    loss = np.abs if metric == "mae" else np.square
 
     def summed(values: Array) -> Array:
-        return np.bincount(codes, weights=loss(values[rows]), minlength=G)
+        own = values[rows]
+        loss = np.abs(own) if metric == "mae" else own**2
+        return np.asarray(np.bincount(codes, weights=loss, minlength=G), dtype=np.float64)
 
     outer = np.array([summed(one) for one in errors.outer])
     inner = np.array([[summed(one) for one in repeat] for repeat in errors.inner])
@@ -207,4 +208,4 @@ def _level(
     root = np.sqrt(mean)
     if root == 0:
         return None
-    return tuple(root + (one - mean) / (2 * root) for one in (outer, inner))  # type: ignore[return-value]
+    return root + (outer - mean) / (2 * root), root + (inner - mean) / (2 * root)

@@ -170,9 +170,9 @@ def _result(
     table["conf_low"], table["conf_high"], table["method"] = found.low, found.high, method
     table["reason"] = message_column(found.reason)
     table = table.drop(columns="n_undefined")
-    at = table.columns.get_loc("method")
+    at = list(table.columns).index("method") + 1
     for place, name in enumerate(("fixed_error", "fixed_low", "fixed_high")):
-        table.insert(at + 1 + place, name, before[:, place])
+        table.insert(at + place, name, before[:, place])
     return ProcedureResult(
         table=table,
         method=method,

@@ -319,6 +319,9 @@ class ModelsResult(Result):
         >>> found = fitted.compare_procedures(["rmse"])
         >>> found.tidy()[["term", "estimate", "conf_low", "conf_high"]].round(2)
                     term  estimate  conf_low  conf_high
+        0         strong      1.22      1.08       1.40
+        1           weak      0.93      0.75       1.20
+        2  strong - weak      0.29      0.14       0.45
         """
         from pyexpr.modeling.fitting.procedures import compare_procedures
 
