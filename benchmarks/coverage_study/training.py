@@ -328,19 +328,15 @@ def rows(design: Design, studies: int) -> list[list[str]]:
     return made
 
 
-def main() -> None:
-    """Run all designs and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--only", type=int, help="number of subjects; the page is not written")
-    given = parser.parse_args()
-    error = np.sqrt(0.95 * 0.05 / given.studies)
-    lines = [
+def heading(studies: int) -> list[str]:
+    """Return the lines above the rows."""
+    error = np.sqrt(0.95 * 0.05 / studies)
+    return [
         "# Intervals that count the subjects of training, simulated",
         "",
         "Written by benchmarks/coverage_study/training.py: do not edit.",
         "",
-        f"{given.studies:,} studies per design; proportions of nominal 95 % intervals that include "
+        f"{studies:,} studies per design; proportions of nominal 95 % intervals that include "
         "the true value, and in parentheses their median width. The Monte Carlo error of a "
         f"coverage of .95 is {error:.4f}. Two ridge regressions on two sets of eight features, "
         f"{FOLDS} folds of subjects, {REPEATS} repeats; 1 to 12 clips per subject and 24 of one "
@@ -355,6 +351,15 @@ def main() -> None:
         f"| design | subjects | quantity | true value | {' | '.join(METHODS)} |",
         f"|{'---|' * (4 + len(METHODS))}",
     ]
+
+
+def main() -> None:
+    """Run all designs and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=2000)
+    parser.add_argument("--only", type=int, help="number of subjects; the page is not written")
+    given = parser.parse_args()
+    lines = heading(given.studies)
     for design in DESIGNS:
         if given.only in (None, design.subjects):
             for row in rows(design, given.studies):

@@ -68,4 +68,5 @@ FIXED = Template(
     "interval_of_fixed_models",
     "{column fixed_low} and {column fixed_high} are those of {call compare()}, which takes the "
     "models as given and counts the tested subjects only",
+    report="the fixed limits take the models as given and count the tested subjects only",
 )()
