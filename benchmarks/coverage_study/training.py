@@ -3,8 +3,8 @@
     python benchmarks/coverage_study/training.py [--studies N] [--only NAME]
 
 Two ridge regressions on two sets of eight features are compared by repeated 5-fold
-cross-validation by subject. Refits come in closed form from sums per subject; tests hold
-`ModelsResult.compare_procedures` to them. The true value of the procedure is the mean of 4,000
+cross-validation by subject. Refits come in closed form from sums per subject, and the package
+makes the intervals of them. The true value of the procedure is the mean of 4,000
 training sets of the size fitted, each evaluated on 60,000 other subjects, that of the fitted model
 is that of the model fitted to all subjects of the study. Writes docs/coverage_training.md.
 """
