@@ -165,6 +165,7 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/classification.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/reliability.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
 
 docs: $(STAMP)-docs

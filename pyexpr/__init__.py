@@ -37,6 +37,7 @@ _PUBLIC: dict[str, str] = {
     "OutcomesResult": "pyexpr.study.results.result",
     "PaperResult": "pyexpr.paper.reproduce",
     "OpenFaceRecording": "pyexpr.behavior.openface.recording",
+    "ProcedureResult": "pyexpr.modeling.fitting.procedure_result",
     "Predictions": "pyexpr.inference.comparison.predictions",
     "Schedule": "pyexpr.behavior.schedules",
     "Segment": "pyexpr.behavior.schedules",

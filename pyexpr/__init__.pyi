@@ -61,6 +61,7 @@ from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegress
 from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier as ElasticNetClassifier
 from pyexpr.modeling.fitting.final import FinalModels as FinalModels
 from pyexpr.modeling.fitting.fit_models import fit_models as fit_models
+from pyexpr.modeling.fitting.procedure_result import ProcedureResult as ProcedureResult
 from pyexpr.modeling.fitting.result import ModelsResult as ModelsResult
 from pyexpr.modeling.fitting.specs import ModelSpec as ModelSpec
 from pyexpr.modeling.splits import SubjectSplit as SubjectSplit

@@ -22,7 +22,7 @@ MEANT = {
     "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
     "OpenFaceRecording.unit(group)",
     "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)",
-    "ModelsResult(contexts)", "FinalModels(contexts)",
+    "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)

@@ -367,6 +367,43 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
   result_table(found)
 }
 
+#' Compare models as procedures: intervals that count the subjects of training, too
+#'
+#' The intervals of `compare_models(x)` take the fitted models as given, and count the subjects on
+#' whom they are tested. Fitted to other subjects, the models would be others. Whether a kind of
+#' model is better is a question on the procedure, which these intervals answer.
+#'
+#' @param x A result of [fit_models()], evaluated by folds, of this session.
+#' @param metrics As in [compare_models()].
+#' @param method `"jackknife"`: every subject in turn is left out of testing and of training, and
+#'   all models are fitted again without it. Any metric. `"corrected_t"`: the corrected resampled t
+#'   of Nadeau and Bengio (2003), without further fits, but with several `repeats` in
+#'   [fit_models()]. `"nested"`: nested cross-validation (Bates, Hastie and Tibshirani 2024), which
+#'   refers to the model fitted to all subjects instead of the procedure; metrics `"rmse"`,
+#'   `"nrmse"` and `"mae"`.
+#' @param confidence Level of the intervals.
+#' @param score_range As in [compare_models()].
+#' @return A result whose [tidy()] has the intervals, and beside them (`fixed_error`, `fixed_low`,
+#'   `fixed_high`) those of `compare_models(x)`. The first of its notes states which question the
+#'   intervals answer. The page "Is one kind of model better than another?" of pyexpr's
+#'   documentation describes the methods and their coverage.
+#' @seealso [fit_models()], [compare_models()]
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' \donttest{
+#' fitted <- fit_models(clips, score, c(au_count, au_intensity), subject, context_as = "pooled",
+#'   models = list(ols = "sklearn.linear_model.LinearRegression"), repeats = 3)
+#' compare_procedures(fitted, "rmse", method = "corrected_t")
+#' }
+compare_procedures <- function(x, metrics = c("rmse", "correlation"), method = "jackknife",
+                               confidence = 0.95, score_range = NULL) {
+  call <- rlang::current_env()
+  can(x, "pyexpr_models", call)
+  asked <- list(key = key_of(x, call), metrics = many(metrics), method = one(method),
+    confidence = one(confidence), score_range = one(score_range))
+  new_result(ask("compare_procedures", asked, call), "pyexpr_procedures")
+}
+
 #' Fit every model to all rows, for new data
 #'
 #' Tuning uses inner folds of all subjects. The performance of these models is estimated by the

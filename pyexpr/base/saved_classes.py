@@ -77,6 +77,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
     "pyexpr.inference.coefficients.fit": ("WeightDraws",),
     "pyexpr.modeling.baselines": ("HumanBaseline",),
+    "pyexpr.modeling.fitting.procedure_result": ("ProcedureResult",),
     "pyexpr.modeling.fitting.result": ("ModelsResult",),
     "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),

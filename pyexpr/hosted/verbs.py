@@ -304,6 +304,11 @@ def do_over_repeats(key: int, **options: Any) -> pd.DataFrame:
     return table
 
 
+def do_compare_procedures(key: int, **options: Any) -> dict[str, Any]:
+    """`ModelsResult.compare_procedures`."""
+    return described(kept(key).compare_procedures(**options))
+
+
 def do_fit_all(key: int) -> dict[str, Any] | None:
     """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
     from pyexpr.hosted.fitting import described_final

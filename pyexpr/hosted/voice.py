@@ -24,6 +24,7 @@ _CALLS = {
     "schedules.BP4D_PLUS": '"bp4d_plus"',
     # Of fitted models.
     "compare()": "compare_models(x)",
+    "compare_procedures()": "compare_procedures(x)",
     "over_repeats()": "over_repeats(x)",
 }
 _ARGUMENTS = {"X": "data"}

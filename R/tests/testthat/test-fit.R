@@ -49,6 +49,11 @@ verbs.do_twin = _twin
   expect_true(all(spread$lowest <= spread$estimate & spread$estimate <= spread$highest))
   expect_identical(unique(spread$metric), "rmse")
   expect_error(compare_models(ours, truth = score), "`truth` is known from fit_models")
+  # Intervals that count the subjects of training.
+  procedures <- compare_procedures(ours, "rmse", method = "corrected_t")
+  expect_true(all(procedures$tables$tidy$std.error > 0))
+  expect_match(procedures$notes[[1]], "refer to the procedure")
+  expect_error(compare_procedures(ours, "rmse", method = "boot"), "`method` must be one of")
   expect_error(over_repeats(final), "must be a result of `fit_models\\(\\)`")
 })
 

@@ -25,11 +25,13 @@ from pyexpr.modeling.fitting.plan import (
     CROSS_VALIDATION,
     Part,
     Scheme,
+    check_seen,
     label_of_context,
     plan,
     read_scheme,
     read_strategies,
 )
+from pyexpr.modeling.fitting.refits import Fits
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.fitting.table import Table, kind_in, read_names, read_table
@@ -238,6 +240,7 @@ def fit_models(
         positive=job.positive,
         unseen=None if table.classes is None else unseen_table(units, found, table),
         again=lambda: _final(job),
+        fits=Fits(table, parts, units, found, lambda more: _refitted(more, job)),
     )
 
 
@@ -297,6 +300,13 @@ def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]
     ):  # fmt: skip
         found[number] = one
     return [one for one in found if one is not None]
+
+
+def _refitted(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
+    """Fit to other parts of the same table, by all else that was specified."""
+    check_seen(job.table, parts, job.strategies)
+    units = units_of(job.models, job.strategies, parts, job.table)
+    return units, _all_done(units, job)
 
 
 def _final(job: _Job) -> FinalModels:

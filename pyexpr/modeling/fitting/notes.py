@@ -49,3 +49,24 @@ CLASS_NOT_FITTED = Template(
     "class {label:label} occurs neither in the rows of {n:count fit} nor in the rows that they "
     "predict; its probability is 0 there",
 )
+NO_FOLD_VALUES = Template("no_values_of_folds", "fewer than 2 folds have a value")()
+UNDEFINED_FOLDS = Template("undefined_in_folds", "undefined in {n} of {total} folds")
+PERFECT = Template("no_error_at_all", "the error is 0, so its variation cannot be estimated")()
+OF_PROCEDURE = Template(
+    "interval_of_procedure",
+    "the intervals refer to the procedure: how well models perform that are fitted in the same "
+    "way to about {fitted} of {subjects} other subjects; they count the subjects to which models "
+    "are fitted as well as those on which they are tested",
+)
+OF_FITTED = Template(
+    "interval_of_fitted_model",
+    "the intervals refer to these fitted models: how well the models fitted to these {subjects} "
+    "subjects predict other subjects; the models of the procedure with other training subjects "
+    "may perform differently",
+)
+FIXED = Template(
+    "interval_of_fixed_models",
+    "{column fixed_low} and {column fixed_high} are those of {call compare()}, which takes the "
+    "models as given and counts the tested subjects only",
+    report="the fixed limits take the models as given and count the tested subjects only",
+)()

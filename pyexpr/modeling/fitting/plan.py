@@ -41,6 +41,8 @@ class Part:
         Rows; `tune` is None where tuning is by inner folds of the training rows.
     words : str
         Which part it is, for a sentence.
+    without : tuple of int
+        What else is left out of a fit that is made once more: a subject (its code), or a fold.
     """
 
     repeat: int
@@ -50,6 +52,7 @@ class Part:
     tune: NDArray[np.int64] | None
     test: NDArray[np.int64]
     words: str
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,19 @@ def plan(
         parts, who = _split(table, scheme)
     else:
         parts, who = _folds(table, scheme)
+    check_seen(table, parts, strategies)
+    return parts, who
+
+
+def check_seen(table: Table, parts: Sequence[Part], strategies: Sequence[str]) -> None:
+    """Raise `DataError` where models would predict what they have not seen.
+
+    That is a context, a category of a covariate, or a class.
+    """
     for part in parts:
         _refuse_unseen(table, part, strategies)
         if table.classes is not None:
             _refuse_unseen_classes(table, part, strategies)
-    return parts, who
 
 
 def seed_of(seed: int, repeat: int) -> int:

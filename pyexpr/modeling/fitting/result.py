@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from pyexpr.inference.comparison.result import ComparisonResult
     from pyexpr.modeling.fitting.final import FinalModels
+    from pyexpr.modeling.fitting.procedure_result import ProcedureResult
+    from pyexpr.modeling.fitting.refits import Fits
     from pyexpr.modeling.fitting.table import Names
 
 
@@ -102,6 +104,8 @@ class ModelsResult(Result):
     unseen: pd.DataFrame | None = None
     # Fits all rows; not in a file, which holds no estimators.
     again: Any = field(default=None)
+    # The fits, and how to fit other parts; not in a file either.
+    fits: Fits | None = field(default=None)
 
     @property
     def kind(self) -> str:
@@ -214,6 +218,118 @@ class ModelsResult(Result):
         """
         return over_repeats(self._evaluated(), metrics, options)
 
+    @stoppable("models were compared as procedures")
+    def compare_procedures(
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        method: str = "jackknife",
+        confidence: float = 0.95,
+        score_range: float | None = None,
+    ) -> ProcedureResult:
+        r"""Compare the models as procedures: intervals that count the subjects of training, too.
+
+        The intervals of `compare` take the fitted models as given, and count the subjects on whom
+        they are tested. Fitted to other subjects, the models would be others, and one that is
+        better here may be worse there. Whether a kind of model is better (a forest than an elastic
+        net, these features than those) is a question on the procedure.
+
+        Parameters
+        ----------
+        metrics : sequence of str, optional
+            As for `compare`.
+        method : {"jackknife", "corrected_t", "nested"}
+            ``"jackknife"``: every subject in turn is left out of testing and of training, and all
+            models are fitted again without it, with tuning: of G subjects in K folds, ``G (K - 1)``
+            fits per repeat, model and context. Any metric.
+
+            ``"corrected_t"``: the corrected resampled t of the values of the folds. It requires no
+            further fits, but several repeats (``repeats=10`` in `fit_models`), and metrics rmse,
+            nrmse, mae, bias, correlation, concordance and r2.
+
+            ``"nested"``: nested cross-validation, which refers to this fitted model instead of the
+            procedure: to the error of the model fitted to all of these subjects. It requires
+            ``K (K - 1) / 2`` further fits per repeat, and metrics rmse, nrmse and mae. Repeats make
+            it stable.
+        confidence : float
+            Level of the intervals.
+        score_range : float, optional
+            As for `compare_models`, for nrmse.
+
+        Returns
+        -------
+        ProcedureResult
+            ``tidy()`` has the intervals, and beside them those of `compare`. The first of
+            ``notes()`` states which of the two questions they answer.
+
+        Raises
+        ------
+        DataError
+            If the models were evaluated by a single split, the result was loaded from a file, or a
+            metric is not available for the method; or as `compare` and `fit_models`, if a model
+            cannot be fitted without some subject.
+
+        Notes
+        -----
+        *Jackknife.* T is the metric of the cross-validation, and :math:`T_{(i)}` that of the same
+        folds without subject i: its rows are not predicted, and no model was fitted to them. Then
+        :math:`SE^2 = \frac{G-1}{G} \sum_i (g(T_{(i)}) - \bar g)^2`, with the scale g and the
+        degrees of freedom of `compare_models`. T is a function of G independent subjects, in both
+        of their roles, and the expectation of the jackknife's variance is at least the variance of
+        such a function (of G - 1 subjects; Efron and Stein 1981): the intervals are rather too wide
+        than too narrow, most so for two models that do not differ.
+
+        *Corrected t.* Of J values (folds times repeats) with variance :math:`s^2`, :math:`SE^2 =
+        (1/J + 1/(K-1)) s^2` (Nadeau and Bengio 2003; Bouckaert and Frank 2004), with
+        :math:`\min(J, G) - 1` degrees of freedom.
+
+        *Nested.* Algorithm 1 of Bates, Hastie and Tibshirani (2024), with subjects as units:
+        squared errors are summed over the rows of a subject, and RMSE has the delta method.
+
+        A tuned model chooses its penalty by inner folds, which are drawn anew when a subject is
+        left out; this adds to the jackknife's variance. The coverage of all three is reported in
+        ``docs/coverage_training.md``.
+
+        Checked against: the same refits by closed-form ridge regression; the authors' R code of
+        nested cross-validation; a calculation by hand of the corrected t.
+
+        References
+        ----------
+        Bates, S., Hastie, T. and Tibshirani, R. (2024). Journal of the American Statistical
+        Association, 119, 1434-1445. https://doi.org/10.1080/01621459.2023.2197686
+        Bouckaert, R. R. and Frank, E. (2004). Advances in Knowledge Discovery and Data Mining
+        (PAKDD), 3-12. https://doi.org/10.1007/978-3-540-24775-3_3
+        Efron, B. and Stein, C. (1981). Annals of Statistics, 9, 586-596.
+        https://doi.org/10.1214/aos/1176345462
+        Nadeau, C. and Bengio, Y. (2003). Machine Learning, 52, 239-281.
+        https://doi.org/10.1023/A:1024068626366
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd, pyexpr as px
+        >>> from sklearn.linear_model import Ridge
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(20), 6)})
+        >>> table[["smile", "nod"]] = rng.normal(size=(120, 2))
+        >>> table["joy"] = table["smile"] + rng.normal(size=120)
+        >>> fitted = px.fit_models(
+        ...     table, label="joy", features=["smile", "nod"], cluster="subject",
+        ...     models={"strong": Ridge(1000), "weak": Ridge(1)},
+        ... )
+        >>> found = fitted.compare_procedures(["rmse"])
+        >>> found.tidy()[["term", "estimate", "conf_low", "conf_high"]].round(2)
+                    term  estimate  conf_low  conf_high
+        0         strong      1.22      1.08       1.40
+        1           weak      0.93      0.75       1.20
+        2  strong - weak      0.29      0.14       0.45
+        """
+        from pyexpr.modeling.fitting.procedures import compare_procedures
+
+        return compare_procedures(
+            self._evaluated(), self.fits, metrics, method=method, confidence=confidence,
+            score_range=score_range,
+        )  # fmt: skip
+
     def _evaluated(self) -> Evaluated:
         return Evaluated(
             self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed,
@@ -248,7 +364,7 @@ class ModelsResult(Result):
 
     def for_saving(self) -> ModelsResult:
         """Return the result as it is saved: without data and estimators."""
-        return replace(self, again=None)
+        return replace(self, again=None, fits=None)
 
     def heading(self) -> str:
         """Return a sentence that says what was fitted and how it was evaluated."""
