@@ -176,7 +176,7 @@ def ratio_limits(
     error: NDArray[np.float64],
     confidence: float,
 ) -> Limits:
-    """Return the interval of ``S / (S + E)``, S and E weighted sums of variances.
+    """Return the interval of ``S / (S + E)``, S and E weighted sums of variances, within 0 and 1.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def ratio_limits(
         return Limits(reason=NO_REPLICATE)
     tail = (1 - confidence) / 2
     low, high = (_quantile(found, p) for p in (tail, 1 - tail))
-    return Limits(1 - low**2 if low < 0 else 1.0, 1 - high**2 if high < 0 else 1.0)
+    return Limits(*(max(0.0, 1 - min(limit, 0.0) ** 2) for limit in (low, high)))
 
 
 def _quantile(found: PseudoValues, probability: float) -> float:
