@@ -253,6 +253,9 @@ DYADS = pd.DataFrame(
 FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "icc": lambda k: px.icc(k.table(RATINGS), **LONG, context="question"),
     "agreement": lambda k: px.agreement(k.table(RATINGS), **LONG, context="question"),
+    "variance_components": lambda k: px.variance_components(
+        k.table(RATINGS), ratings="score", facets=["clip", "rater"], context="question"
+    ),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
     "cfa": lambda k: px.cfa(
         k.table(CLIPS), ITEMS, context=k.column(CLIPS["task"]), engine="native"

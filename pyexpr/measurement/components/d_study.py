@@ -15,13 +15,14 @@ from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.base.messages import message_column, say
 from pyexpr.base.results import Result
+from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.components.coefficients import COEFFICIENTS, weights_of
+from pyexpr.measurement.components.design import Design
 from pyexpr.measurement.components.group import ComponentsGroup
 from pyexpr.measurement.components.intervals import ratio_limits
 from pyexpr.measurement.components.notes import NO_VARIANCE, NOTE_FIXED, NOTE_MEANS, NOTE_SEM
 from pyexpr.measurement.components.plot import design_study_figure
-from pyexpr.measurement.components.result import VarianceComponentsResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +38,14 @@ class DesignStudyResult(Result):
 
     Attributes
     ----------
-    result : VarianceComponentsResult
-        The variance components.
+    groups : tuple of ComponentsGroup
+        The variance components of each context.
+    design : Design
+        Facets, nesting, effects and object of measurement.
+    context : tuple of str
+        Columns whose values, or combinations of them, are the contexts.
+    confidence : float
+        Level of the intervals.
     numbers : tuple of (str, tuple of float)
         Facets and the numbers of their levels that were asked for.
     fixed : tuple of str
@@ -51,7 +58,10 @@ class DesignStudyResult(Result):
         Cost of a rating.
     """
 
-    result: VarianceComponentsResult
+    groups: tuple[ComponentsGroup, ...]
+    design: Design
+    context: tuple[str, ...]
+    confidence: float
     numbers: tuple[tuple[str, tuple[float, ...]], ...]
     fixed: tuple[str, ...]
     target: float | None
@@ -61,7 +71,7 @@ class DesignStudyResult(Result):
     @property
     def facets(self) -> tuple[str, ...]:
         """Return the facets over which a score is averaged."""
-        design = self.result.design
+        design = self.design
         measured = design.closure(design.measured)
         return tuple(name for name in design.facets if name not in measured)
 
@@ -76,12 +86,12 @@ class DesignStudyResult(Result):
         import pandas as pd
 
         rows = [
-            {**dict(zip(self.result.context, group.labels, strict=True)), **row}
-            for group in self.result.groups
+            {**dict(zip(self.context, group.labels, strict=True)), **row}
+            for group in self.groups
             for row in self._rows(group)
         ]
         columns = [
-            *self.result.context, *(f"n_{name}" for name in self.facets), *_COLUMNS
+            *self.context, *(f"n_{name}" for name in self.facets), *_COLUMNS
         ]  # fmt: skip
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(reason=message_column(row["reason"] for row in rows))
@@ -89,16 +99,15 @@ class DesignStudyResult(Result):
     def _rows(self, group: ComponentsGroup) -> Iterable[dict[str, Any]]:
         from scipy.special import ndtri
 
-        result = self.result
-        change = float(ndtri(1 - (1 - result.confidence) / 2)) * np.sqrt(2.0)
+        change = float(ndtri(1 - (1 - self.confidence) / 2)) * np.sqrt(2.0)
         for numbers in self._combinations(group):
-            weights = weights_of(result.design, numbers, self.fixed)
+            weights = weights_of(self.design, numbers, self.fixed)
             head = {f"n_{name}": numbers[name] for name in self.facets}
             head["ratings_per_object"] = prod(numbers.values())
             head["cost"] = self._cost(numbers)
             for coefficient in COEFFICIENTS:
                 error = weights.error(coefficient)
-                limits = ratio_limits(group.sampling, weights.universe, error, result.confidence)
+                limits = ratio_limits(group.sampling, weights.universe, error, self.confidence)
                 signal, noise = group.variances @ weights.universe, group.variances @ error
                 total = signal + noise
                 none = NO_VARIANCE if total == 0 else ""
@@ -114,7 +123,7 @@ class DesignStudyResult(Result):
                 }
 
     def _combinations(self, group: ComponentsGroup) -> Iterable[dict[str, float]]:
-        design, asked = self.result.design, dict(self.numbers)
+        design, asked = self.design, dict(self.numbers)
         own = dict(zip(design.facets, group.numbers, strict=True))
         values = [asked.get(name, (own[name],)) for name in self.facets]
         for numbers in product(*values):
@@ -146,7 +155,7 @@ class DesignStudyResult(Result):
         if self.target is None:
             raise DataError(say("cheapest() requires {call d_study(..., target=0.9)}"))
         table = self.tidy()
-        keys = [*self.result.context, "coefficient"]
+        keys = [*self.context, "coefficient"]
         found = []
         for _, rows in table.groupby(keys, sort=False, dropna=False):
             for criterion in ("estimate", "conf_low"):
@@ -187,21 +196,21 @@ class DesignStudyResult(Result):
         ['Generalizability', 'Dependability']
         """
         return design_study_figure(
-            self.tidy(), self.result.context,
+            self.tidy(), self.context,
             facets=[name for name, numbers in self.numbers if len(numbers) > 1] or self.facets[:1],
-            target=self.target, confidence=self.result.confidence, names=names, width_mm=width_mm,
+            target=self.target, confidence=self.confidence, names=names, width_mm=width_mm,
         )  # fmt: skip
 
     def heading(self) -> str:
         """Return a sentence that says what was computed."""
         return (
             f"Reliability of means over {listed(self.facets)}, "
-            f"{100 * self.result.confidence:g} % intervals"
+            f"{100 * self.confidence:g} % intervals"
         )
 
     def notes(self) -> tuple[str, ...]:
         """Return the assumptions of the projection."""
-        notes: list[str] = [NOTE_MEANS, NOTE_SEM(confidence=100 * self.result.confidence)]
+        notes: list[str] = [NOTE_MEANS, NOTE_SEM(confidence=100 * self.confidence)]
         if self.fixed:
             notes.append(NOTE_FIXED(names=listed(self.fixed)))
         return tuple(notes)
@@ -214,21 +223,29 @@ class DesignStudyResult(Result):
             "target": self.target,
             "cost": dict(self.cost),
             "cost_per_rating": self.cost_per_rating,
-            "components": self.result.provenance(),
+            "facets": list(self.design.facets),
+            "effects": [list(effect) for effect in self.design.effects],
+            "object_of_measurement": self.design.measured,
+            "context": list(self.context),
+            "confidence": self.confidence,
+            "method": "REML",
+            "versions": versions("scipy"),
         }
 
 
 def design_study(
-    result: VarianceComponentsResult,
+    groups: tuple[ComponentsGroup, ...],
+    design: Design,
     n: Any,
     *,
+    context: tuple[str, ...],
+    confidence: float,
     fixed: Any,
     target: float | None,
     cost: Any,
     cost_per_rating: Any,
 ) -> DesignStudyResult:
     """Return the study of `VarianceComponentsResult.d_study`, its arguments checked."""
-    design = result.design
     measured = design.closure(design.measured)
     known = [name for name in design.facets if name not in measured]
 
@@ -274,9 +291,16 @@ def design_study(
         check(name, "cost")
         costs.append((name, _at_least(each, 0.0, "cost")))
     return DesignStudyResult(
-        result, numbers, tuple(dict.fromkeys(chosen)), target, tuple(costs),
-        _at_least(cost_per_rating, 0.0, "cost_per_rating"),
-    )  # fmt: skip
+        groups=groups,
+        design=design,
+        context=context,
+        confidence=confidence,
+        numbers=numbers,
+        fixed=tuple(dict.fromkeys(chosen)),
+        target=target,
+        cost=tuple(costs),
+        cost_per_rating=_at_least(cost_per_rating, 0.0, "cost_per_rating"),
+    )
 
 
 def _mapping(given: Any, argument: str) -> Mapping[str, Any]:

@@ -126,12 +126,13 @@ def _within(names: tuple[str, ...], nested: Any) -> tuple[tuple[str, ...], ...]:
     if not isinstance(nested, Mapping):
         raise DataError(
             say(
-                "{nested=} must say in which facet a facet is nested, such as "
-                "{value {'clip': 'subject'}}, not {given!r}",
+                "{nested=} must say in which facet a facet is nested, such as {example}, not "
+                "{given!r}",
+                example={"clip": "subject"},
                 given=nested,
             )
         )
-    direct: dict[str, tuple[str, ...]] = {name: () for name in names}
+    direct: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
     for inner, outer in nested.items():
         ups = (outer,) if isinstance(outer, str) else tuple(outer)
         for name in (inner, *ups):
@@ -151,9 +152,7 @@ def _within(names: tuple[str, ...], nested: Any) -> tuple[tuple[str, ...], ...]:
         while waiting:
             up = waiting.pop()
             if up == name:
-                raise DataError(
-                    say("{nested=} nests the facet {name!r} within itself", name=name)
-                )
+                raise DataError(say("{nested=} nests the facet {name!r} within itself", name=name))
             if up not in above:
                 above.append(up)
                 waiting.extend(direct[up])
@@ -168,7 +167,7 @@ def _effects(bare: Design, effects: Any) -> tuple[tuple[str, ...], ...]:
     if isinstance(effects, str) or not isinstance(effects, Iterable):
         raise DataError(
             say(
-                "{effects=} must be \"all\" or a list of facets and of interactions, such as "
+                '{effects=} must be "all" or a list of facets and of interactions, such as '
                 "['subject', 'rater', ('subject', 'rater')], not {given!r}",
                 given=effects,
             )

@@ -140,8 +140,8 @@ def _check_nesting(design: Design, counts: Mapping[tuple[str, ...], int]) -> Non
                 raise DataError(
                     say(
                         "every level of {inner:label} occurs with one level of {outer:label} only, "
-                        "so the two are not crossed; declare it in {nested=}, or give {inner:label} "
-                        "the same labels throughout",
+                        "so the two are not crossed; declare it in {nested=}, or give "
+                        "{inner:label} the same labels throughout",
                         inner=inner,
                         outer=outer,
                     )

@@ -47,7 +47,8 @@ NOTE_REML = Template(
     "the variance of a single rating",
 )()
 NOTE_RESIDUAL = Template(
-    "components_residual", "the residual includes {names}, which the ratings do not separate from it"
+    "components_residual",
+    "the residual includes {names}, which the ratings do not separate from it",
 )
 NOTE_OUTER = Template(
     "components_outer",

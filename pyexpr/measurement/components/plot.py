@@ -94,10 +94,7 @@ def design_study_figure(
 def _draw_lines(
     axes: Axes, rows: pd.DataFrame, across: str, others: Sequence[str], shown: Any
 ) -> None:
-    if others:
-        series = list(rows.groupby(list(others), sort=False))
-    else:
-        series = [((), rows)]
+    series = list(rows.groupby(list(others), sort=False)) if others else [((), rows)]
     step = 0.02 * max(float(np.ptp(rows[across])), 1.0)
     looks = plotting.marks(len(series))
     for place, (look, (key, own)) in enumerate(zip(looks, series, strict=True)):
@@ -105,7 +102,7 @@ def _draw_lines(
         own = own.drop_duplicates(across).sort_values(across)
         at = own[across].to_numpy(dtype=float) + step * (place - (len(series) - 1) / 2)
         label = ", ".join(
-            f"{number:.3g} {shown(name.removeprefix('n_'))}"
+            f"{shown(name.removeprefix('n_'))}: {number:.3g}"
             for name, number in zip(others, key, strict=True)
         )
         axes.vlines(at, own["conf_low"], own["conf_high"], color=look.color, lw=0.6, zorder=1)

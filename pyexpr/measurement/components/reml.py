@@ -44,8 +44,6 @@ class Fit:
         Inverse of the expected information, components at 0 included.
     criterion : float
         Minus twice the restricted log-likelihood.
-    steps : int
-        Newton steps.
     converged : bool
         Whether the optimum was reached.
     alike : tuple of int
@@ -57,7 +55,6 @@ class Fit:
     variances: NDArray[np.float64]
     covariance: NDArray[np.float64]
     criterion: float
-    steps: int
     converged: bool
     alike: tuple[int, ...] = ()
     exact: bool = False
@@ -85,7 +82,7 @@ def fit(blocks: Blocks) -> Fit:
 
 def _none(q: int, **why: object) -> Fit:
     nothing = np.full(q + 1, math.nan)
-    return Fit(nothing, np.full((q + 1, q + 1), math.nan), math.nan, 0, False, **why)  # type: ignore[arg-type]
+    return Fit(nothing, np.full((q + 1, q + 1), math.nan), math.nan, False, **why)  # type: ignore[arg-type]
 
 
 def _alike(information: NDArray[np.float64]) -> tuple[int, ...]:
@@ -119,8 +116,7 @@ def _at(blocks: Blocks, variances: NDArray[np.float64]) -> tuple[Moments, float]
 def _climb(blocks: Blocks, variances: NDArray[np.float64], least: float) -> Fit:
     found, value = _at(blocks, variances)
     converged = False
-    steps = 0
-    for steps in range(1, MOST_STEPS + 1):
+    for _ in range(MOST_STEPS):
         gradient, newton, fisher = _derivatives(found, float(variances[-1]))
         free = (variances > 0) | (gradient < 0)
         step, decrement = _step(gradient, newton, fisher, free)
@@ -136,7 +132,7 @@ def _climb(blocks: Blocks, variances: NDArray[np.float64], least: float) -> Fit:
         if variances[-1] <= least:
             return _none(len(variances) - 1, exact=True)
     covariance = 2 * np.linalg.inv(_derivatives(found, float(variances[-1]))[2])
-    return Fit(variances, covariance, value, steps, converged)
+    return Fit(variances, covariance, value, converged)
 
 
 def _derivatives(

@@ -14,6 +14,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.columns import counted_contexts
+from pyexpr.measurement.components.d_study import DesignStudyResult, design_study
 from pyexpr.measurement.components.design import RESIDUAL, Design
 from pyexpr.measurement.components.group import ComponentsGroup
 from pyexpr.measurement.components.intervals import variance_limits
@@ -29,8 +30,6 @@ from pyexpr.measurement.icc.notes import NOTE_MISSING
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from pyexpr.measurement.components.d_study import DesignStudyResult
 
 JACKKNIFE, CHI_SQUARE = "jackknife", "chi-square"
 
@@ -70,9 +69,7 @@ class VarianceComponentsResult(Result):
         """
         import pandas as pd
 
-        rows = [
-            {**head, **row} for head, group in self._by_context() for row in self._rows(group)
-        ]
+        rows = [{**head, **row} for head, group in self._by_context() for row in self._rows(group)]
         table = pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
         return table.assign(reason=message_column(row["reason"] for row in rows))
 
@@ -199,15 +196,14 @@ class VarianceComponentsResult(Result):
         >>> print(plan.cheapest()[["coefficient", "criterion", "n_rater", "cost"]])
                 coefficient criterion  n_rater  cost
         0  generalizability  estimate      4.0   4.0
-        1  generalizability  conf_low     12.0  12.0
+        1  generalizability  conf_low      NaN   NaN
         2     dependability  estimate      NaN   NaN
         3     dependability  conf_low      NaN   NaN
         """
-        from pyexpr.measurement.components.d_study import design_study
-
         return design_study(
-            self, n, fixed=fixed, target=target, cost=cost, cost_per_rating=cost_per_rating
-        )
+            self.groups, self.design, n, context=self.context, confidence=self.confidence,
+            fixed=fixed, target=target, cost=cost, cost_per_rating=cost_per_rating,
+        )  # fmt: skip
 
     def _by_context(self) -> list[tuple[dict[str, Any], ComponentsGroup]]:
         return [

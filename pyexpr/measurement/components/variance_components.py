@@ -133,9 +133,9 @@ def variance_components(
     >>> found = variance_components(table, ratings="score", facets=["target", "rater"])
     >>> print(found.tidy()[["effect", "estimate", "share", "conf_low", "conf_high"]].round(2))
          effect  estimate  share  conf_low  conf_high
-    0    target      2.56   0.29      0.51      12.64
-    1     rater      5.24   0.60      1.52      74.42
-    2  residual      1.02   0.11      0.50       2.00
+    0    target      2.56   0.29      0.64      10.85
+    1     rater      5.24   0.59      1.57      75.11
+    2  residual      1.02   0.12      0.07      20.49
     """
     level = confidence_level(confidence)
     if not isinstance(replicates, (bool, np.bool_)):
@@ -186,9 +186,12 @@ def groups_of_facets(
     return tuple(found)
 
 
-def _check_cells(
-    frame: pd.DataFrame, design: Design, codes: Mapping[str, Any], used: Any
-) -> None:
+def cell_of(frame: pd.DataFrame, names: Sequence[str], row: int) -> str:
+    """Return in words which labels a row has."""
+    return ", ".join(f"{name} {frame[name].iloc[[row]].tolist()[0]!r}" for name in names)
+
+
+def _check_cells(frame: pd.DataFrame, design: Design, codes: Mapping[str, Any], used: Any) -> None:
     """Raise `DataError`, naming two rows, where a cell of all facets has several ratings."""
     import pandas as pd
 
@@ -199,7 +202,7 @@ def _check_cells(
     second = int(np.flatnonzero(again)[0])
     same = (cells == cells.iloc[second]).all(axis=1).to_numpy()
     first = int(np.flatnonzero(same)[0])
-    cell = ", ".join(f"{name} {frame[name].iloc[used[second]]!r}" for name in design.facets)
+    cell = cell_of(frame, design.facets, int(used[second]))
     raise DataError(
         say(
             "rows {first} and {second} are both of {cell}; name the facet that tells them apart in "

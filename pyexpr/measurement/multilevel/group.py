@@ -81,7 +81,9 @@ def _weights(structure: str, **weights: float) -> tuple[float, ...]:
     return tuple(float(weight) for weight in found)
 
 
-def _forms(structure: str, k: float, q: float, *, asked: bool) -> Iterator[tuple[str, float, float]]:
+def _forms(
+    structure: str, k: float, q: float, *, asked: bool
+) -> Iterator[tuple[str, float, float]]:
     """Yield name, number of raters, and share of the raters' variance of each form."""
     if structure == IN_TARGETS:
         yield "ICC(1,1)", 1.0, 1.0
@@ -129,9 +131,10 @@ def _over_targets(group: MultilevelGroup, k: float | None) -> Iterator[Coefficie
         forms = [("ICC(1,1)", True, False), ("ICC(1,k)", True, True)]
     for form, agree, average in forms:
         number, targets, total = (raters, means.targets, ratings) if average else (1.0, 1.0, 1.0)
+        if structure == IN_TARGETS:
+            number = total / targets
         yield Coefficient(
-            SUBJECT_OVER_TARGETS, form, number if structure != IN_TARGETS else total / targets,
-            targets, 1 / number if agree else 0.0,
+            SUBJECT_OVER_TARGETS, form, number, targets, 1 / number if agree else 0.0,
             _weights(structure, subject=1.0),
             _weights(
                 structure, target=1 / targets, rater=1 / number if agree else 0.0,

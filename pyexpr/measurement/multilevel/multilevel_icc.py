@@ -16,6 +16,7 @@ from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.components.group import computed, crossed
 from pyexpr.measurement.components.notes import NOT_ADJUSTED
+from pyexpr.measurement.components.variance_components import cell_of
 from pyexpr.measurement.icc.layout import WHAT, codes_of, names_of, row_groups
 from pyexpr.measurement.multilevel.group import MultilevelGroup
 from pyexpr.measurement.multilevel.result import OF_TABLES, MultilevelICCResult
@@ -128,11 +129,17 @@ def multilevel_icc(
 
     Examples
     --------
-    >>> import pyexpr as px
-    >>> ratings = px.simulate_study(n_subjects=30, seed=1).ratings
-    >>> emotion = ratings[(ratings["question"] == "emotion") & (ratings["context"] == "pain")]
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> subject, clip, rater = (part.ravel() for part in np.indices((20, 4, 3)))
+    >>> score = rng.normal(size=20)[subject] + rng.normal(size=(20, 4))[subject, clip]
+    >>> score += 0.3 * rng.normal(size=3)[rater] + rng.normal(size=240)
+    >>> table = pd.DataFrame(
+    ...     {"subject": subject, "clip": clip, "rater": rater, "score": score}
+    ... )
     >>> found = multilevel_icc(
-    ...     emotion, targets="clip", ratings="score", raters="rater", cluster="subject"
+    ...     table, targets="clip", ratings="score", raters="rater", cluster="subject"
     ... )
     >>> found.tidy()["level"].unique().tolist()
     ['target', 'subject', 'subject over targets']
@@ -202,7 +209,7 @@ def _check_once(
     if not len(again):
         return
     first, second = (int(used[row]) for row in np.flatnonzero(cells == again[0])[:2])
-    cell = ", ".join(f"{name} {frame[name].iloc[first]!r}" for name in dict.fromkeys(names))
+    cell = cell_of(frame, list(dict.fromkeys(names)), first)
     raise DataError(
         say(
             "a rater rated a target twice: rows {first} and {second} are both of {cell}; remove "

@@ -145,9 +145,7 @@ class MultilevelICCResult(Result):
         rows = []
         for head, group in self._by_context():
             found = group.components
-            effects = [
-                effect for effect in design_of_structure(group.structure).effects
-            ]  # fmt: skip
+            effects = design_of_structure(group.structure).effects
             levels = dict(zip(effects, found.levels, strict=True))
             rows.append(
                 {
@@ -186,11 +184,18 @@ class MultilevelICCResult(Result):
 
         Examples
         --------
-        >>> import pyexpr as px
-        >>> ratings = px.simulate_study(n_subjects=30, seed=1).ratings
-        >>> emotion = ratings[(ratings["question"] == "emotion") & (ratings["context"] == "pain")]
-        >>> found = px.multilevel_icc(
-        ...     emotion, targets="clip", ratings="score", raters="rater", cluster="subject"
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from pyexpr.measurement.multilevel.multilevel_icc import multilevel_icc
+        >>> rng = np.random.default_rng(1)
+        >>> subject, clip, rater = (part.ravel() for part in np.indices((20, 4, 3)))
+        >>> score = rng.normal(size=20)[subject] + rng.normal(size=(20, 4))[subject, clip]
+        >>> score += 0.3 * rng.normal(size=3)[rater] + rng.normal(size=240)
+        >>> table = pd.DataFrame(
+        ...     {"subject": subject, "clip": clip, "rater": rater, "score": score}
+        ... )
+        >>> found = multilevel_icc(
+        ...     table, targets="clip", ratings="score", raters="rater", cluster="subject"
         ... )
         >>> len(found.plot().axes)
         3

@@ -71,9 +71,7 @@ def design_of_structure(structure: str) -> Design:
             facets, ((), (SUBJECT,), (SUBJECT,)),
             (subject, target, (SUBJECT, RATER)), SUBJECT, replicated=False,
         )  # fmt: skip
-    return Design(
-        (SUBJECT, TARGET), ((), (SUBJECT,)), (subject, target), SUBJECT, replicated=True
-    )
+    return Design((SUBJECT, TARGET), ((), (SUBJECT,)), (subject, target), SUBJECT, replicated=True)
 
 
 def means_of(
