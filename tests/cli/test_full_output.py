@@ -86,6 +86,10 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "check": [study / "study.toml"],
         "report": [study],
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
+        "components": [
+            tmp_path / "t.csv", "--ratings", "y", "--facets", "subject", "--replicates"
+        ],
+        "multilevel": [tmp_path / "t.csv", "--ratings", "y", "--targets", "a"],
         "agreement": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject"],
         "cfa": [tmp_path / "t.csv", "--indicators", "a,b,c", "--engine", "native"],
         "track": ["a.mp4", "-o", tmp_path],

@@ -6,13 +6,13 @@ from pyexpr.base.messages import Template
 
 NOTE_LEVELS = Template(
     "multilevel_levels",
-    "{column level} is what is told apart: a target among those of its subject, a subject if its "
-    "targets are given (only raters are sampled), or a subject if its targets are a sample as well",
+    "{column level} is what is told apart: a target among those of its subject, a subject by its "
+    "mean over very many targets (only raters are error), or by its mean over few targets",
 )()
 NOTE_NESTED_SUBJECTS = Template(
     "multilevel_nested_in_subjects",
-    "each rater rated one subject only: the ICCs of a subject with given targets, and its "
-    "consistency, cannot be estimated, since raters and subjects are not separated",
+    "each rater rated one subject only, which does not separate raters from subjects: the ICCs of "
+    "the level subject and the consistency of means of subjects cannot be estimated",
 )()
 NOTE_NESTED_TARGETS = Template(
     "multilevel_nested_in_targets",

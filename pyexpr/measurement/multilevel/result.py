@@ -68,9 +68,9 @@ class MultilevelICCResult(Result):
         """Return one row per context, level and form.
 
         Columns: those of ``context``, then level (``target``: a target among those of its subject;
-        ``subject``: a subject with given targets; ``subject over targets``: a subject whose targets
-        are a sample), form, k (raters), n_targets (in a subject's mean; infinite if they are
-        given), q (share of the variance of raters in the error), estimate, conf_low, conf_high, sem
+        ``subject``: a subject by its mean over very many targets, in which only raters are error;
+        ``subject over targets``: a subject by its mean over n targets), form, k (raters), n_targets
+        (in a subject's mean), q (share of the variance of raters in the error), estimate, conf_low, conf_high, sem
         (standard error of measurement, in the ratings' units), mdc (minimal detectable change),
         reason.
         """
@@ -263,7 +263,7 @@ _METHOD = "jackknife"
 _TITLES = dict(
     zip(
         LEVELS,
-        ("Target within its subject", "Subject, targets given", "Subject, targets sampled"),
+        ("Target within its subject", "Subject, many targets", "Subject, these numbers"),
         strict=True,
     )
 )
