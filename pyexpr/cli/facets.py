@@ -38,7 +38,7 @@ def components(
         list[str] | None,
         typer.Option(help="clip=subject: clips are nested within subjects. May be repeated."),
     ] = None,
-    replicates: Annotated[
+    repeated: Annotated[
         bool, typer.Option("--replicates", help="A cell of all facets may have several ratings.")
     ] = False,
     context: Context = None,
@@ -50,7 +50,7 @@ def components(
             "facet. May be repeated."
         ),
     ] = None,
-    study: Annotated[
+    projection: Annotated[
         Path | None,
         typer.Option(help=f"Write the reliabilities of --levels here (CSV); {TO_STANDARD_OUTPUT}."),
     ] = None,
@@ -71,7 +71,7 @@ def components(
         ratings=ratings,
         facets=names,
         nested=dict(_pair(text, "--nested") for text in nested or []),
-        replicates=replicates,
+        replicates=repeated,
         context=names_in(context) or None,
         confidence=confidence,
     )
@@ -79,13 +79,13 @@ def components(
         found = result.d_study(
             {name: _numbers(text) for name, text in (_pair(one, "--levels") for one in levels)}
         )
-        if study is None:
+        if projection is None:
             show.result(found, output)
             return
-        write(found.tidy(), study)
-    elif study is not None:
-        raise typer.BadParameter("--study requires --levels, such as --levels rater=2,4,8")
-    show.result(result, output, study)
+        write(found.tidy(), projection)
+    elif projection is not None:
+        raise typer.BadParameter("--projection requires --levels, such as --levels rater=2,4,8")
+    show.result(result, output, projection)
 
 
 def multilevel(

@@ -27,6 +27,7 @@ TOO_LARGE = Template(
 ALIKE = Template(
     "components_alike",
     "the ratings do not separate the variances of {names}; leave one of them out of {effects=}",
+    report="the ratings do not separate the variances of {names}",
 )
 EXACT = Template(
     "components_no_residual", "the effects explain the ratings completely: the residual is 0"
@@ -45,6 +46,7 @@ NOTE_REML = Template(
     "components_reml",
     "variances are estimated by REML, none below 0; {column share} is the share of an effect in "
     "the variance of a single rating",
+    report="variances are estimated by REML, none below 0",
 )()
 NOTE_RESIDUAL = Template(
     "components_residual",
@@ -58,11 +60,14 @@ NOTE_MEANS = Template(
     "components_means",
     "{column conf_low} and {column conf_high} assume that the numbers of levels are chosen, and "
     "that further levels are like those in the ratings",
+    report="the intervals assume that further levels are like those in the ratings",
 )()
 NOTE_SEM = Template(
     "components_sem",
     "{column sem} is the standard error of measurement, and {column mdc} the smallest difference "
     "between two scores of an object that exceeds their error with {confidence:g} % confidence",
+    report="the minimal detectable change is the smallest difference between two scores that exceeds "
+    "their error with {confidence:g} % confidence",
 )
 NOTE_FIXED = Template(
     "components_fixed",

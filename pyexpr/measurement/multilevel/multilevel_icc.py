@@ -102,9 +102,10 @@ def multilevel_icc(
     :math:`\sigma^2_s, \sigma^2_{t:s}, \sigma^2_r, \sigma^2_{sr}, \sigma^2_{(t:s)r}`, which are
     estimated by REML (see `variance_components`). Of a target within its subject,
     :math:`ICC(A,k) = \sigma^2_{t:s} / (\sigma^2_{t:s} + (\sigma^2_r + \sigma^2_{(t:s)r}) / k)`; of
-    a subject, by its mean over very many targets, :math:`ICC(A,k) = \sigma^2_s / (\sigma^2_s + (\sigma^2_r + \sigma^2_{sr}) / k)`. The
-    consistency forms, ICC(C,·), leave out :math:`\sigma^2_r`. The level "subject over targets"
-    is that of means over few targets: the error of a mean over n targets and k raters is
+    a subject by its mean over very many targets,
+    :math:`ICC(A,k) = \sigma^2_s / (\sigma^2_s + (\sigma^2_r + \sigma^2_{sr}) / k)`. The consistency
+    forms, ICC(C,·), leave out :math:`\sigma^2_r`. The level "subject over targets" is that of means
+    over few targets: the error of a mean over n targets and k raters is
     :math:`\sigma^2_{t:s}/n + \sigma^2_r/k + \sigma^2_{sr}/k + \sigma^2_{(t:s)r}/(nk)`. If numbers
     are unequal, k and n are effective numbers: 1 over the mean of the sum of the squared weights.
     If raters rated some of the targets, ICC(Q,k) is the reliability of differences between means of

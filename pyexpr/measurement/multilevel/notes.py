@@ -8,6 +8,8 @@ NOTE_LEVELS = Template(
     "multilevel_levels",
     "{column level} is what is told apart: a target among those of its subject, a subject by its "
     "mean over very many targets (only raters are error), or by its mean over few targets",
+    # Studies do not compute it.
+    report="",
 )()
 NOTE_NESTED_SUBJECTS = Template(
     "multilevel_nested_in_subjects",

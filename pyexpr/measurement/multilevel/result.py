@@ -70,9 +70,9 @@ class MultilevelICCResult(Result):
         Columns: those of ``context``, then level (``target``: a target among those of its subject;
         ``subject``: a subject by its mean over very many targets, in which only raters are error;
         ``subject over targets``: a subject by its mean over n targets), form, k (raters), n_targets
-        (in a subject's mean), q (share of the variance of raters in the error), estimate, conf_low, conf_high, sem
-        (standard error of measurement, in the ratings' units), mdc (minimal detectable change),
-        reason.
+        (in a subject's mean), q (share of the variance of raters in the error), estimate, conf_low,
+        conf_high, sem (standard error of measurement, in the ratings' units), mdc (minimal
+        detectable change), reason.
         """
         from scipy.special import ndtri
 
