@@ -66,8 +66,8 @@ NOTE_SEM = Template(
     "components_sem",
     "{column sem} is the standard error of measurement, and {column mdc} the smallest difference "
     "between two scores of an object that exceeds their error with {confidence:g} % confidence",
-    report="the minimal detectable change is the smallest difference between two scores that exceeds "
-    "their error with {confidence:g} % confidence",
+    report="the minimal detectable change is the smallest difference between two scores that "
+    "exceeds their error with {confidence:g} % confidence",
 )
 NOTE_FIXED = Template(
     "components_fixed",
