@@ -96,7 +96,9 @@ def blocks_of(
     y = values - values[0]
     y = y - y.mean()
 
-    def product(a: NDArray[np.int64], n_a: int, b: NDArray[np.int64], n_b: int) -> NDArray:
+    def product(
+        a: NDArray[np.int64], n_a: int, b: NDArray[np.int64], n_b: int
+    ) -> NDArray[np.float64]:
         found = np.zeros(n_subjects * n_a * n_b)
         for one in a.T:
             for other in b.T:
@@ -123,7 +125,7 @@ def blocks_of(
         tt=tt,
         zy=with_values(z, n_z),
         ty=with_values(t, n_t),
-        yy=np.bincount(subjects, weights=y * y, minlength=n_subjects),
+        yy=np.bincount(subjects, weights=y * y, minlength=n_subjects).astype(np.float64),
         n=np.bincount(subjects, minlength=n_subjects).astype(np.float64),
         inner=tuple(inner),
         outer=tuple(outer),
@@ -136,7 +138,8 @@ def _split(
     subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]
 ) -> tuple[list[int], list[int]]:
     """Return which effects have levels of one subject each, and which have not."""
-    inner, outer = [], []
+    inner: list[int] = []
+    outer: list[int] = []
     for j, codes in enumerate(effects):
         owner = np.zeros(int(codes.max()) + 1, dtype=np.int64)
         owner[codes] = subjects
