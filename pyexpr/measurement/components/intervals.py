@@ -125,13 +125,12 @@ def _draws(sampling: Sampling, used: NDArray[np.bool_]) -> NDArray[np.float64]:
 
     found = np.zeros((QUANTILES, len(used)))
     places = np.flatnonzero(used & np.array(sampling.outer))
-    steps = np.arange(QUANTILES)
+    steps = np.arange(QUANTILES, dtype=np.float64)
     for order, j in enumerate(places):
         # The roots of x^(d + 1) = x + 1 spread the points evenly in d dimensions.
-        share = (steps + 0.5) / QUANTILES
-        if order:
-            share = (0.5 + steps * _step(len(places) - 1) ** order) % 1.0
-            share = np.clip(share, 0.5 / QUANTILES, 1 - 0.5 / QUANTILES)
+        turn = _step(len(places) - 1) ** order if order else 1 / QUANTILES
+        start = 0.5 if order else 0.5 / QUANTILES
+        share = np.clip((start + steps * turn) % 1.0, 0.5 / QUANTILES, 1 - 0.5 / QUANTILES)
         noise, df = sampling.noise[j], sampling.df[j]
         square = max(sampling.replicates[0, j] + noise, 0.0)
         found[:, j] = np.maximum(0.0, square * df / chdtri(df, share) - noise)
@@ -199,8 +198,8 @@ def ratio_limits(
     if not (found.error > 0).all():
         return Limits(reason=NO_REPLICATE)
     tail = (1 - confidence) / 2
-    low, high = (_quantile(found, p) for p in (tail, 1 - tail))
-    return Limits(*(max(0.0, 1 - min(limit, 0.0) ** 2) for limit in (low, high)))
+    low, high = (min(_quantile(found, p), 0.0) for p in (tail, 1 - tail))
+    return Limits(max(0.0, 1 - low**2), max(0.0, 1 - high**2))
 
 
 def _quantile(found: PseudoValues, probability: float) -> float:
