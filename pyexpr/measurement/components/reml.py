@@ -131,7 +131,8 @@ def _climb(blocks: Blocks, variances: NDArray[np.float64], least: float) -> Fit:
         variances, found, value = moved
         if variances[-1] <= least:
             return _none(len(variances) - 1, exact=True)
-    covariance = 2 * np.linalg.inv(_derivatives(found, float(variances[-1]))[2])
+    fisher = _derivatives(found, float(variances[-1]))[2]
+    covariance = np.asarray(2 * np.linalg.inv(fisher), dtype=np.float64)
     return Fit(variances, covariance, value, converged)
 
 

@@ -113,7 +113,7 @@ def _squares(
     n = int(parts.max()) + 1
     pairs, place = np.unique(units * n + parts, return_inverse=True)
     total = np.bincount(place, weights=weights)
-    return np.bincount(pairs // n, weights=total**2)
+    return np.bincount(pairs // n, weights=total**2).astype(np.float64)
 
 
 def _different(
