@@ -25,6 +25,7 @@ _PUBLIC: dict[str, str] = {
     "ContextualRegressor": "pyexpr.modeling.contextual",
     "ElasticNetClassifier": "pyexpr.modeling.elastic_net_classifier",
     "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
+    "DesignStudyResult": "pyexpr.measurement.components.d_study",
     "FeatureResult": "pyexpr.behavior.features.features",
     "FinalModels": "pyexpr.modeling.fitting.final",
     "HumanBaseline": "pyexpr.modeling.baselines",
@@ -34,6 +35,7 @@ _PUBLIC: dict[str, str] = {
     "ModelSpec": "pyexpr.modeling.fitting.specs",
     "MovementSeries": "pyexpr.behavior.features.series",
     "ModelsResult": "pyexpr.modeling.fitting.result",
+    "MultilevelICCResult": "pyexpr.measurement.multilevel.result",
     "OutcomesResult": "pyexpr.study.results.result",
     "PaperResult": "pyexpr.paper.reproduce",
     "OpenFaceRecording": "pyexpr.behavior.openface.recording",
@@ -49,6 +51,7 @@ _PUBLIC: dict[str, str] = {
     "TrackedFace": "pyexpr.behavior.tracking.trackers",
     "TrackedVideos": "pyexpr.behavior.tracking.result",
     "Tracker": "pyexpr.behavior.tracking.trackers",
+    "VarianceComponentsResult": "pyexpr.measurement.components.result",
     "VideoClips": "pyexpr.behavior.video.clips",
     "agreement": "pyexpr.measurement.agreement.agreement",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
@@ -75,6 +78,7 @@ _PUBLIC: dict[str, str] = {
     "learning_figure": "pyexpr.figures.learning",
     "load": "pyexpr.base.saved",
     "movement_series": "pyexpr.behavior.features.series",
+    "multilevel_icc": "pyexpr.measurement.multilevel.multilevel_icc",
     "normal_baseline": "pyexpr.modeling.baselines",
     "rating_ceiling": "pyexpr.inference.ceiling.ceiling",
     "read_openface": "pyexpr.behavior.openface_files",
@@ -89,6 +93,7 @@ _PUBLIC: dict[str, str] = {
     "track_provenance": "pyexpr.behavior.tracking.points_file",
     "track_videos": "pyexpr.behavior.tracking.track",
     "uniform_baseline": "pyexpr.modeling.baselines",
+    "variance_components": "pyexpr.measurement.components.variance_components",
 }
 # Public name -> the module it is.
 _MODULES: dict[str, str] = {

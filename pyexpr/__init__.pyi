@@ -41,6 +41,13 @@ from pyexpr.inference.comparison.result import ComparisonResult as ComparisonRes
 from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
 from pyexpr.measurement.agreement.agreement import agreement as agreement
 from pyexpr.measurement.agreement.result import AgreementResult as AgreementResult
+from pyexpr.measurement.components.d_study import DesignStudyResult as DesignStudyResult
+from pyexpr.measurement.components.result import (
+    VarianceComponentsResult as VarianceComponentsResult,
+)
+from pyexpr.measurement.components.variance_components import (
+    variance_components as variance_components,
+)
 from pyexpr.measurement.factor.bootstrap import bootstrap_cfa as bootstrap_cfa
 from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult as CFABootstrapResult
 from pyexpr.measurement.factor.cfa import cfa as cfa
@@ -52,6 +59,8 @@ from pyexpr.measurement.icc.intervals import icc_interval as icc_interval
 from pyexpr.measurement.icc.result import ICCResult as ICCResult
 from pyexpr.measurement.invariance.invariance import invariance as invariance
 from pyexpr.measurement.invariance.result import InvarianceResult as InvarianceResult
+from pyexpr.measurement.multilevel.multilevel_icc import multilevel_icc as multilevel_icc
+from pyexpr.measurement.multilevel.result import MultilevelICCResult as MultilevelICCResult
 from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
 from pyexpr.modeling.baselines import human_baseline as human_baseline
 from pyexpr.modeling.baselines import normal_baseline as normal_baseline

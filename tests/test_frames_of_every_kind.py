@@ -255,6 +255,14 @@ DYADS = pd.DataFrame(
 FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "icc": lambda k: px.icc(k.table(RATINGS), **LONG, context="question"),
     "agreement": lambda k: px.agreement(k.table(RATINGS), **LONG, context="question"),
+    "variance_components": lambda k: px.variance_components(
+        k.table(RATINGS), ratings="score", facets=["subject", "rater"], replicates=True,
+        context="question",
+    ),
+    "multilevel_icc": lambda k: px.multilevel_icc(
+        k.table(RATINGS), targets=["context", "clip"], ratings="score", cluster="subject",
+        raters="rater", context="question",
+    ),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
     "cfa": lambda k: px.cfa(
         k.table(CLIPS), ITEMS, context=k.column(CLIPS["task"]), engine="native"

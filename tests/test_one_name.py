@@ -22,6 +22,7 @@ MEANT = {
     "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
     "OpenFaceRecording.unit(group)",
     "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)",
+    "VarianceComponentsResult(groups)", "DesignStudyResult(groups)", "MultilevelICCResult(groups)",
     "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
 }  # fmt: skip
 
@@ -34,6 +35,12 @@ CALLS: dict[str, Callable[..., Any]] = {
     "icc": lambda **given: px.icc(TABLE, ratings=["a", "b", "c"], cluster="subject", **given),
     "agreement": lambda **given: px.agreement(
         TABLE.round(), ratings=["a", "b", "c"], cluster="subject", **given
+    ),
+    "variance_components": lambda **given: px.variance_components(
+        TABLE, ratings="a", facets=["subject", "task"], replicates=True, **given
+    ),
+    "multilevel_icc": lambda **given: px.multilevel_icc(
+        TABLE, targets="task", ratings="a", cluster="subject", **given
     ),
     "cfa": lambda **given: px.cfa(TABLE, MODEL, engine="native", **given),
     "scores": lambda **given: px.cfa(TABLE + SHARED, MODEL, engine="native").scores(**given),

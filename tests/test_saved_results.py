@@ -136,6 +136,25 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
     ),
+    "variance_components": (
+        lambda: px.variance_components(
+            ratings(), ratings="score", facets=["clip", "rater"], context="task"
+        ),
+        lambda found: [found.counts(), found.d_study({"rater": [2, 4]})],
+    ),
+    "design_study": (
+        lambda: px.variance_components(
+            ratings(), ratings="score", facets=["clip", "rater"], context="task"
+        ).d_study({"rater": [2, 4]}, target=0.8),
+        lambda found: [found.cheapest()],
+    ),
+    "multilevel_icc": (
+        lambda: px.multilevel_icc(
+            ratings(), targets="clip", raters="rater", ratings="score", cluster="subject",
+            context="task",
+        ),
+        lambda found: [found.counts(), found.components()],
+    ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
     "models": (
         lambda: px.fit_models(

@@ -92,6 +92,7 @@ _WRITTEN = (
     "quality",
     "weights",
     "replicates",
+    "projection",
     "windows",
     "by_category",
     "contrasts",

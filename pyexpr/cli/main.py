@@ -25,6 +25,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.app import EXIT_STATUS, app
     from pyexpr.cli.ceiling import ceiling
     from pyexpr.cli.doctor import doctor
+    from pyexpr.cli.facets import components, multilevel
     from pyexpr.cli.features import features
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
@@ -40,6 +41,8 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Single steps, of tables or of a study": (
         icc,
         agreement,
+        components,
+        multilevel,
         cfa,
         track,
         features,

@@ -88,6 +88,10 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
         "ceiling": [tmp_path / "t.csv", tmp_path / "t.csv", "--predictions", "y", "--truth", "y",
                     "--targets", "a", "--ratings", "y"],
+        "components": [
+            tmp_path / "t.csv", "--ratings", "y", "--facets", "subject", "--replicates"
+        ],
+        "multilevel": [tmp_path / "t.csv", "--ratings", "y", "--targets", "a"],
         "agreement": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject"],
         "cfa": [tmp_path / "t.csv", "--indicators", "a,b,c", "--engine", "native"],
         "track": ["a.mp4", "-o", tmp_path],

@@ -182,7 +182,7 @@ def from_wide(
     clusters, cluster_labels = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, [], context, cluster)
     found = []
-    for labels, rows in _groups(frame, context):
+    for labels, rows in row_groups(frame, context):
         group = _table_group(labels, table[rows], None if clusters is None else clusters[rows])
         shared = subjects is not None and len(np.unique(subjects[rows])) < group.n_targets
         found.append(replace(group, shared=shared, cluster_labels=cluster_labels))
@@ -212,7 +212,7 @@ def from_long(
     rated = ~np.isnan(values)
     refuse_parts_of_targets(frame[rated], groups[rated], target_codes[rated], targets, taken)
     found = []
-    for labels, rows in _groups(frame, context):
+    for labels, rows in row_groups(frame, context):
         target, n_targets = _renumber(target_codes[rows])
         group = Ratings(
             labels=labels,
@@ -232,7 +232,7 @@ def from_long(
     return found
 
 
-def _groups(
+def row_groups(
     frame: pd.DataFrame, context: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], slice | NDArray[np.intp]]]:
     """Yield the labels and the rows of each group, sorted by label, or in a Categorical's order."""

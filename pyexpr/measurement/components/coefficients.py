@@ -1,0 +1,68 @@
+r"""Reliabilities as ratios of weighted variance components.
+
+With n_f levels of each facet f over which a score is averaged, an effect with the facets A
+contributes its variance over the product of the n_f of A, those of the object of measurement left
+out. Effects of the object alone, or with fixed facets, are the universe score; effects of the
+object with random facets are relative error; these and the other effects of random facets are
+absolute error (Brennan 2001, chapter 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.measurement.components.design import Design
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RELATIVE, ABSOLUTE = "generalizability", "dependability"
+COEFFICIENTS = (RELATIVE, ABSOLUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of the effects' variances, the residual's last, (q + 1,)."""
+
+    universe: NDArray[np.float64]
+    relative: NDArray[np.float64]
+    absolute: NDArray[np.float64]
+
+    def error(self, coefficient: str) -> NDArray[np.float64]:
+        """Return the weights of the error of a coefficient."""
+        return self.relative if coefficient == RELATIVE else self.absolute
+
+
+def weights_of(design: Design, numbers: Mapping[str, float], fixed: Sequence[str]) -> Weights:
+    """Return what the effects contribute to the universe score and to its errors.
+
+    Parameters
+    ----------
+    numbers : dict
+        Levels of each facet over which a score is averaged, those of the object left out.
+    fixed : sequence of str
+        Facets whose levels are all that there are.
+    """
+    measured = set(design.closure(design.measured))
+    own = design.closure(design.measured)
+    q = len(design.effects)
+    universe, relative, absolute = (np.zeros(q + 1) for _ in range(3))
+    for k, effect in enumerate([*design.effects, design.facets]):
+        others = [name for name in effect if name not in measured]
+        weight = 1 / prod(numbers[name] for name in others)
+        random = [name for name in others if name not in fixed]
+        of_object = set(own) <= set(effect)
+        residual = k == q
+        if not random and not (residual and design.replicated):
+            # Of the object, of what it is nested in, or of fixed levels alone, which cancel.
+            universe[k] = weight if set(effect) & measured else 0.0
+            continue
+        if of_object or residual:
+            relative[k] = weight
+        absolute[k] = weight
+    return Weights(universe, relative, absolute)

@@ -1,0 +1,1 @@
+"""Reliability of a clip within its subject and of a subject: multilevel ICCs."""
