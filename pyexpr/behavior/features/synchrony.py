@@ -155,7 +155,8 @@ def synchrony(
     min_valid : float
         Share of a window's pairs of values that must be known, over 0 and at most 1.
     n_permutations : int
-        Permutations of partners. If all there are (dyads!) are no more, all are taken.
+        Number of random permutations of partners. If no more than this number exist (the
+        factorial of the number of dyads), all of them are used.
     seed : int
 
     Returns
