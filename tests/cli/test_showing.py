@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -158,6 +159,25 @@ def test_every_command_has_json_quiet_and_its_exit_status(name: str) -> None:
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     assert {"--json", "--quiet", "-q"} <= options
     assert COMMANDS[name].epilog == EXIT_STATUS
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_is_in_sentences(name: str) -> None:
+    command = COMMANDS[name]
+    helps = {parameter.name: parameter.help or "" for parameter in command.params}
+    helps |= {"the command": command.help.strip()}
+    for about, text in helps.items():
+        assert re.match(r"[A-Z\"]|mediapipe", text), (about, text)
+        assert text.endswith("."), (about, text)
+        # Clipped forms that a reader stumbles over.
+        assert not re.search(r"\b(one row a|a column an?|, by commas)\b", text), (about, text)
+
+
+def test_a_command_that_writes_one_table_can_write_it_to_standard_output() -> None:
+    folders = {"run", "check", "init", "report", "track", "simulate", "demo", "paper", "doctor"}
+    for name in set(COMMANDS) - folders:
+        (output,) = [one for one in COMMANDS[name].params if "-o" in one.opts]
+        assert '"-" is standard output' in output.help, name
 
 
 def test_the_doctor_says_by_its_status_what_everything_needs(
