@@ -55,6 +55,16 @@ ONLY_IMPORTERS = {
 }
 
 
+# What may print to standard output, which of commands with --json and of other hosts holds results.
+PRINTERS = (
+    "cli/",
+    "measurement/engines/r_install.py",
+    "paper/beside_truth.py",
+    "report/tables/console.py",
+    "study/results/summary.py",
+)
+
+
 def modules() -> dict[str, Path]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
@@ -186,6 +196,32 @@ def test_one_importer(foreign: str) -> None:
         and not path.relative_to(PACKAGE).as_posix().startswith(ONLY_IMPORTERS[foreign])
     ]
     assert elsewhere == []
+
+
+def printed_lines(text: str) -> list[int]:
+    """Return the lines that print to standard output: a call of print that names no file."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+        and all(keyword.arg != "file" for keyword in node.keywords)
+    ] + [k for k, line in enumerate(text.splitlines(), 1) if "sys.stdout" in line]
+
+
+def test_standard_output_is_for_results() -> None:
+    assert printed_lines("import sys\nprint(1)\nprint(2, file=sys.stderr)\n") == [2]
+    found = [
+        f"{name}:{line}"
+        for name, text in (
+            (path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
+            for path in modules().values()
+        )
+        if not name.startswith(PRINTERS) and ("print(" in text or "sys.stdout" in text)
+        for line in printed_lines(text)
+    ]
+    assert found == []
 
 
 def test_public_names_point_at_modules_that_exist() -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check_wheels.sh FOLDER: checks of wheels and source distributions that need no installation
-# them: metadata (twine), contents (check-wheel-contents), and for Linux the symbols that the
+# check_wheels.sh FOLDER: checks wheels and source distributions without installing them:
+# metadata (twine), contents (check-wheel-contents), and for Linux the symbols that the
 # extension wants of its system (auditwheel; readelf where it is). Needs
 # pip install twine check-wheel-contents auditwheel.
 set -euo pipefail

@@ -4,8 +4,8 @@
 #' Computes how far raters agree on categories, beyond chance: percent agreement, Cohen's kappa
 #' (Conger's for more than two raters), Fleiss' kappa, Brennan and Prediger's coefficient, Gwet's
 #' AC1 and AC2, and Krippendorff's alpha, for any number of raters, with missing cells. With
-#' `cluster` the intervals account for the dependence of the clips of a subject. The reliability of
-#' measurements is that of [icc()].
+#' `cluster` the intervals account for the dependence of the clips of a subject. For numeric
+#' measurements, use [icc()].
 #'
 #' Missing ratings are left out and counted (`tidy(x, "counts")`). Missing labels are an error.
 #' `tidy(x, "by_category")` has the specific agreement of each category. Checked against the
@@ -15,14 +15,14 @@
 #' @param ratings Column of the categories (long), or columns of the raters (wide): text, numbers
 #'   or factors. The categories of an ordered factor are in its order.
 #' @param raters Column that identifies the rater. Without it Cohen's kappa is left out.
-#' @param coefficient `"all"`, or some of `"percent_agreement"`, `"cohen_kappa"`,
+#' @param coefficient `"all"`, or any of `"percent_agreement"`, `"cohen_kappa"`,
 #'   `"fleiss_kappa"`, `"brennan_prediger"`, `"gwet_ac"`, `"krippendorff_alpha"`.
-#' @param level What the categories are: `"nominal"`, `"ordinal"`, `"interval"` or `"ratio"`. It
+#' @param level Level of measurement: `"nominal"`, `"ordinal"`, `"interval"` or `"ratio"`. It
 #'   determines the metric of Krippendorff's alpha, and the default `weights`.
-#' @param weights How much two categories agree in all other coefficients: `"identity"`,
+#' @param weights Weights of the agreement of two categories in all other coefficients: `"identity"`,
 #'   `"ordinal"`, `"linear"`, `"quadratic"`, `"radical"` or `"ratio"`.
-#' @param categories All categories, in their order. By default those that occur. Brennan and
-#'   Prediger's coefficient and Gwet's depend on their number.
+#' @param categories All categories, in their order. By default the categories that occur are used.
+#'   The coefficients of Brennan and Prediger and of Gwet depend on the number of categories.
 #' @param method Method of the interval: `"jackknife_t"` (the default), or `"studentized"`, the
 #'   bootstrap-t with `n_boot` draws.
 #' @return An object with [tidy()][result-tables] (a row per context and coefficient), tables

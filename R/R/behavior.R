@@ -6,9 +6,9 @@
 #' failed are `NA` in every group. No data are repaired silently; rows that are left out are counted
 #' in the log.
 #'
-#' @param path A file. Of a session of DAIC-WOZ, whose columns lie in several files
-#'   (`300_CLNF_features.txt`, `features3D`, `pose`, `gaze`, `AUs`), any one of them or the
-#'   folder: all that lie beside each other are joined.
+#' @param path A file. For a session of DAIC-WOZ, whose columns are divided among several files
+#'   (`300_CLNF_features.txt`, `features3D`, `pose`, `gaze`, `AUs`), any of these files or their
+#'   folder: all files of the session in that folder are joined.
 #' @param groups Groups of columns: some of `"landmarks_2d"`, `"landmarks_3d"`,
 #'   `"pose_translation"`, `"pose_rotation"`, `"gaze_angle"`, `"gaze_vector"`,
 #'   `"au_presence"`, `"au_intensity"`, `"params"`, `"eye_landmarks_2d"`,
@@ -115,28 +115,29 @@ describe_openface <- function(path) {
 #' Read a table of any tracker
 #'
 #' @description
-#' Points of the face or body, the head's pose, the gaze, action units, blendshapes or
-#' emotions, by a layout that says what the columns are. Clock, gaps, faces, and what is
-#' dropped and counted, are as in [read_openface()].
+#' Reads points of the face or body, the head's pose, the gaze, action units, blendshapes or
+#' emotions. A layout defines the meaning of the columns. The clock, gaps, several faces, and rows
+#' that are dropped are treated as in [read_openface()].
 #'
 #' @param source A file (text, compressed or not; xlsx; parquet; feather), a folder of
 #'   OpenPose's JSON files, or a data frame.
 #' @param layout The name of a layout (such as `"py-feat"` or `"mediapipe"`), or a TOML
-#'   file of your own; by default the one that the header proves.
+#'   file of your own. By default the layout is identified from the header.
 #' @param points Patterns of the columns of x and y (and z), with `{}` for the number of a
 #'   point: `c("x_{}", "y_{}")`.
-#' @param units What the points are in: `"px"`, `"share"` (of the image), `"mm"`, `"cm"` or
+#' @param units Unit of the points: `"px"`, `"share"` (proportion of the image), `"mm"`, `"cm"` or
 #'   `"m"`.
-#' @param frame,person The columns of frame numbers, and of people.
+#' @param frame,person Columns of the frame number and of the person.
 #' @param time The column of times.
-#' @param time_unit `"s"`, `"ms"`, `"us"` or `"clock"` (hours:minutes:seconds); by default the
-#'   one that gives 4 to 250 frames a second.
+#' @param time_unit `"s"`, `"ms"`, `"us"` or `"clock"` (hours:minutes:seconds). By default the
+#'   unit for which there are 4 to 250 frames per second.
 #' @param valid The column that is 1 in valid rows.
-#' @param image_size Width and height of the images in pixels: shares become pixels.
+#' @param image_size Width and height of the images in pixels, with which proportions of the image
+#'   are converted to pixels.
 #' @param groups As in [read_openface()], and `"au_score"`, `"blendshapes"`, `"emotions"`.
-#' @param fps Frames per second of the video; must be given where the table has no times.
+#' @param fps Frames per second of the video. It is required if the table contains no times.
 #' @inheritParams read_openface
-#' @return As [read_openface()] gives.
+#' @return The same as that of [read_openface()].
 #' @seealso [describe_tracks()], [extract_features()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -168,7 +169,7 @@ tracks_source <- function(source, call) {
   path_of(source, call, "source")
 }
 
-#' What a table of a tracker holds
+#' Describe a table of any tracker
 #'
 #' @inheritParams read_tracks
 #' @return A tibble of one row: layout, groups and their units, rows and frames, frame rate,
@@ -190,8 +191,8 @@ describe_tracks <- function(source, layout = NULL) {
 #'
 #' @description
 #' Reads recordings, cuts them into clips and computes fourteen features of movement, gaze and
-#' facial action per clip, and further features by option. Gaps are never bridged. The reason is given for a clip without features,
-#' and everything that is left out is counted.
+#' facial action per clip, and optionally further features. Gaps are never bridged. If a clip has no
+#' features, the reason is given, and everything that is left out is counted.
 #'
 #' @param recordings A data frame with the columns `subject`, `context` and `openface`
 #'   (path), and optionally `face`, `part` and `video`, with one row per recording; or paths (the
@@ -207,22 +208,24 @@ describe_tracks <- function(source, layout = NULL) {
 #' @param min_valid Proportion of the bins of a clip that must be valid.
 #' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
 #' @param derivatives `"differences"` or `"savgol"`.
-#' @param extra Families of features besides the fourteen, some of `"regions"`, `"acceleration"`, `"variability"`, `"asymmetry"`, `"au_dynamics"`, `"entropy"`, `"expression_means"`, `"expression_variability"`, `"expression_dynamics"`.
-#'   They are described in the section *Further features*.
-#' @param action_units Units such as `"AU12"` whose dynamics have columns of their own besides
-#'   those of all units together; needs `"au_dynamics"` in `extra`.
+#' @param extra Families of features in addition to the fourteen: any of `"regions"`,
+#'   `"acceleration"`, `"variability"`, `"asymmetry"`, `"au_dynamics"`, `"entropy"`,
+#'   `"expression_means"`, `"expression_variability"` and `"expression_dynamics"`. They are described
+#'   in the section *Further features*.
+#' @param action_units Action units, such as `"AU12"`, whose dynamics get columns of their own in
+#'   addition to those of all units together. This requires `"au_dynamics"` in `extra`.
 #' @param expressions The signals of the `expression_` families: names such as
 #'   `"blendshape_jawOpen"`, `"emotion_joy"`, `"score_AU12"` or `"intensity_AU12"`, or groups
-#'   (`"au_intensity"`, `"au_score"`, `"blendshapes"`, `"emotions"`); by default all that the
-#'   recordings have.
-#' @param baseline Adds how far each feature is from the person's own baseline, its mean over
-#'   the subject's clips of this context, or over all of them for `"all"`.
-#' @param layout Of tables of another tracker than OpenFace: a layout, as in [read_tracks()],
-#'   or `"auto"` for what each header proves. A column `layout` of `recordings` says it row by
-#'   row.
+#'   (`"au_intensity"`, `"au_score"`, `"blendshapes"`, `"emotions"`). The default is all signals of
+#'   the recordings.
+#' @param baseline A context, or `"all"`. Adds the deviation of each feature from the person's own
+#'   mean over the clips of this context, or over all clips.
+#' @param layout For tables of a tracker other than OpenFace: a layout, as in [read_tracks()], or
+#'   `"auto"`, which identifies the layout of each file from its header. A column `layout` of
+#'   `recordings` gives the layout of each file.
 #' @param split_by For files with several recordings: the column that identifies the recording. The
-#'   column `part` of `recordings` gives its value for each row. For paths each of its values is a
-#'   recording and a subject.
+#'   column `part` of `recordings` gives its value for each row. If `recordings` are paths, each
+#'   value is a separate recording and subject.
 #' @param on_mixed What to do with recordings whose action units or image size differ from the
 #'   first: `"error"`, `"common"` (use the common action units), or `"keep"` (keep them as they are,
 #'   with a note).
@@ -234,20 +237,20 @@ describe_tracks <- function(source, layout = NULL) {
 #' @param progress Whether to show a progress bar.
 #' @inheritParams read_openface
 #' @section Further features:
-#' Gaps are never bridged; what rests on too little is `NA`, and `reason` says so.
+#' Gaps are never bridged. A feature for which there are too few data is `NA`, and `reason` states why.
 #' * `"regions"`: displacement and velocity of `brows_`, `eyes_`, `mouth_` and `jaw_`.
-#' * `"acceleration"`: the mean lengths of the second and third derivative of position,
-#'   `_acceleration` and `_jerk` (u/s^2, u/s^3), of each part that moves.
-#' * `"variability"`: the standard deviation of position, `_variability`, and the diagonal of
-#'   the box around it, `_range`; the same of the action units' intensities.
-#' * `"asymmetry"`: (L - R) / (L + R) of the way that the landmarks of the person's left and
-#'   right make, of all pairs and by region.
-#' * `"au_dynamics"`: events of action units, present for at least 0.2 s: `au_events` per
-#'   minute, and of those seen whole the mean `au_duration` (s), `au_amplitude` (0 to 5),
-#'   `au_onset_speed` and `au_offset_speed` (intensity per second).
-#' * `"entropy"`: sample entropy and permutation entropy of the way made from bin to bin;
-#'   they need 100 and 30 runs of three adjacent steps.
-#' * `"expression_means"`, `"expression_variability"`, `"expression_dynamics"`: of each of
+#' * `"acceleration"`: the mean length of the second and third derivative of position of landmarks,
+#'   head and gaze, `_acceleration` and `_jerk` (u/s^2, u/s^3).
+#' * `"variability"`: the standard deviation of the position, `_variability`, and the diagonal of
+#'   the box that contains it, `_range`; the same for the intensities of action units.
+#' * `"asymmetry"`: (L - R) / (L + R), where L and R are the distances covered by the landmarks on
+#'   the person's left and right side, for all pairs of landmarks and by region.
+#' * `"au_dynamics"`: events in which an action unit is present for at least 0.2 s: `au_events` per
+#'   minute, and for events that begin and end within the clip the mean `au_duration` (s),
+#'   `au_amplitude` (0 to 5), `au_onset_speed` and `au_offset_speed` (intensity per second).
+#' * `"entropy"`: sample entropy and permutation entropy of the displacement from bin to bin. They
+#'   require 100 and 30 runs of three adjacent steps.
+#' * `"expression_means"`, `"expression_variability"`, `"expression_dynamics"`: for each signal of
 #'   `expressions` the mean (under its own name), the standard deviation (`_sd`), and the mean
 #'   absolute change from bin to bin per second (`_speed`).
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
@@ -318,43 +321,43 @@ segments_node <- function(schedule, call) {
     described_type(schedule)), call)
 }
 
-#' Points of faces in videos
+#' Track faces in videos
 #'
 #' @description
-#' Runs a tracker of faces that you have installed in the Python of [doctor()] and writes the
-#' points of each video into a parquet file. The package brings no tracker and needs none for
-#' anything else. MediaPipe is installed by `pip install 'pyexpr-stats[track]'`; its model file,
-#' `face_landmarker.task`, is yours.
+#' Runs a face tracker and writes the points of each video to a parquet file. The tracker must be
+#' installed in the Python that [doctor()] reports. The package does not include a tracker, and
+#' nothing else in it requires one. `pip install 'pyexpr-stats[track]'` installs MediaPipe; download
+#' its model file, `face_landmarker.task`, separately.
 #'
-#' Files that are there with the same content (video, tracker, model and options) are kept, so
-#' that a call that was stopped goes on when it is made again.
+#' Existing files that were made from the same video, tracker, model and options are kept. A call
+#' that was stopped therefore continues when it is repeated.
 #'
-#' @param videos Videos in any format that FFmpeg reads; a folder stands for the videos in it
-#'   and in its folders.
+#' @param videos Videos in any format that FFmpeg reads, or folders, of which all videos are used,
+#'   including those in subfolders.
 #' @param output Folder for the files: `s01.mp4` gives `s01.parquet`.
-#' @param tracker `"mediapipe"`, or one of your own in Python as `"module:Class"`.
+#' @param tracker `"mediapipe"`, or your own tracker in Python, given as `"module:Class"`.
 #' @param model The tracker's model file.
-#' @param faces How many faces a frame has at most.
+#' @param faces Maximum number of faces in a frame.
 #' @param options Options of the tracker, a named list. MediaPipe has `mode` (`"video"`, or
-#'   `"image"`: each frame for itself), `min_face_detection_confidence`,
+#'   `"image"`, which processes each frame separately), `min_face_detection_confidence`,
 #'   `min_face_presence_confidence` and `min_tracking_confidence`.
-#' @param on_error `"stop"`, or `"skip"`: a video that cannot be tracked is listed among the
-#'   dropped.
-#' @param overwrite Whether files may be replaced that are there with another content.
-#' @param n_jobs Videos worked on at a time: -1 (the default) is one per core, `NULL` is 1; it
-#'   never changes the files.
-#' @param progress Whether to show a bar.
+#' @param on_error `"stop"`, or `"skip"`: a video that cannot be tracked is listed in the table
+#'   `"dropped"`.
+#' @param overwrite Whether existing files with other content may be replaced.
+#' @param n_jobs Number of videos at a time: -1 (the default) is one per core, `NULL` is 1. The files
+#'   do not depend on it.
+#' @param progress Whether to show a progress bar.
 #' @return An object with [tidy()][result-tables] (a row per video: `video`, `output`, `status`,
 #'   `frames`, `seconds`, `fps`, `width`, `height`, `frames_with_face`, `frames_damaged`,
 #'   `face_ids`) and a table `"dropped"`.
 #'
-#'   A file has a row per face and frame, and one for a frame without any: `frame` (from 0),
-#'   `timestamp` (s, when the frame is shown), `face_id`, `success` (1 or 0), `x_0`, `y_0`,
+#'   A file has one row per face and frame, and one row for each frame without a face: `frame`
+#'   (from 0), `timestamp` (presentation time in s), `face_id`, `success` (1 or 0), `x_0`, `y_0`,
 #'   `z_0`, ... (pixels of the upright image), blendshapes `blend_<name>`, and the head's
 #'   position and rotation, `pose_Tx` to `pose_Rz`: x to the right, y down, z away from the
-#'   camera. MediaPipe's position is in mm for a face of the size of its canonical one and in
-#'   proportion for others; z, besides, supposes a camera with a vertical field of view of 63
-#'   degrees. With one face and `mode = "video"` it smooths in time.
+#'   camera. MediaPipe's position is in mm if the face has the size of MediaPipe's canonical face,
+#'   and is proportional to mm otherwise; z also assumes a camera with a vertical field of view of
+#'   63 degrees. With one face and `mode = "video"`, MediaPipe smooths the points over time.
 #' @export
 #' @examples
 #' \dontrun{

@@ -25,8 +25,8 @@
 #' @section Names:
 #' Parameters of a factor model have lavaan's names: `f=~x`, `x~~x`, `x~1`, `x|t1`, with
 #' `.g2`, `.g3`, ... from the second context on. Contexts are those of `tidy()`, in the order of
-#' their sorted labels, where lavaan takes the order of the rows. All other names are the
-#' labels of a row of `tidy()`, joined: `"correlation: lstm: all"`, `"pain: au_count"`.
+#' their sorted labels; lavaan uses the order of the rows. All other names consist of the
+#' labels of a row of `tidy()`: `"correlation: lstm: all"`, `"pain: au_count"`.
 #'
 #' @section Intervals:
 #' `confint()` gives the limits of `tidy()` at the level of the result. Another `level`, and for
@@ -41,15 +41,16 @@
 #'   `"regression"`.
 #' @param what For coefficients: `"tested"`, slopes per standard deviation, or `"weights"`, the
 #'   regularised weights, which have no confidence intervals.
-#' @param context For `vcov()` of coefficients: a context, or `"all"` for the slopes over
-#'   all; `NULL` is the slopes of the contexts jointly, as contexts that share subjects are
-#'   not independent. Rows of slopes that are not tested are `NA`; `tidy()` gives the
-#'   reason.
-#' @param newdata Rows to score with the fitted parameters; by default those fitted.
-#' @param type `"raw"`, observed less implied moments, or `"cor"`, the same of correlations
-#'   (and of means in observed standard deviations), as in `lavaan::residuals()`.
-#' @param data A data frame whose rows to score.
-#' @param allow_inadmissible Score a model with a negative variance all the same.
+#' @param context For `vcov()` of coefficients: a context, or `"all"` for the slopes over all
+#'   contexts. `NULL` gives the joint covariance matrix of the slopes of all contexts, which are
+#'   dependent if contexts share subjects. Rows of slopes that are not tested are `NA`; `tidy()`
+#'   gives the reason.
+#' @param newdata Rows to score with the fitted parameters. By default the rows to which the model
+#'   was fitted.
+#' @param type `"raw"`, the observed minus the implied moments, or `"cor"`, the same for correlations
+#'   (and for means in units of the observed standard deviations), as in `lavaan::residuals()`.
+#' @param data A data frame with the rows to score.
+#' @param allow_inadmissible Whether to compute scores of a model with a negative variance.
 #' @param ... For `plot()`: arguments of [autoplot()][autoplot.pyexpr_result]. Not used by
 #'   the others.
 #' @return `coef()`: a named vector. `confint()`: a matrix with a row per estimate, as

@@ -1,11 +1,11 @@
-#' The series behind the features
+#' Time series of movement, from which features are computed
 #'
 #' @description
-#' A row per bin, or per frame, of each clip: how far landmarks, head and gaze moved, how fast
-#' that changes, where the head is, and the intensities of action units. The mean of a
-#' column of movement is the feature of that name in [extract_features()].
+#' Computes one row per bin, or per frame, of each clip: the displacement of landmarks, head and
+#' gaze and its change, the position of the head, and the intensities of action units. The mean of a
+#' column of movement is the feature with the same name in [extract_features()].
 #'
-#' @param every Clips of so many seconds. Without it and `schedule` a clip is a whole
+#' @param every Length of the clips in seconds. Without `every` and `schedule`, a clip is a whole
 #'   recording.
 #' @param rate Bins per second in which movement is measured; `NULL` for the frames of each
 #'   recording.
@@ -13,14 +13,15 @@
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables], a row per bin in the order of time:
 #'   `subject`, `context`, `clip`, `openface`, `bin` (from 0), `time` (s of the recording at which
-#'   the bin begins), `n_valid_frames`, `valid`; `_displacement` (the way from the bin before),
-#'   `_velocity` (how fast that changes), `_acceleration` and `_jerk` (second and third difference of position, times the rate
-#'   squared and cubed) of `points`, `head`, `pitch`, `yaw`, `roll` and `gaze`, the first two also
-#'   of `brows`, `eyes`, `mouth` and `jaw`; `head_x` to `head_z`, `pitch`, `yaw`, `roll`, `gaze_x`, `gaze_y`;
-#'   `au_count`, and the mean intensity of each action unit; of other trackers also scores,
-#'   blendshapes and emotions. What a row has ends at this row.
-#'   A number is `NA` where one of its bins is not valid: gaps are never bridged.
-#'   `tidy(x, "dropped")` has the clips that recordings do not yield, `x$units` the units.
+#'   the bin begins), `n_valid_frames`, `valid`; `_displacement` (distance from the previous
+#'   bin), `_velocity` (its change), `_acceleration` and `_jerk` (second and third difference of
+#'   position, times the squared and cubed rate) of `points`, `head`, `pitch`, `yaw`, `roll` and
+#'   `gaze`, the first two also of `brows`, `eyes`, `mouth` and `jaw`; `head_x` to `head_z`, `pitch`,
+#'   `yaw`, `roll`, `gaze_x`, `gaze_y`; `au_count`, and the mean intensity of each action unit; for
+#'   other trackers also scores, blendshapes and emotions. Differences refer to the interval that
+#'   ends with the row. A number is `NA` if one of its bins is not valid, so gaps are never bridged.
+#'   `tidy(x, "dropped")` lists the clips that are not contained in a recording, and `x$units` gives
+#'   the units.
 #' @seealso [extract_features()], [synchrony()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -54,30 +55,32 @@ movement_series <- function(recordings, schedule = NULL, every = NULL, rate = 5,
 #' Synchrony of two people
 #'
 #' @description
-#' How two people's movement goes together: Pearson's correlation in windows, at lags (Boker et
-#' al., 2002), compared with that of pseudo-dyads, people of different dyads (Bernieri and
-#' Rosenthal, 1991; Ramseyer and Tschacher, 2011). The test exchanges the second people between
-#' dyads. Whole series are exchanged, so that it does not matter how each goes on in time,
-#' and what all dyads have in common is in the pseudo-dyads too.
+#' Measures the synchrony of two people's movement by Pearson's correlations in windows and at lags
+#' (Boker et al., 2002), and compares it with that of pseudo-dyads, which combine people from
+#' different dyads (Bernieri and Rosenthal, 1991; Ramseyer and Tschacher, 2011). The test exchanges
+#' the second people between dyads. It exchanges whole series, so it is valid for autocorrelated
+#' series, and effects that are common to all dyads are present in the pseudo-dyads as well.
 #'
-#' @param data A data frame, a row per dyad, person and time, such as the tibble of
-#'   [movement_series()] with a column of dyads. Each person must be in one dyad alone.
-#' @param series,dyad,person,time Names of its columns: what is measured, which dyad, which of
-#'   its two people, and when, in seconds, on an even grid. The person whose label comes first in order
-#'   is the first of the dyad.
-#' @param window,lag Seconds of a window, and the largest lag between the windows of the two.
-#' @param step Seconds from window to window; by default a window's.
-#' @param measure With z Fisher's transformation of the correlations: `"absolute"` the mean of
-#'   |z| over windows and lags, `"signed"` that of z, `"peak"` the mean over windows of the
-#'   largest |z|.
-#' @param min_valid Share of a window's pairs of values that must be known.
-#' @param n_permutations Permutations of partners; if there are no more, all are taken.
-#' @param seed A whole number; the same one gives the same result.
-#' @return An object with [tidy()][result-tables]: a row per dyad and one of `"all"`, with
+#' @param data A data frame with one row per dyad, person and time, such as the tibble of
+#'   [movement_series()] with an added column of dyads. Each person must be in only one dyad.
+#' @param series,dyad,person,time Names of the columns of the measurement, the dyad, the person and
+#'   the time (in seconds, on an even grid). The first person of a dyad is the one whose label comes
+#'   first in sorted order.
+#' @param window,lag Length of a window, and largest lag between the windows of the two people, in
+#'   seconds.
+#' @param step Seconds between windows; by default the length of a window.
+#' @param measure `"absolute"`, the mean over windows and lags of |z|, where z is Fisher's
+#'   transformation of the correlations; `"signed"`, the mean of z; or `"peak"`, the mean over
+#'   windows of the largest |z|.
+#' @param min_valid Minimum proportion of observed pairs of values in a window.
+#' @param n_permutations Number of permutations of partners. If fewer exist, all of them are used.
+#' @param seed Seed of the permutations. The same seed gives the same result.
+#' @return An object with [tidy()][result-tables]: one row per dyad and one for `"all"`, with
 #'   `estimate`, `pseudo_mean` and `pseudo_sd` of pseudo-dyads, `difference`, `effect_size`
-#'   (difference by `pseudo_sd`), `p.value`, `first_leads` and `second_leads` (the mean at positive
-#'   and at negative lags), `n_windows`, `n_pseudo`, `reason`. The p-value of a dyad is the rank of its
-#'   second person among all second people. `tidy(x, "windows")` has the correlations.
+#'   (difference divided by `pseudo_sd`), `p.value`, `first_leads` and `second_leads` (the means at
+#'   positive and at negative lags), `n_windows`, `n_pseudo`, `reason`. The p-value of a dyad is
+#'   based on the rank of its second person among all second people. `tidy(x, "windows")` contains
+#'   the correlations.
 #' @references
 #' Boker, S. M., Xu, M., Rotondo, J. L., and King, K. (2002). Windowed cross-correlation and peak
 #' picking for the analysis of variability in the association between behavioral time series.

@@ -16,8 +16,9 @@ from pyexpr.cli.start import STATUS, interruption_text
 
 #: Below the help of `pyexpr` and of each command.
 EXIT_STATUS = (
-    "Exit status: 0: done; 1: an error, in one sentence on standard error, or, of check, init and "
-    "doctor, something is wrong; 2: a call that was not understood; 130: stopped by Ctrl-C."
+    "Exit status: 0 if the command succeeded; 1 if it failed (one sentence on standard error), or "
+    "if check, init or doctor found a problem; 2 if an option or argument is wrong; 130 if it was "
+    "stopped by Ctrl-C."
 )
 
 
@@ -81,8 +82,8 @@ def _one_sentence() -> Iterator[None]:
 
 app = typer.Typer(
     cls=_Commands,
-    help="Context-dependent models of expressiveness: reliability, factor scores, features, "
-    "models, and their comparison.",
+    help="Statistics for the study of expressive behaviour and its context: reliability of "
+    "ratings, factor scores, features of recordings, models and their comparison.",
     epilog=EXIT_STATUS,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,

@@ -9,7 +9,7 @@ from pyexpr.cli.showing import Showing
 
 
 def doctor(json: Json = False, quiet: Quiet = False) -> None:
-    """Show the versions of all components, and how to install what is missing."""
+    """Report the versions of all components, and how to install those that are missing."""
     from pyexpr.diagnosis import doctor as examine
 
     show = Showing(json, quiet)

@@ -46,7 +46,7 @@ from pyexpr.cli.showing import Showing, write
 def features(
     ctx: typer.Context,
     files: Annotated[
-        list[Path] | None, typer.Argument(help=f"OpenFace files (CSV); {OR_STUDY}.")
+        list[Path] | None, typer.Argument(help=f"OpenFace files (CSV), {OR_STUDY}.")
     ] = None,
     recordings: Recordings = None,
     every: Annotated[float | None, typer.Option(help="Length of the clips in seconds.")] = None,
@@ -60,36 +60,38 @@ def features(
     derivatives: Annotated[
         str,
         typer.Option(
-            help='"differences" between bins, or "savgol".',
+            help='How movement is derived: "differences" between bins, or "savgol" (smoothed).',
             autocompletion=one_of(["differences", "savgol"]),
         ),
     ] = "differences",
     extra: Annotated[
         str | None,
         typer.Option(
-            help="Families of further features, by commas: regions, acceleration, variability, "
-            "asymmetry, au_dynamics, entropy, expression_means, expression_variability, "
-            "expression_dynamics."
+            help="Families of further features, separated by commas: regions, acceleration, "
+            "variability, asymmetry, au_dynamics, entropy, expression_means, "
+            "expression_variability, expression_dynamics."
         ),
     ] = None,
     action_units: Annotated[
         str | None,
         typer.Option(
-            help="Units, by commas, such as AU12, whose events have features of their own; with "
-            "--extra au_dynamics."
+            help="Action units, such as AU12, whose events get features of their own, separated by "
+            "commas. Requires --extra au_dynamics."
         ),
     ] = None,
     expressions: Annotated[
         str | None,
         typer.Option(
-            help="Signals of the families of expression, by commas, such as blendshape_jawOpen, or "
-            "groups: au_intensity, au_score, blendshapes, emotions; by default all."
+            help="Signals for the families expression_*, separated by commas: names, such as "
+            "blendshape_jawOpen, or the groups au_intensity, au_score, blendshapes and emotions. "
+            "The default is all signals."
         ),
     ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="Add deviations from each person's mean over clips of this context, or all."
+            help="Add the deviation of each feature from the person's mean over the clips of this "
+            'context, or over all clips ("all").'
         ),
     ] = None,
     min_confidence: MinConfidence = None,
@@ -102,22 +104,23 @@ def features(
     on_mixed: Annotated[
         str,
         typer.Option(
-            help='Files of other action units or image sizes: "error", "common" (the units that '
-            'all have), or "keep".',
+            help='If files differ in action units or image size: "error", "common" (use the action '
+            'units that all files have) or "keep".',
             autocompletion=one_of(["error", "common", "keep"]),
         ),
     ] = "error",
     on_error: Annotated[
         str,
         typer.Option(
-            help='What to do with an unusable file: "stop", or "skip" and list it.',
+            help='If a file cannot be used: "stop", or "skip" to list it and go on.',
             autocompletion=one_of(["stop", "skip"]),
         ),
     ] = "stop",
     quality: Annotated[
         Path | None,
         typer.Option(
-            help=f"Write valid and lost frames per clip here (CSV); {TO_STANDARD_OUTPUT}."
+            help="Write the numbers of valid and missing frames of each clip to this file (CSV); "
+            f"{TO_STANDARD_OUTPUT}."
         ),
     ] = None,
     output: Output = None,
@@ -127,7 +130,7 @@ def features(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Facial, head and gaze features of clips from OpenFace files."""
+    """Compute features of face, head and gaze from OpenFace files, one row per clip."""
     show = Showing(json, quiet)
     files = files or []
     if len(files) > 1 and any(path.suffix == ".toml" for path in files):

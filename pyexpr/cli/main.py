@@ -38,7 +38,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
 # As the help lists them.
 _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Whole studies": (run, init, check, report),
-    "Single steps, of tables or of a study": (
+    "Single steps, from tables or a study file": (
         icc,
         agreement,
         components,

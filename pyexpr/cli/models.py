@@ -44,11 +44,14 @@ def fit(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help=f"Write the test predictions here (CSV); {TO_STANDARD_OUTPUT}."
+            "--output",
+            "-o",
+            help=f"Write the predictions for the test part here (CSV); {TO_STANDARD_OUTPUT}.",
         ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help=f"Write the weights here (CSV); {TO_STANDARD_OUTPUT}.")
+        Path | None,
+        typer.Option(help=f"Write the weights to this file (CSV); {TO_STANDARD_OUTPUT}."),
     ] = None,
     cluster: Cluster = None,
     n_jobs: NJobs = None,
@@ -56,9 +59,9 @@ def fit(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a study's models; print their weights, write the test predictions.
+    """Fit the models of a study, print their weights and write the test predictions.
 
-    Several processes can train its networks together, as for pyexpr run.
+    Several processes can train its networks together, as described for pyexpr run.
     """
     from pyexpr.study.pipeline import in_one_process
 
@@ -93,8 +96,8 @@ def compare(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Table (CSV; or a parquet file or folder of them, read in batches), one row a "
-            f"clip, a column a model; {OR_STUDY}."
+            help="Table with a row per clip and a column per model (CSV, or a parquet file or a "
+            f"folder of them, which are read in batches), {OR_STUDY}."
         ),
     ],
     truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
@@ -105,14 +108,14 @@ def compare(
     context: Annotated[
         str | None,
         typer.Option(
-            help="Column of the contexts; models are compared in each context and over all"
-            " contexts."
+            help="Column of the contexts. Models are compared in each context and over all of them."
         ),
     ] = None,
     metrics: Annotated[
         str,
         typer.Option(
-            help=f"{', '.join(OF_NUMBERS)}; of classes {', '.join(OF_CLASSES)}; by commas.",
+            help=f"Metrics, separated by commas. Of numbers: {', '.join(OF_NUMBERS)}; of classes: "
+            f"{', '.join(OF_CLASSES)}.",
             autocompletion=several_of([*OF_NUMBERS, *OF_CLASSES]),
         ),
     ] = "rmse,correlation",
@@ -121,55 +124,57 @@ def compare(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="The positive class is predicted from this number on; .5 by default."),
+        typer.Option(
+            help="Lowest probability for which the positive class is predicted; default .5."
+        ),
     ] = None,
     per: Annotated[
         str | None,
-        typer.Option(help="Column of recordings; metrics are computed in each and averaged."),
+        typer.Option(help="Column of recordings. Metrics are computed in each one and averaged."),
     ] = None,
     score_range: Annotated[
         float | None,
         typer.Option(
-            help="Width of the score, by which nrmse is divided: 100 for scores from 0 to 100."
+            help="Width of the scale of the scores, for nrmse: 100 for scores from 0 to 100."
         ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(INTERVAL_METHODS)}; by default {DEFAULT}.",
+            help=f"Interval method: {', '.join(INTERVAL_METHODS)}. The default is {DEFAULT}.",
             autocompletion=one_of(INTERVAL_METHODS),
         ),
     ] = None,
     fold: Annotated[
         str | None,
         typer.Option(
-            help="Column of the folds of cross-validation; correlations, concordance and "
-            "R2 are then computed within folds."
+            help="Column of the folds of cross-validation. Correlations, concordance and R2 are "
+            "then computed within folds."
         ),
     ] = None,
     ratio: Annotated[bool, typer.Option("--ratio", help="Also compute ratios of errors.")] = False,
-    n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
-    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    n_boot: Annotated[int, typer.Option(help="Number of replicates of the bootstrap.")] = 2000,
+    confidence: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     replicates: Annotated[
         Path | None,
         typer.Option(
-            help="Write the replicates here (CSV): a row each, every digit kept; "
+            help="Write the replicates to this file (CSV), one per row, with all digits; "
             f"{TO_STANDARD_OUTPUT}."
         ),
     ] = None,
     contrasts: Annotated[
         Path | None,
         typer.Option(
-            help="Write the differences between contexts here (CSV), of each model and of each "
-            f"difference between two models; {TO_STANDARD_OUTPUT}."
+            help="Write the differences between contexts to this file (CSV), for each model and "
+            f"each difference between two models; {TO_STANDARD_OUTPUT}."
         ),
     ] = None,
     region: Annotated[
         str | None,
         typer.Option(
-            help="Test whether differences are practically equal: the lowest and the highest such "
-            'value, separated by a comma ("-0.02,0.02"); the table is that of these tests.'
+            help="Test for practical equivalence in place of the comparison: the lowest and the "
+            'highest difference that counts as equal, separated by a comma ("-0.02,0.02").'
         ),
     ] = None,
     output: Output = None,
@@ -177,7 +182,7 @@ def compare(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare models on the same rows, with intervals that respect subjects."""
+    """Compare models on the same rows, with intervals that treat subjects as clusters."""
     show = Showing(json, quiet)
     study = study_of(ctx, data)
     check_files(ctx, [data], study, overwrite=overwrite)

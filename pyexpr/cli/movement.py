@@ -48,7 +48,9 @@ def series(
     recordings: Recordings = None,
     every: Annotated[
         float | None,
-        typer.Option(help="Length of the clips in seconds; by default a clip is a recording."),
+        typer.Option(
+            help="Length of the clips in seconds. By default a clip is a whole recording."
+        ),
     ] = None,
     schedule: ScheduleName = None,
     fps: Fps = None,
@@ -57,27 +59,27 @@ def series(
         float, typer.Option(help="Bins per second in which movement is measured.")
     ] = 5.0,
     frames: Annotated[
-        bool, typer.Option("--frames", help="A row per frame, instead of per bin.")
+        bool, typer.Option("--frames", help="Give one row per frame instead of one per bin.")
     ] = False,
     bins: Annotated[
         str,
         typer.Option(
-            help='A bin is the "mean" of its frames, or its first frame ("decimate").',
+            help='Value of a bin: the "mean" of its frames, or its first frame ("decimate").',
             autocompletion=one_of(["mean", "decimate"]),
         ),
     ] = "mean",
     velocity: Annotated[
         str,
         typer.Option(
-            help='Change of displacement per second, "abs_derivative" or "derivative" (with its '
-            'sign), or "speed" (displacement per second).',
+            help='Velocity: the change of displacement per second without sign ("abs_derivative") '
+            'or with sign ("derivative"), or displacement per second ("speed").',
             autocompletion=one_of(["abs_derivative", "derivative", "speed"]),
         ),
     ] = "abs_derivative",
     head: Annotated[
         str,
         typer.Option(
-            help='Position of the head from OpenFace\'s "pose" (mm) or shape "params" (px).',
+            help='Source of the position of the head: OpenFace\'s "pose" (mm) or "params" (px).',
             autocompletion=one_of(["pose", "params"]),
         ),
     ] = "pose",
@@ -92,7 +94,7 @@ def series(
     on_short: Annotated[
         str,
         typer.Option(
-            help='Clips for which a recording is too short: "drop" them, or "error".',
+            help='If a recording is too short for a clip: "drop" the clip, or "error".',
             autocompletion=one_of(["drop", "error"]),
         ),
     ] = "drop",
@@ -103,7 +105,7 @@ def series(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Movement bin by bin, or frame by frame: the series that features are computed from."""
+    """Compute the time series of movement from which features are computed."""
     show = Showing(json, quiet)
     files = files or []
     if any(path.suffix == ".toml" for path in files):
@@ -152,8 +154,8 @@ def synchrony(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Table (CSV), one row per dyad, person and time, such as the one that pyexpr "
-            "series writes with a column of dyads added.",
+            help="Table with one row per dyad, person and time (CSV), such as the output of pyexpr "
+            "series with an added column of dyads.",
             show_default=False,
         ),
     ],
@@ -161,12 +163,14 @@ def synchrony(
         str, typer.Option(help="Column of the movement, or of another measurement.")
     ] = "head_displacement",
     dyad: Annotated[str, typer.Option(help="Column of the dyads.")] = "dyad",
-    person: Annotated[str, typer.Option(help="Column of the two people of a dyad.")] = "person",
+    person: Annotated[
+        str, typer.Option(help="Column that identifies the two people of a dyad.")
+    ] = "person",
     time: Annotated[str, typer.Option(help="Column of the time in seconds.")] = "time",
     window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 30.0,
     step: Annotated[
         float | None,
-        typer.Option(help="Seconds from window to window; by default the length of a window."),
+        typer.Option(help="Seconds between windows; the default is the length of a window."),
     ] = None,
     lag: Annotated[
         float, typer.Option(help="Largest lag in seconds between the windows of the two people.")
@@ -174,23 +178,26 @@ def synchrony(
     measure: Annotated[
         str,
         typer.Option(
-            help='Of Fisher\'s z over windows and lags: the mean of |z| ("absolute"), the mean '
-            '("signed"), or the mean of each window\'s largest |z| ("peak").',
+            help='Summary of Fisher\'s z over windows and lags: the mean of |z| ("absolute"), the '
+            'mean of z ("signed"), or the mean over windows of the largest |z| ("peak").',
             autocompletion=one_of(["absolute", "signed", "peak"]),
         ),
     ] = "absolute",
     min_valid: Annotated[
         float,
-        typer.Option(help="Proportion of the pairs of values in a window that must be known."),
+        typer.Option(help="Minimum proportion of observed pairs of values in a window."),
     ] = 0.8,
     n_permutations: Annotated[
-        int, typer.Option(help="Permutations of partners; at most all that there are.")
+        int,
+        typer.Option(
+            help="Number of permutations of partners. If fewer exist, all of them are used."
+        ),
     ] = 9999,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     windows: Annotated[
         Path | None,
         typer.Option(
-            help="Write the correlation of each dyad, window and lag here (CSV); "
+            help="Write the correlation of each dyad, window and lag to this file (CSV); "
             f"{TO_STANDARD_OUTPUT}."
         ),
     ] = None,
@@ -199,7 +206,7 @@ def synchrony(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Synchrony of two people's movement, compared with people who never met."""
+    """Measure the synchrony of two people, compared with pairs of people who never met."""
     show = Showing(json, quiet)
     check_files(ctx, [data], None, overwrite=overwrite)
     from pyexpr.behavior.features.synchrony import synchrony as measured

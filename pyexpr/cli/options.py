@@ -12,38 +12,38 @@ import typer
 STANDARD_OUTPUT = Path("-")
 
 NONE = ', or "none"'
-OR_STUDY = "or a study file (TOML), which then decides everything"
+OR_STUDY = "or a study file (TOML), whose entries then replace the options"
 TO_STANDARD_OUTPUT = '"-" is standard output'
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help=f"Write the table here (CSV); {TO_STANDARD_OUTPUT}."),
+    typer.Option(
+        "--output", "-o", help=f"Write the table to this file (CSV); {TO_STANDARD_OUTPUT}."
+    ),
 ]
 StudyOutput = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Folder of the results; by default the one in the study file."
+        "--output", "-o", help="Folder of the results; the default is the one in the study file."
     ),
 ]
 Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace existing files, but never an input file.",
+        help="Replace existing files. Input files are never replaced.",
     ),
 ]
 Json = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Print JSON instead of text, and nothing else, to standard output."
-    ),
+    typer.Option("--json", help="Print one JSON document, and nothing else, to standard output."),
 ]
 Quiet = Annotated[
     bool,
     typer.Option(
         "--quiet",
         "-q",
-        help="Leave out progress, notes and warnings, and what is printed where a file is written.",
+        help="Print no progress, notes or warnings, and no table that is written to a file.",
     ),
 ]
 
@@ -51,9 +51,10 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
-        help="Where recordings, fits and replicates are computed: a Dask scheduler"
-        " (tcp://host:8786, or its file, .json), a queue (slurm, pbs, sge, lsf, oar, moab), a TOML"
-        " file of the site; local is this computer. Results do not depend on it.",
+        help="Where to compute recordings, fits and replicates: the address of a Dask scheduler"
+        " (tcp://host:8786) or its file (.json), a queueing system (slurm, pbs, sge, lsf, oar,"
+        " moab), a TOML file that describes your cluster, or local for this computer. The results"
+        " are the same.",
         show_default=False,
     ),
 ]
@@ -61,7 +62,7 @@ NJobs = Annotated[
     int | None,
     typer.Option(
         "--n-jobs",
-        help="Tasks at a time on this computer; -1 is one per processor.",
+        help="Number of tasks at a time on this computer; -1 is one per processor.",
         show_default=False,
     ),
 ]

@@ -21,12 +21,12 @@ from pyexpr.cli.showing import Showing, write
 
 Targets = Annotated[
     str,
-    typer.Option(help="Column(s) that together identify the rated target, separated by commas."),
+    typer.Option(help="Columns that together identify the rated target, separated by commas."),
 ]
 Subjects = Annotated[
-    str | None, typer.Option(help="Column of the subjects, for intervals clustered by subject.")
+    str | None, typer.Option(help="Column of the subjects, for intervals by whole subjects.")
 ]
-Confidence = Annotated[float, typer.Option(help="Level of the intervals.")]
+Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 
 _ENGINES = ("auto", "rpy2", "rscript", "native")
 _LEVELS = ("nominal", "ordinal", "interval", "ratio")
@@ -36,9 +36,7 @@ _SCORES = ("bartlett", "regression")
 
 def icc(
     ctx: typer.Context,
-    data: Annotated[
-        Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {OR_STUDY}.")
-    ],
+    data: Annotated[Path, typer.Argument(help=f"Table with one rating per row (CSV), {OR_STUDY}.")],
     targets: Targets = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
     raters: Annotated[
@@ -47,13 +45,13 @@ def icc(
     context: Annotated[
         str,
         typer.Option(
-            help="Compute it in each context: column(s) whose values, or combinations of "
-            'values, are the contexts, separated by commas; "" for none.'
+            help="Columns whose combinations of values define the contexts, separated by commas. "
+            'A coefficient is computed in each context; "" means no contexts.'
         ),
     ] = "question",
     cluster: Subjects = None,
     form: Annotated[
-        str, typer.Option(help='"all", or forms separated by commas: "ICC(1,k)".')
+        str, typer.Option(help='"all", or forms separated by commas, such as "ICC(1,k)".')
     ] = "all",
     confidence: Confidence = 0.95,
     output: Output = None,
@@ -61,7 +59,7 @@ def icc(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Inter-rater reliability (intraclass correlations)."""
+    """Estimate inter-rater reliability by intraclass correlations."""
     show = Showing(json, quiet)
     study = study_of(ctx, data)
     check_files(ctx, [data], study, overwrite=overwrite)
@@ -88,52 +86,53 @@ def icc(
 
 def agreement(
     ctx: typer.Context,
-    data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")],
+    data: Annotated[Path, typer.Argument(help="Table with one rating per row (CSV).")],
     targets: Targets = "subject,context,clip",
-    ratings: Annotated[str, typer.Option(help="Column of the categories chosen.")] = "score",
+    ratings: Annotated[str, typer.Option(help="Column of the chosen categories.")] = "score",
     raters: Annotated[
         str | None, typer.Option(help="Column of the raters, for Cohen's kappa.")
     ] = None,
     context: Annotated[
         str | None,
         typer.Option(
-            help="Compute it in each context: column(s) whose values, or combinations of "
-            "values, are the contexts, separated by commas."
+            help="Columns whose combinations of values define the contexts, separated by commas. "
+            "Coefficients are computed in each context."
         ),
     ] = None,
     cluster: Subjects = None,
     coefficient: Annotated[
         str,
         typer.Option(
-            help='"all", or some of percent_agreement, cohen_kappa, fleiss_kappa, '
+            help='"all", or a selection of percent_agreement, cohen_kappa, fleiss_kappa, '
             "brennan_prediger, gwet_ac, krippendorff_alpha, separated by commas."
         ),
     ] = "all",
     level: Annotated[
         str,
         typer.Option(
-            help="What the categories are: nominal, ordinal, interval or ratio.",
+            help="Level of measurement of the categories: nominal, ordinal, interval or ratio.",
             autocompletion=one_of(_LEVELS),
         ),
     ] = "nominal",
     weights: Annotated[
         str | None,
         typer.Option(
-            help="How much two categories agree: identity, ordinal, linear, quadratic, radical "
-            "or ratio (default: by the level).",
+            help="Weights of the agreement of two categories: identity, ordinal, linear, "
+            "quadratic, radical or ratio. By default they follow from the level.",
             autocompletion=one_of(_WEIGHTS),
         ),
     ] = None,
     categories: Annotated[
         str | None,
-        typer.Option(help="All categories in their order, separated by commas."),
+        typer.Option(help="All categories, in their order, separated by commas."),
     ] = None,
     confidence: Confidence = 0.95,
     by_category: Annotated[
         Path | None,
         typer.Option(
             "--by-category",
-            help=f"Write each category's specific agreement here (CSV); {TO_STANDARD_OUTPUT}.",
+            help="Write the specific agreement of each category to this file (CSV); "
+            f"{TO_STANDARD_OUTPUT}.",
         ),
     ] = None,
     output: Output = None,
@@ -141,7 +140,7 @@ def agreement(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Agreement of raters on categories, beyond chance."""
+    """Estimate the agreement of raters on categories, corrected for chance."""
     show = Showing(json, quiet)
     check_files(ctx, [data], None, overwrite=overwrite)
     from pyexpr.measurement.agreement.agreement import agreement as compute
@@ -170,7 +169,9 @@ def cfa(
     ctx: typer.Context,
     data: Annotated[
         Path,
-        typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {OR_STUDY}."),
+        typer.Argument(
+            help=f"Table with a row per clip and a column per indicator (CSV), {OR_STUDY}."
+        ),
     ],
     indicators: Annotated[
         str | None, typer.Option(help="Columns of the indicators, separated by commas.")
@@ -178,29 +179,32 @@ def cfa(
     factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
     context: Annotated[
         str | None,
-        typer.Option(help="Column of the contexts, in each of which the model is fitted."),
+        typer.Option(help="Column of the contexts. The model is fitted in each context."),
     ] = None,
     positive: Annotated[
         str | None,
-        typer.Option(help="Indicator with a positive loading (default: the first)."),
+        typer.Option(help="Indicator whose loading is positive; the default is the first."),
     ] = None,
     engine: Annotated[
         str,
-        typer.Option(help="auto, rpy2, rscript or native.", autocompletion=one_of(_ENGINES)),
+        typer.Option(
+            help="Software: auto, rpy2, rscript or native.", autocompletion=one_of(_ENGINES)
+        ),
     ] = "auto",
     scores: Annotated[
-        Path | None, typer.Option(help=f"Write the scores here (CSV); {TO_STANDARD_OUTPUT}.")
+        Path | None,
+        typer.Option(help=f"Write the scores to this file (CSV); {TO_STANDARD_OUTPUT}."),
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="bartlett or regression.", autocompletion=one_of(_SCORES)),
+        typer.Option(help="Scores: bartlett or regression.", autocompletion=one_of(_SCORES)),
     ] = "bartlett",
     output: Output = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """One-factor model, and its scores."""
+    """Fit a model with one factor, and compute factor scores."""
     show = Showing(json, quiet)
     study = study_of(ctx, data)
     check_files(ctx, [data], study, overwrite=overwrite)

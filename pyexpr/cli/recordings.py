@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 Recordings = Annotated[
     Path | None,
     typer.Option(
-        help="Instead of files: a table (CSV) with subject, context, openface (a path from its "
-        "own folder), and if wanted face, part, video and layout."
+        help="A table (CSV) in place of the files, with the columns subject, context and openface "
+        "(paths relative to the table), and optionally face, part, video and layout."
     ),
 ]
 ScheduleName = Annotated[
     str | None,
     typer.Option(
-        help='Instead: "bp4d_plus", or a table (CSV) with context, start, end (seconds), clip.',
+        help='Clips that differ between contexts: "bp4d_plus", or a table (CSV) with the columns '
+        "context, start and end (in seconds) and clip.",
         autocompletion=one_of(["bp4d_plus"]),
     ),
 ]
@@ -35,8 +36,8 @@ Fps = Annotated[
 ClockName = Annotated[
     str,
     typer.Option(
-        help='Source of the time of a frame: "frames" (numbers), "timestamps", "video"'
-        ' (a column of the table of recordings), or "auto": timestamps if they '
+        help='Source of the times of the frames: "frames" (their numbers), "timestamps", "video" '
+        '(a column of the table of recordings), or "auto", which uses the timestamps if they '
         "show a variable rate.",
         autocompletion=one_of(["auto", "frames", "timestamps", "video"]),
     ),
@@ -44,18 +45,18 @@ ClockName = Annotated[
 LandmarksName = Annotated[
     str,
     typer.Option(
-        help='Points in "2d" (px), "3d" (mm), or "normalised".',
+        help='Coordinates of the points: "2d" (px), "3d" (mm) or "normalised".',
         autocompletion=one_of(["2d", "3d", "normalised"]),
     ),
 ]
 MinConfidence = Annotated[
     float | None,
-    typer.Option(help="Frames with a lower confidence (0 to 1) are treated as missing."),
+    typer.Option(help="Treat frames with a lower confidence (0 to 1) as missing."),
 ]
 Face = Annotated[
     str,
     typer.Option(
-        help='Which of several faces: "largest", "left", "right", or a face_id.',
+        help='Face to use if there are several: "largest", "left", "right" or a face_id.',
         autocompletion=one_of(["largest", "left", "right"]),
     ),
 ]
@@ -63,22 +64,27 @@ JoinIds = Annotated[
     bool,
     typer.Option(
         "--join-ids",
-        help="Treat face_ids as one person if they follow each other at the same position.",
+        help="Treat face_ids that follow each other at the same position as one person.",
     ),
 ]
 MaxSpeed = Annotated[
     float,
     typer.Option(help="Maximum speed of the head in mm/s; faster frames are treated as missing."),
 ]
-MaxTurn = Annotated[float, typer.Option(help="Maximum rotation of head and gaze in degrees/s.")]
+MaxTurn = Annotated[
+    float,
+    typer.Option(
+        help="Maximum rotation of head and gaze in degrees/s; faster frames are treated as missing."
+    ),
+]
 LayoutName = Annotated[
     str | None,
-    typer.Option(help='Of tables of another tracker: its layout, a TOML file, or "auto".'),
+    typer.Option(help='Layout of the tables of another tracker: its name, a TOML file, or "auto".'),
 ]
 SplitBy = Annotated[
     str | None,
     typer.Option(
-        help="For files with several recordings: the column that identifies the recording."
+        help="Column that identifies the recording, if a file contains several recordings."
     ),
 ]
 

@@ -15,12 +15,12 @@ from pyexpr.cli.showing import Showing
 
 def simulate(
     folder: Annotated[
-        Path, typer.Argument(help="An empty folder, or one written by this command.")
+        Path, typer.Argument(help="An empty folder, or one that this command wrote.")
     ],
-    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    subjects: Annotated[int, typer.Option(help="Number of subjects.")] = 40,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     videos: Annotated[bool, typer.Option(help="Also draw a video of each recording.")] = False,
-    video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
+    video_size: Annotated[int, typer.Option(help="Width and height of the videos in pixels.")] = 64,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -31,7 +31,7 @@ def simulate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
+    """Simulate a study: ratings, OpenFace recordings, a study file and the true values."""
     from pyexpr.simulation.simulate import simulate_study
 
     show = Showing(json, quiet)
@@ -51,13 +51,13 @@ def simulate(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder of the demo study.")],
+    folder: Annotated[Path, typer.Argument(help="The folder in which to write the study.")],
     subjects: Annotated[
-        int | None, typer.Option(help="Number of subjects; by default 40, or 20 with --deep.")
+        int | None, typer.Option(help="Number of subjects; the default is 40, or 20 with --deep.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     deep: Annotated[
-        bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
+        bool, typer.Option("--deep", help="Also simulate videos and train the deep models.")
     ] = False,
     overwrite: Annotated[
         bool,
@@ -69,7 +69,7 @@ def demo(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a study, run it, and set its tables beside the truth and the paper."""
+    """Simulate a study, run it, and compare its results with the true values and the paper."""
     from pyexpr.paper.beside_truth import print_beside_truth
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
@@ -101,11 +101,12 @@ def demo(
 
 def paper(
     subjects: Annotated[
-        int | None, typer.Option(help="Subjects of the simulated study; the paper's 140.")
+        int | None,
+        typer.Option(help="Number of simulated subjects; the default is that of the paper, 140."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Use 20 subjects and 200 replicates, as a trial.")
+        bool, typer.Option("--quick", help="Use only 20 subjects and 200 replicates, as a trial.")
     ] = False,
     output: Annotated[
         Path | None,
@@ -115,7 +116,7 @@ def paper(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Set the paper's figures beside what follows from them and beside a simulated study."""
+    """Compare the paper's numbers with values recomputed from them and with a simulated study."""
     from pyexpr.base.files import writable_folder
     from pyexpr.paper.reproduce import PAPER_SUBJECTS, QUICK, check_paper_folder, reproduce_paper
     from pyexpr.report.tables.console import to_console

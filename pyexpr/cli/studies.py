@@ -32,24 +32,24 @@ def run(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace files that no run wrote, or that have been changed, but never an"
-            " input file.",
+            help="Also replace files that no run wrote, or that were changed since. Input files"
+            " are never replaced.",
         ),
     ] = False,
     verify: Annotated[
         bool,
         typer.Option(
             "--verify",
-            help="Read every recording to verify its hash; by default a file is taken as unchanged"
-            " if its size and times are those with which it was hashed.",
+            help="Read every recording to verify its hash. By default a file counts as unchanged"
+            " if its size and times are the same as when it was hashed.",
         ),
     ] = False,
     clean: Annotated[
         bool,
         typer.Option(
             "--clean",
-            help="After the run, remove stored features of recordings, contents or options that"
-            " the study does not use now.",
+            help="After the run, remove stored features that belong to recordings or options that"
+            " the study no longer uses.",
         ),
     ] = False,
     cluster: Cluster = None,
@@ -57,10 +57,11 @@ def run(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a whole study: tables, figures, record.json, and the report.
+    """Run a whole study and write its tables, figures, record.json and report.
 
-    Started by torchrun (torchrun --nproc_per_node 2 -m pyexpr run study.toml) or by Slurm's srun,
-    the processes train each network together; the first of them does, and writes, all else.
+    Several processes can train each network together. Start them by torchrun (torchrun
+    --nproc_per_node 2 -m pyexpr run study.toml) or by Slurm's srun. The first process does all
+    other work and writes the results.
     """
     from pyexpr.study.pipeline import Study, in_one_process
     from pyexpr.study.results.summary import print_summary, shown_facts
@@ -80,7 +81,7 @@ def run(
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The folder of the tables.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder that contains the tables.")] = Path(),
     ratings: Annotated[str | None, typer.Option(help=f"Table of ratings{NONE}.")] = None,
     features: Annotated[str | None, typer.Option(help=f"Table of features{NONE}.")] = None,
     recordings: Annotated[str | None, typer.Option(help=f"Table of recordings{NONE}.")] = None,
@@ -93,12 +94,13 @@ def init(
     label: Annotated[
         str | None,
         typer.Option(
-            help="What the models predict: factor, mean, or questions separated by commas;"
-            " without ratings, columns of the features."
+            help="What the models predict: factor, mean, or questions separated by commas."
+            " Without ratings, columns of the table of features."
         ),
     ] = None,
     clip_seconds: Annotated[
-        float | None, typer.Option(help="The length of the clips 1, 2, ... of a recording.")
+        float | None,
+        typer.Option(help="Length, in seconds, of the clips 1, 2, ... of a recording."),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept all proposals without asking.")
@@ -107,7 +109,7 @@ def init(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a study file for the tables of a folder, every choice with a comment."""
+    """Write a study file for the tables in a folder, and explain each choice in a comment."""
     from pyexpr.study.init.init_study import init_study
 
     show = Showing(json, quiet)
@@ -149,7 +151,7 @@ def check(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what a study would do, on what, and all that is wrong, without computing it."""
+    """Report what a study would do, with which data, and all problems. Nothing is computed."""
     from pyexpr.study.check_study import check_study
 
     refuse_standard_output(output, "a folder")
@@ -169,15 +171,15 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            help="The file to write; by default report.html in it. A name that ends in .docx gives "
-            f"a Word document; {TO_STANDARD_OUTPUT}.",
+            help="The file to write. The default is report.html in that folder. A name that ends "
+            f"in .docx gives a Word document; {TO_STANDARD_OUTPUT}.",
         ),
     ] = None,
     altered: Annotated[
         bool,
         typer.Option(
             "--altered",
-            help="Also show tables and figures that were edited since the run, marked as altered.",
+            help="Show tables and figures that were edited after the run, marked as altered.",
         ),
     ] = False,
     overwrite: Annotated[
@@ -190,9 +192,9 @@ def report(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """One HTML file, or a Word document, from a study's results: findings, tables, figures, method.
+    """Write the report of a study's results, as one HTML file or as a Word document.
 
-    Tables and figures that were edited since the run are refused, or marked (--altered).
+    Tables and figures that were edited after the run are an error, unless --altered is given.
     """
     from pyexpr.study.results.report import study_report
 

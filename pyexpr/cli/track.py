@@ -18,49 +18,51 @@ def track(
         list[Path], typer.Argument(help="Videos, or folders of them.", show_default=False)
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the points, a parquet file a video.")
+        Path,
+        typer.Option("--output", "-o", help="Folder of the points, one parquet file per video."),
     ] = Path("tracks"),
     tracker: Annotated[
         str,
         typer.Option(
-            help="mediapipe (pyexpr's extra track installs it), or one of your own as "
-            "my_module:MyTracker."
+            help="mediapipe, which the extra [track] of pyexpr-stats installs, or your own "
+            "tracker, given as my_module:MyTracker."
         ),
     ] = "mediapipe",
     model: Annotated[
         Path | None,
-        typer.Option(help="The tracker's model file: of mediapipe face_landmarker.task."),
+        typer.Option(help="The tracker's model file; for mediapipe, face_landmarker.task."),
     ] = None,
-    faces: Annotated[int, typer.Option(help="How many faces a frame has at most.")] = 1,
+    faces: Annotated[int, typer.Option(help="Maximum number of faces in a frame.")] = 1,
     option: Annotated[
         list[str] | None,
         typer.Option(
-            help="An option of the tracker, as mode=image; give it again for another.",
+            help="An option of the tracker, such as mode=image. It can be given several times.",
             show_default=False,
         ),
     ] = None,
     on_error: Annotated[
-        str, typer.Option(help='A video that cannot be tracked: "stop", or "skip" and list it.')
+        str,
+        typer.Option(help='If a video cannot be tracked: "stop", or "skip" to list it and go on.'),
     ] = "stop",
     n_jobs: Annotated[
         int,
-        typer.Option(help="Videos worked on at a time; -1 is one per processor."),
+        typer.Option(help="Number of videos at a time; -1 is one per processor."),
     ] = -1,
     cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace files that are there with other content; those with the same are kept.",
+            help="Replace existing files with other content. Files with the same content are kept.",
         ),
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Points of faces in videos, by a tracker that you have installed.
+    """Track faces in videos, using a tracker that you have installed.
 
-    Files that are there with the same content (video, tracker, model and options) are kept, so
-    that the command can be stopped by Ctrl-C and given again.
+    Existing files that were made from the same video, tracker, model and options are kept. You
+    can therefore stop the command by Ctrl-C and continue later with the same command.
     """
     from pyexpr.behavior.tracking.track import track_videos
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.measurement.icc.icc import icc
 from pyexpr.simulation import simulate
 from pyexpr.simulation.simulate import SimulationResult
-from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.pipeline import Study, StudyResult
 
 
 def pyexpr(*arguments: object, code: int = 0) -> str:
@@ -177,6 +179,32 @@ def test_run_prints_what_was_found(study_result: StudyResult) -> None:
     assert "simulated" in text
     assert str(study_result.folder / "figures") in text
     assert f"Report:  {study_result.folder / 'report.html'}" in text
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_json_of_a_whole_study_is_all_of_standard_output(
+    command: str,
+    study_result: StudyResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = study_result.folder.parent
+    monkeypatch.setattr(Study, "run", lambda *_, **__: study_result)
+    study = folder / "study.toml"
+    simulated = SimulationResult(str(folder), 1, 1, False, {}, 0)
+    monkeypatch.setattr(simulate, "simulate_study", lambda *_, **__: simulated)
+    given = study if command == "run" else folder
+    monkeypatch.setattr(sys, "argv", ["pyexpr", command, str(given), "--json"])
+    with suppress(SystemExit):
+        main.main()
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert shown.err == ""
+    assert found["result"] == "StudyResult"
+    assert len(found["table"]) == len(study_result.tidy())
+    assert set(found["tables"]) == {"reliability", "loadings", "comparison"}
+    assert found["report"] == str(study_result.folder / "report.html")
+    assert ("truth" in found) == (command == "demo")
 
 
 def test_a_report_is_made_from_the_results(study_result: StudyResult, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -160,6 +161,25 @@ def test_every_command_has_json_quiet_and_its_exit_status(name: str) -> None:
     assert COMMANDS[name].epilog == EXIT_STATUS
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_is_in_sentences(name: str) -> None:
+    command = COMMANDS[name]
+    helps = {parameter.name: parameter.help or "" for parameter in command.params}
+    helps |= {"the command": command.help.strip()}
+    for about, text in helps.items():
+        assert re.match(r"[A-Z\"]|mediapipe", text), (about, text)
+        assert text.endswith("."), (about, text)
+        # Clipped forms that a reader stumbles over.
+        assert not re.search(r"\b(one row a|a column an?|, by commas)\b", text), (about, text)
+
+
+def test_a_command_that_writes_one_table_can_write_it_to_standard_output() -> None:
+    folders = {"run", "check", "init", "report", "track", "simulate", "demo", "paper", "doctor"}
+    for name in set(COMMANDS) - folders:
+        (output,) = [one for one in COMMANDS[name].params if "-o" in one.opts]
+        assert '"-" is standard output' in output.help, name
+
+
 def test_the_doctor_says_by_its_status_what_everything_needs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +199,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "--version") == (f"pyexpr {pyexpr.__version__}\n", "", 0)
     out, _, code = call(capsys, "icc", "-h")
     assert code == 0
-    assert "130: stopped by Ctrl-C" in " ".join(out.split())
+    assert "130 if it was stopped by Ctrl-C" in " ".join(out.split())
 
 
 def test_the_shell_completes_commands_options_and_values() -> None:

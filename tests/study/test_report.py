@@ -400,7 +400,7 @@ def test_an_inadmissible_model_is_reported(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("", "the table of both kinds of scores shows the effect of this"),
+        ("", "scores from the whole sample and from training subjects shows the effect of this"),
         ("no solution.", "the effect of this could not be estimated: no solution."),
     ],
 )

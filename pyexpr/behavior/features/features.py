@@ -122,7 +122,7 @@ class FeatureResult(Result):
         n_valid_frames, n_bins, n_valid_bins, n_velocities, n_au_active, reason ("" or why
         features are NaN); with a `baseline` the deviations, and n_baseline_clips.
     quality : DataFrame
-        A row per clip: subject and the columns of `clip_quality`.
+        One row per clip: subject and the columns of `clip_quality`.
     recordings : DataFrame
         A row per recording: subject, context, the columns of `recording_quality`
         (read log included), image_width and image_height (px, as landmarks and head
@@ -325,27 +325,28 @@ def extract_features(
     derivatives : {"differences", "savgol"}
         Differences between bins, or Savitzky and Golay's derivatives of the frames.
     extra : {"regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy", "expression_means", "expression_variability", "expression_dynamics"}
-        Families of features besides the fourteen, one or several; see the notes.
+        One or several families of features in addition to the fourteen; see the notes.
     action_units : str or sequence of str
-        Units, such as "AU12", whose dynamics have columns of their own besides those of all
-        units together; needs "au_dynamics" in `extra`.
+        Action units, such as "AU12", whose dynamics get columns of their own in addition to
+        those of all units together. This requires "au_dynamics" in `extra`.
     expressions : str or sequence of str
         The signals of the ``expression_`` families: names such as "blendshape_jawOpen",
         "emotion_joy", "score_AU12" (a probability, or odds) or "intensity_AU12", or groups
-        ("au_intensity", "au_score", "blendshapes", "emotions"). By default all that the headers
-        of the recordings have.
+        ("au_intensity", "au_score", "blendshapes", "emotions"). The default is
+        all signals in the headers of the recordings.
     baseline : str, optional
-        Add how far each feature is from the person's own baseline: its mean over the
-        subject's clips of this context, or over all clips of the subject for "all".
+        A context, or "all". Adds the deviation of each feature from the person's own mean over
+        the clips of this context, or over all clips of the person.
     min_confidence, fps, clock, face, join_ids, max_speed, max_turn
         As in `read_openface`.
     layout : str, optional
-        Of tables that another tracker than OpenFace wrote, as in `read_tracks`; ``"auto"``
-        is what each header proves. Features are those the layout has, in its units.
+        For tables of a tracker other than OpenFace, as in `read_tracks`. ``"auto"`` identifies
+        the layout of each file from its header. Features are those for which the layout has
+        data, in its units.
     split_by : str, optional
         For files with several recordings: the column that identifies the recording. The column part
-        of the table gives its value for each row; for paths each of its values is a recording and a
-        subject.
+        of the table gives its value for each row; for paths, each value is a separate recording
+        and subject.
     on_mixed : {"error", "common", "keep"}
         What to do with recordings whose action units or image size differ from the first: raise an
         error, use the common action units (pixels are not comparable; use `landmarks` in other
@@ -380,40 +381,41 @@ def extract_features(
     ``quality`` and ``recordings``.
 
     **Further features.** x is a position in bins (a landmark in the unit of `landmarks`, the
-    head in mm, an angle in degrees); gaps are never bridged, and what rests on too little is
-    NaN with a reason, which leaves the other features as they are.
+    head in mm, an angle in degrees). Gaps are never bridged. A feature for which there are too few
+    data is NaN with a reason, and the other features are not affected.
 
     - ``regions``: displacement and velocity of ``brows_``, ``eyes_``, ``mouth_`` and ``jaw_``
       as of all points. Landmarks in pixels move with the head; ``landmarks="normalised"``
       leaves the movement of the face.
-    - ``acceleration``: of each part that moves, the mean length of
+    - ``acceleration``: for landmarks, head and gaze, the mean length of
       ``(x_{t+1} - 2 x_t + x_{t-1}) * rate**2`` and, as ``_jerk``, of
       ``(x_{t+2} - 3 x_{t+1} + 3 x_t - x_{t-1}) * rate**3`` [1]_ (u/s^2, u/s^3); at least three
       of each. With ``derivatives="savgol"`` the derivatives of the fitted polynomial, a cubic
       for jerk.
     - ``variability``: ``sqrt(sum |x - m|**2 / (n - 1))`` about the mean position m, and as
-      ``_range`` the diagonal of the box around all positions: in one dimension the standard
-      deviation and the largest less the smallest [2]_. ``au_variability`` and ``au_range``
-      are the same of each unit's intensity, averaged over the units.
-    - ``asymmetry``: ``(L - R) / (L + R)`` of the way that the landmarks of the person's left
-      and right make [3]_, from -1 to 1, of all pairs and of each region.
-    - ``au_dynamics``: an event is a run of known frames with the unit present of at least
-      0.2 s. ``au_events`` (per minute of known frames, added over the units) counts all;
-      the others are means over events whose beginning and end are seen: ``au_duration`` (s),
+      ``_range`` the diagonal of the box that contains all positions. In one dimension these are
+      the standard deviation and the range [2]_. ``au_variability`` and ``au_range`` are the same
+      for the intensities of action units, averaged over the units.
+    - ``asymmetry``: ``(L - R) / (L + R)``, where L and R are the distances covered by the
+      landmarks on the person's left and right side [3]_, from -1 to 1, for all pairs of landmarks
+      and for each region.
+    - ``au_dynamics``: an event is a run of observed frames of at least 0.2 s in which the unit is
+      present. ``au_events`` (per minute of observed frames, summed over the units) counts all
+      events; the others are means over events that begin and end within the clip: ``au_duration`` (s),
       ``au_amplitude`` (largest intensity a), ``au_onset_speed`` and ``au_offset_speed``
       (from the last frame before the event up to a, and from a to the first frame after it,
       in units of intensity per second) [4]_.
-    - ``entropy``: of the way made from bin to bin. ``_sample_entropy`` is -log(A/B) with
-      stretches of two and three steps within 0.2 SD [5]_ and needs 100 runs of three
-      adjacent steps; ``_permutation_entropy`` is that of the orders of three steps as a
-      share of the largest, log(6) [6]_, and needs 30.
-    - ``expression_means``: of each signal of `expressions` the mean over the clip's known
+    - ``entropy``: of the displacement from bin to bin. ``_sample_entropy`` is -log(A/B) with
+      templates of two and three steps and a tolerance of 0.2 SD [5]_; it requires 100 runs of
+      three adjacent steps. ``_permutation_entropy`` is the entropy of the orders of three steps,
+      divided by its maximum log(6) [6]_; it requires 30 runs.
+    - ``expression_means``: for each signal of `expressions`, the mean over the clip's observed
       frames, under the signal's own name, such as ``blendshape_jawOpen``;
-      ``expression_variability``: its standard deviation (n - 1), ``_sd``; both need the share
-      `min_valid` of the frames. ``expression_dynamics``: ``_speed``, the mean of
+      ``expression_variability``: its standard deviation (n - 1), ``_sd``. Both require the
+      proportion `min_valid` of the frames. ``expression_dynamics``: ``_speed``, the mean of
       ``|x_{t+1} - x_t| * rate`` over adjacent valid bins; at least three.
 
-    With ``baseline`` each feature f has a column ``f_deviation``, f less the person's mean [7]_.
+    With ``baseline`` each feature f has a column ``f_deviation``, f minus the person's mean [7]_.
 
     References
     ----------

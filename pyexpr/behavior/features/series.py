@@ -63,14 +63,14 @@ _OF_FILE = Template("of_file", "{path}: {note}")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MovementSeries(Result):
-    """Movement of clips, bin by bin.
+    """Time series of movement in clips.
 
     Attributes
     ----------
     table : DataFrame
-        A row per bin of each clip; see `movement_series`.
+        One row per bin of each clip; see `movement_series`.
     dropped : DataFrame
-        A row per clip that its recording does not yield: subject, context, clip, openface,
+        One row per clip that its recording does not contain: subject, context, clip, openface,
         reason.
     options : dict
         The arguments the series were computed with.
@@ -155,7 +155,7 @@ def movement_series(
     n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> MovementSeries:
-    r"""Return the series that features are averages of: a row per bin, or per frame.
+    r"""Compute the time series of movement whose averages are the features.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def movement_series(
     schedule : Schedule or DataFrame, optional
         Segments per context. Without it and `every`, a clip is a whole recording.
     every : float, optional
-        Clips of so many seconds, from the beginning on.
+        Length of the clips in seconds, from the beginning of the recording.
     rate : float, optional
         Bins per second, as for `extract_features`. None: the frames of each recording.
     bins, velocity, head, landmarks
@@ -172,7 +172,7 @@ def movement_series(
     min_confidence, fps, clock, face, join_ids, max_speed, max_turn, layout, split_by
         As for `extract_features`.
     on_short : {"drop", "error"}
-        Whether clips that a recording is too short for are listed or an error.
+        Whether clips for which a recording is too short are listed, or are an error.
     n_jobs : int, optional
         Number of files at a time, as in joblib: -1 (the default) is one per processor, None is 1.
         ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
@@ -182,21 +182,22 @@ def movement_series(
     Returns
     -------
     MovementSeries
-        Its table has a row per bin of each clip, in the order of time:
+        Its table has one row per bin of each clip, in the order of time:
 
-        - subject, context, clip, openface; bin (from 0), time (s of the recording at which
-          the bin begins), n_valid_frames, valid (whether the bin counts, as for features);
-        - ``points_displacement``, and ``head_``, ``pitch_``, ``yaw_``, ``roll_``, ``gaze_``:
-          the way from the bin before to this one, over landmarks the mean;
-          ``_velocity``: ``|d_t - d_{t-1}| * rate`` (or by its reading); ``_acceleration`` and
-          ``_jerk``: the lengths of the second and third difference of position, times
-          ``rate**2`` and ``rate**3``. What a row has ends at this row;
+        - subject, context, clip, openface; bin (from 0), time (at which the bin begins, in
+          seconds of the recording), n_valid_frames, valid (whether the bin is used, as for
+          features);
+        - ``points_displacement``, and ``head_``, ``pitch_``, ``yaw_``, ``roll_``, ``gaze_``: the
+          distance from the previous bin to this one, for points the mean over landmarks;
+          ``_velocity``: ``|d_t - d_{t-1}| * rate`` (or as `velocity` defines it);
+          ``_acceleration`` and ``_jerk``: the lengths of the second and third difference of
+          position, times ``rate**2`` and ``rate**3``. All of them end at the bin of the row;
         - ``brows_``, ``eyes_``, ``mouth_`` and ``jaw_`` displacement and velocity;
         - positions: ``head_x``, ``head_y``, ``head_z``, ``pitch``, ``yaw``, ``roll``,
           ``gaze_x``, ``gaze_y``;
-        - ``au_count``, the mean number of units present over the bin's valid frames, and of
-          each unit the mean intensity, such as ``AU12``; of other trackers also the means of
-          scores, blendshapes and emotions, such as ``score_AU12``, ``blendshape_jawOpen`` and
+        - ``au_count``, the mean number of units present over the bin's valid frames, and the mean
+          intensity of each unit, such as ``AU12``; for other trackers also the means of scores,
+          blendshapes and emotions, such as ``score_AU12``, ``blendshape_jawOpen`` and
           ``emotion_joy``.
 
         Units are in ``units()``.
@@ -204,18 +205,18 @@ def movement_series(
     Raises
     ------
     DataError
-        If an argument makes no sense, both `schedule` and `every` are given, or recordings
-        measure the same in different units.
+        If an argument is invalid, both `schedule` and `every` are given, or recordings have the
+        same quantity in different units.
     OpenFaceError
         If a file cannot be used; the message names it.
 
     Notes
     -----
-    Missing values: a number is NaN where one of the bins that it is made of is not valid, or
-    the file has no such columns, which `notes()` says. Gaps are never bridged, and nothing is
-    left out for being short, so that rows are what the features begin with: the mean of a column
-    of movement is the feature of that name, where every landmark is known in the same bins.
-    Features with ``derivatives="savgol"`` rest on no bins.
+    Missing values: a number is NaN if one of the bins that it is computed from is not valid, or if
+    the file lacks the columns, which `notes()` reports. Gaps are never bridged, and short
+    stretches are not left out. The mean of a column of movement is therefore the feature with the
+    same name, provided that all landmarks are observed in the same bins. Features with
+    ``derivatives="savgol"`` are not computed from bins.
 
     Examples
     --------

@@ -54,22 +54,23 @@ _CHANCE = Template(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SynchronyResult(Result):
-    """Synchrony of dyads, beside that of people who never met.
+    """Synchrony of dyads, compared with that of people who never met.
 
     Attributes
     ----------
     table : DataFrame
-        A row per dyad, and one of all; see `synchrony`.
+        One row per dyad, and one for all dyads; see `synchrony`.
     correlations : float64 array, shape (dyads, windows, lags)
         Of the dyads in the order of the table; NaN where undefined.
     starts, lags : float64 arrays, shapes (windows,) and (lags,)
-        When each window begins, in seconds from the beginning of the dyad, and the lags in
-        seconds: at positive ones the first person leads.
+        The start of each window, in seconds from the beginning of the dyad, and the lags in
+        seconds. At positive lags the first person leads.
     pairs : float64 array, shape (dyads, dyads)
-        Synchrony of each first person with each second one: of dyads on the diagonal, of
+        Synchrony of each first person with each second person: dyads on the diagonal, and
         pseudo-dyads elsewhere.
     options : dict
-        The arguments; the seed and n_permutations, and whether all permutations were taken.
+        The arguments, among them the seed and n_permutations, and whether all permutations were
+        used.
     remarks : tuple of str
         What a reader of the table must know.
     """
@@ -131,69 +132,74 @@ def synchrony(
     n_permutations: int = 9999,
     seed: int = 0,
 ) -> SynchronyResult:
-    r"""Measure how two people's movement goes together, and test it against pseudo-dyads.
+    r"""Measure the synchrony of two people's movement, and compare it with pseudo-dyads.
 
-    Windowed lagged cross-correlation: in windows of both people's series, Pearson's r at each
-    lag. Synchrony is compared with that of pseudo-dyads, people of different dyads.
+    Computes windowed lagged cross-correlations, which are Pearson's r between windows of the two
+    series at each lag. The synchrony of dyads is compared with that of pseudo-dyads, which combine
+    people from different dyads.
 
     Parameters
     ----------
     data : DataFrame
-        A row per dyad, person and time, such as the table of `movement_series` with a column
-        of dyads. Other columns are ignored.
+        One row per dyad, person and time, such as the table of `movement_series` with an added
+        column of dyads. Other columns are ignored.
     series, dyad, person, time : str
-        Columns: what is measured, which dyad, which of its two people, and when, in seconds,
-        on an even grid. The person whose label is first in order is the first of the dyad;
-        labels may be roles ("infant", "mother") or names.
+        Columns of the measurement, the dyad, the person, and the time (in seconds, on an even
+        grid). The first person of a dyad is the one whose label comes first in sorted order.
+        Labels may be roles ("infant", "mother") or names.
     window, lag : float
-        Seconds of a window, and the largest lag between the windows of the two.
+        Length of a window, and largest lag between the windows of the two people, in seconds.
     step : float, optional
-        Seconds from window to window; by default a window's.
+        Seconds between windows. By default the length of a window.
     measure : {"absolute", "signed", "peak"}
         With ``z = atanh(r)``: the mean of ``|z|`` over windows and lags; the mean of ``z``; or
         the mean over windows of the largest ``|z|`` over lags.
     min_valid : float
-        Share of a window's pairs of values that must be known, over 0 and at most 1.
+        Minimum proportion of observed pairs of values in a window, above 0 and at most 1.
     n_permutations : int
-        Permutations of partners. If all there are (dyads!) are no more, all are taken.
+        Number of random permutations of partners. If no more than this number exist (the
+        factorial of the number of dyads), all of them are used.
     seed : int
 
     Returns
     -------
     SynchronyResult
-        Its table has a row per dyad and one of ``"all"``, their mean: dyad, first, second,
-        estimate, pseudo_mean and pseudo_sd (of the pseudo-dyads with one of its people; for
-        "all" of all), difference (estimate less pseudo_mean), effect_size (difference /
-        pseudo_sd), p_value, first_leads and second_leads (the mean at positive and at
-        negative lags, of ``|z|``, or of z if signed), n_windows, n_pseudo, reason.
+        Its table has one row per dyad and one for ``"all"``, the mean over dyads: dyad, first,
+        second, estimate, pseudo_mean and pseudo_sd (of the pseudo-dyads that contain one of its
+        people; for "all", of all pseudo-dyads), difference (estimate minus pseudo_mean),
+        effect_size (difference / pseudo_sd), p_value, first_leads and second_leads (the mean of
+        ``|z|``, or of z if signed, at positive and at negative lags), n_windows, n_pseudo, reason.
 
     Raises
     ------
     ColumnError, DataError
-        If a column is missing, a dyad has not two people, a person has two rows at one time,
-        times are uneven, or an argument makes no sense.
+        If a column is missing, a dyad does not consist of two people, a person has two rows at
+        one time, times are not evenly spaced, or an argument is invalid.
 
     Notes
     -----
-    **Windows.** At a lag of l >= 0 a window of the first person begins at t and that of the
-    second at t + l; at -l that of the first begins at t + l, so that exchanging the two only
-    reverses the lags [1]_. All windows with their largest lag lie within the longest dyad.
+    **Windows.** At a lag of l >= 0, the window of the first person begins at t and that of the
+    second person at t + l. At a lag of -l, the window of the first person begins at t + l, so that
+    exchanging the two people only reverses the lags [1]_. All windows at all lags lie within the
+    longest dyad.
 
-    **Missing values.** A correlation is of the pairs in which both are known; without
-    `min_valid` of a window's pairs, or where one of the two does not move, there is none.
-    Nothing is filled in. Correlations whose absolute value is above 1 - 1e-9 count as that.
+    **Missing values.** A correlation is computed from the pairs in which both values are observed.
+    It is undefined if there are fewer such pairs than `min_valid` requires, or if one of the two
+    series is constant. Missing values are not imputed. Correlations with an absolute value above
+    1 - 1e-9 are set to this limit.
 
-    **Test.** If who sits with whom makes no difference, second people can be exchanged between
-    dyads. The mean over dyads is compared with those of permutations of the second people over
-    the dyads, times counted from each dyad's beginning: ``p = (1 + #{T* >= T}) / (1 + n)``, of
-    all permutations ``#{T* >= T} / dyads!``; for ``signed`` by the distance from the mean of all
-    pairs, on both sides. Whole series are exchanged, so that the test needs no assumption
-    about how each goes on in time, and what all dyads have in common (a task, a fading of
-    movement) is in the pseudo-dyads too [2]_ [3]_. It is exact for dyads that are alike in
-    design and length: at .05 it rejected .042 of 1,000 simulated studies of 8 dyads, and .046
-    of 20, whose people moved independently with an autocorrelation of .95 from bin to bin. The
-    p-value of a dyad is the rank of its second person among all second people with its first
-    one; of G dyads it cannot be below 1/G. Each person must be in one dyad alone.
+    **Test.** Under the null hypothesis it makes no difference who was paired with whom, so the
+    second people can be exchanged between dyads. The mean over dyads is compared with the means
+    for permutations of the second people, with times counted from the beginning of each dyad:
+    ``p = (1 + #{T* >= T}) / (1 + n)``, or ``#{T* >= T} / dyads!`` if all permutations are used. For
+    ``signed`` the test is two-sided, by the distance from the mean of all pairs. Whole series are
+    exchanged, so no assumption about their autocorrelation is needed, and effects that are common
+    to all dyads (a task, a decrease of movement) are present in the pseudo-dyads as well [2]_
+    [3]_. The test is exact for dyads of the same design and length: at a level of .05 it rejected
+    in .042 of 1,000 simulated studies with 8 dyads, and in .046 with 20 dyads, whose people moved
+    independently with an autocorrelation of .95 from bin to bin. The p-value of a dyad is based on
+    the rank of its second person among all second people, paired with its first person; with G
+    dyads it cannot be below 1/G. Each person must be in only one dyad.
 
     References
     ----------

@@ -41,10 +41,10 @@ class TrackedVideos(Result):
     Attributes
     ----------
     table : DataFrame
-        A row per video that has a file: video, output (paths), status (``"tracked"``, or
-        ``"kept"`` where the file was there with the same content), frames, seconds, fps, width,
-        height (px), frames_with_face, frames_damaged (which cannot be decoded), face_ids (how
-        many).
+        One row per video that has a file: video, output (paths), status (``"tracked"``, or
+        ``"kept"`` if the file already existed with the same content), frames, seconds, fps, width,
+        height (px), frames_with_face, frames_damaged (which cannot be decoded), face_ids (their
+        number).
     dropped : DataFrame
         A row per video that could not be tracked: video, reason.
     tracker : dict
@@ -52,7 +52,7 @@ class TrackedVideos(Result):
     model : dict or None
         Name (``file``) and ``sha256`` of the model's file.
     faces : int
-        How many faces were looked for at most.
+        Maximum number of faces that were tracked.
     options : dict
         Those of the tracker.
     """

@@ -61,33 +61,35 @@ def track_videos(
     n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> TrackedVideos:
-    r"""Run a tracker of faces on videos, and write the points of each into a parquet file.
+    r"""Run a face tracker on videos, and write the points of each video to a parquet file.
 
-    The tracker is the user's own: pyexpr brings none, and needs none for anything else.
+    The tracker must be installed separately: pyexpr does not include one, and nothing else in it
+    requires one.
 
     Parameters
     ----------
     videos : path, or iterable of paths
-        Videos in any format that FFmpeg reads; a folder stands for the videos in it and in
-        its folders.
+        Videos in any format that FFmpeg reads, or folders, of which all videos are used,
+        including those in subfolders.
     output : path
-        Folder for the files: ``s01.mp4`` gives ``s01.parquet``, in folders as the video's.
+        Folder for the files: ``s01.mp4`` gives ``s01.parquet``, in the same subfolders as the
+        videos.
     tracker : str, or class derived from `Tracker`
-        ``"mediapipe"``, which is installed by ``pip install 'pyexpr-stats[track]'``; one of
-        your own as its class, or as ``"module:Class"``.
+        ``"mediapipe"``, which is installed by ``pip install 'pyexpr-stats[track]'``; or your own
+        tracker, given as its class or as ``"module:Class"``.
     model : path, optional
         The tracker's model file: for mediapipe ``face_landmarker.task``.
     faces : int
-        How many faces a frame has at most.
+        Maximum number of faces in a frame.
     options : mapping, optional
-        Options of the tracker. mediapipe has ``mode`` (``"video"``, or ``"image"``: each
-        frame for itself), ``min_face_detection_confidence``,
+        Options of the tracker. mediapipe has ``mode`` (``"video"``, or ``"image"``, which
+        processes each frame separately), ``min_face_detection_confidence``,
         ``min_face_presence_confidence``, ``min_tracking_confidence`` (0.5).
     on_error : {"stop", "skip"}
-        Whether a video that cannot be tracked ends everything, or is listed in ``dropped``.
+        Whether a video that cannot be tracked is an error, or is listed in ``dropped``.
     overwrite : bool
-        Whether files may be replaced that are there with another content. Those with the
-        same (video, tracker, model and options) are kept in any case.
+        Whether existing files with other content may be replaced. Files that were made from the
+        same video, tracker, model and options are always kept.
     n_jobs : int, optional
         Number of videos at a time, as in joblib: -1 (the default) is one per processor, None is 1.
         ``joblib.parallel_config`` can send them to a cluster. The files do not depend on it.
@@ -104,22 +106,23 @@ def track_videos(
     TrackerNotInstalledError
         If the tracker, or PyAV, is not installed.
     TrackerError
-        If the model file is not named, not there, or no model, or the tracker fails.
+        If no model file is given, it does not exist or is not a model, or the tracker fails.
     VideoError
-        If a video is damaged, cut, an image, or a folder has none.
+        If a video is damaged or truncated, if it is an image, or if a folder contains no video.
     OutputError
-        If the files cannot be written, or others are there.
+        If the files cannot be written, or files with other content exist.
     DataError
-        If an argument makes no sense, there is no such tracker, or two videos have one name.
+        If an argument is invalid, the tracker does not exist, or two videos have the same name.
 
     Notes
     -----
-    A file has a row per face and frame, and one for a frame without any:
+    A file has one row per face and frame, and one row for each frame without a face:
 
-    - ``frame``: from 0, as the video has them; ``timestamp``: its time of presentation,
-      seconds from the first frame's, right for variable rates, too.
-    - ``face_id``: 0 where one face is looked for; of several the id goes with the place, and
-      a face that was not seen for a second has a new one. 0 in a frame without a face.
+    - ``frame``: number in the video, from 0; ``timestamp``: presentation time in seconds from the
+      first frame, also for variable frame rates.
+    - ``face_id``: 0 if only one face is tracked. Of several faces, each keeps its id while it
+      stays at its place; a face that was not seen for a second gets a new id. 0 in a frame
+      without a face.
     - ``success``: 1, or 0 for a frame without a face or one that cannot be decoded; points
       are missing there.
     - ``x_0``, ``y_0``, ``z_0``, ...: pixels of the upright image from its upper left corner;
@@ -127,15 +130,15 @@ def track_videos(
     - ``blend_<name>``: blendshapes, 0 to 1.
     - ``pose_Tx``, ``pose_Ty``, ``pose_Tz`` and ``pose_Rx``, ``pose_Ry``, ``pose_Rz``: position
       and rotation (radians) of the head on OpenFace's axes: x to the right, y down, z away
-      from the camera, rotation ``R(x) R(y) R(z)``. Mediapipe's position is in mm for a face
-      of the size of its canonical one and in proportion for others; z, besides, supposes a
-      camera with a vertical field of view of 63 degrees.
+      from the camera, rotation ``R(x) R(y) R(z)``. Mediapipe's position is in mm if the
+      face has the size of its canonical face, and is proportional to mm otherwise; z also assumes
+      a camera with a vertical field of view of 63 degrees.
 
     Points, blendshapes and pose are 32-bit numbers. Tracker and version, SHA-256 of model and
     video, options and versions are in the file's metadata: `track_provenance` reads them.
 
-    With one face and ``mode="video"`` mediapipe smooths in time, which makes movement smaller
-    and later; with ``mode="image"`` it does not.
+    With one face and ``mode="video"``, mediapipe smooths the points over time, which reduces and
+    delays movement. With ``mode="image"`` it does not.
 
     Examples
     --------

@@ -30,14 +30,14 @@ _NO_RATE = Template(
 def describe_tracks(
     source: FrameLike | str | os.PathLike[str], layout: str | os.PathLike[str] | None = None
 ) -> pd.DataFrame:
-    r"""Say in one table row what a table of tracked points holds, and how it would be read.
+    r"""Describe a table of tracked points, and how it would be read, in one row.
 
     Parameters
     ----------
     source : path or DataFrame
         As in `read_tracks`.
     layout : str or path, optional
-        As in `read_tracks`; by default the one that the header proves.
+        As in `read_tracks`. By default it is identified from the header.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def describe_tracks(
     Raises
     ------
     LayoutError
-        If no layout is proved by the header; the message names those that there are.
+        If the header identifies no layout; the message lists the known layouts.
     TracksError
-        As `read_tracks`, but for a rate that nothing tells.
+        As `read_tracks`, except that an unknown frame rate is not an error.
 
     Examples
     --------

@@ -80,54 +80,55 @@ def read_tracks(
         A file of text (commas, semicolons or tabs; plain or compressed), xlsx, parquet or
         feather; a folder of OpenPose's JSON files; or a data frame of any library.
     layout : str or path, optional
-        What stands in it: the name of a layout that pyexpr brings (``"openface"``,
-        ``"py-feat"``, ``"mediapipe"`` and others), or a file of your own that ends in
-        ``.toml``. By default the one that the header proves.
+        The meaning of the columns: the name of a layout that pyexpr contains (``"openface"``,
+        ``"py-feat"``, ``"mediapipe"`` and others), or a TOML file of your own (``.toml``). By
+        default the layout is identified from the header.
     points : sequence of str, optional
         Patterns of the columns of x and y (and z), with ``{}`` for the number of a point:
-        ``["x_{}", "y_{}"]``. With a layout, instead of its own.
+        ``["x_{}", "y_{}"]``. They replace the points of the layout, if one is given.
     units : {"px", "share", "mm", "cm", "m"}, optional
-        What the points are in; must be given with `points`. Shares of the image are x of
-        its width and y of its height.
+        Unit of the points; it is required with `points`. ``"share"`` means proportions of the
+        image: x of its width, y of its height.
     frame, person : str, optional
-        The columns of frame numbers, and of people: numbers, or names.
+        Columns of the frame number and of the person (numbers or names).
     time : str or (str, unit), optional
-        The column of times, and whether it is in ``"s"``, ``"ms"``, ``"us"`` or a
-        ``"clock"`` (hours:minutes:seconds). Without a unit that which gives 4 to 250
-        frames a second.
+        The column of times, and its unit: ``"s"``, ``"ms"``, ``"us"`` or ``"clock"``
+        (hours:minutes:seconds). Without a unit, the one for which there are 4 to 250 frames per
+        second is used.
     valid : str or (str, float), optional
-        The column that is 1 (or true) in valid rows; or one, and the least value there.
+        The column that is 1 (or true) in valid rows; or a column and its minimum in valid rows.
     image_size : (float, float), optional
-        Width and height of the images (px): shares become pixels.
+        Width and height of the images (px), with which proportions of the image are converted to
+        pixels.
     groups : sequence of str, optional
         As in `read_openface`, and ``"au_score"``, ``"blendshapes"``, ``"emotions"``. By
         default all but landmarks in space beside those in the image.
     fps : float, optional
-        Frames per second of the video; must be given where the table has no times.
+        Frames per second of the video. It is required if the table contains no times.
     clock, min_confidence, face, join_ids, max_speed, max_turn, video, split_by, part, on_missing
         As in `read_openface`.
 
     Returns
     -------
     OpenFaceRecording
-        As `read_openface` gives; `layout` and `units` say what it is of. Lengths are px,
-        mm, or shares of the image; angles radians.
+        The same as for `read_openface`; `layout` and `units` state its origin. Lengths are in px,
+        mm or proportions of the image, and angles in radians.
 
     Raises
     ------
     LayoutError
-        If no layout is proved by the header, or one cannot be used, or names columns that
-        are not there.
+        If the header identifies no layout, or if a layout cannot be used or names columns that
+        do not exist.
     TracksError
-        If the table cannot be read, has no times though no `fps` is stated, has negative
-        times, or such as do not increase, or no row has a point.
+        If the table cannot be read, has no times and no `fps` is given, has times that are
+        negative or do not increase, or has no row with a point.
 
     Notes
     -----
-    Missing values: a row is valid if the layout's column says so and it has a point (or
-    any value, where there are no points). What is not valid is NaN. Points whose score is
-    too low are NaN alone. All else, clock, gaps, faces, and what cannot be, is as in
-    `read_openface`.
+    Missing values: a row is valid if the layout's column states so and it has a point (or any
+    value, if there are no points). Values of invalid rows are NaN. If the score of a point is too
+    low, only this point is NaN. The clock, gaps, several faces and implausible movement are
+    treated as in `read_openface`.
 
     Examples
     --------

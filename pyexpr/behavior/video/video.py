@@ -39,7 +39,7 @@ _SPARE = 0.02
 
 
 def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Say in one table row what a video holds, without decoding it.
+    """Describe a video in one row of a table, without decoding it.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def read_video_clips(
     n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> VideoClips:
-    r"""Take a few small frames from each clip of videos.
+    r"""Extract a few frames of reduced size from each clip of videos.
 
     Parameters
     ----------

@@ -103,7 +103,8 @@ def installed_r() -> str:
     if program is None:
         return ""
     try:
-        done = run_child([program, "--version"], seconds=10)
+        # R answers at once, but not on a busy machine: "" would then advise for another R.
+        done = run_child([program, "--version"], seconds=60)
     except (OSError, subprocess.SubprocessError):
         return ""
     found = re.search(r"R version (\S+)", done.stdout)

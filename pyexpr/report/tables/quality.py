@@ -52,8 +52,8 @@ def recordings_table(
         title=title,
         columns=(
             "Context", "Recordings", "Frames: Expected", "Frames: Valid", "Frames: Missing",
-            "Frames: Failed", "Rows left out: Cut", "Rows left out: Doubled",
-            "Rows left out: Other face", "Clips: Cut out", "Clips: Too short",
+            "Frames: Failed", "Rows left out: Truncated", "Rows left out: Duplicated",
+            "Rows left out: Other face", "Clips: Extracted", "Clips: Too short",
         ),
         rows=tuple(rows),
         notes=(

@@ -42,7 +42,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         ),
         f"Missing features and {'scores' if 'loadings' in tables else 'labels'} were not imputed.",
         f"The intervals of performance do not include the uncertainty of {listed_words(fixed)}: "
-        "they apply to the fitted models, on new subjects."
+        "they describe how these fitted models perform in new subjects."
         if not crossed(record)
         else "Models were not fitted again in the computation of the intervals of performance, "
         "so the intervals do not include the variance due to training.",
@@ -115,7 +115,7 @@ def _of_factor_model(record: Record, tables: Tables) -> list[str]:
     if record["options"]["factor_model"]["fit_on"] == "all":
         unknown = record["stages"]["models"].get("no training-only scores because", "")
         text.append(
-            "The factor models that define the scores were not fitted separately from the "
+            "The factor models that define the scores were fitted to all subjects, including the "
             + ("test subjects" if not crossed(record) else "subjects to be predicted")
             + (
                 "."
@@ -123,7 +123,8 @@ def _of_factor_model(record: Record, tables: Tables) -> list[str]:
                 else ", and the effect of this could not be estimated: "
                 f"{readers_reason(unknown).rstrip('.')}."
                 if unknown
-                else "; the table of both kinds of scores shows the effect of this."
+                else "; the table of scores from the whole sample and from training subjects "
+                "shows the effect of this."
             )
         )
     return text

@@ -87,8 +87,8 @@ def _predicted(record: Record) -> str:
         folds = spelled(record["options"]["evaluation"]["folds"], "fold")
         return f"Models predicted {what} by cross-validation in {folds} of subjects."
     return (
-        f"Models fitted to {counted(stage['train'], 'subject')} predicted {what} in "
-        f"{counted(evaluated_subjects(record), 'test subject')}."
+        f"Models fitted and tuned with {counted(stage['train'] + stage['validation'], 'subject')} "
+        f"predicted {what} in {counted(evaluated_subjects(record), 'test subject')}."
     )
 
 
@@ -124,7 +124,13 @@ def _performance(record: Record, tables: Tables, main: str) -> str:
     beside = f", the first of {spelled(others + 1, 'fitted model')}," if others > 0 else ""
     verb = "classified" if classified(record) else "predicted"
     text = f"{where}{display_name(main)}{beside} {verb} with {listed_words(parts)}"
-    return f"{text[0].upper()}{text[1:]}."
+    # Readers know the other metrics by their names.
+    defined = (
+        " NRMSE is the root mean squared error divided by the width of the scores."
+        if "nrmse" in record["options"]["compare"]["metrics"][:_MOST_LISTED]
+        else ""
+    )
+    return f"{text[0].upper()}{text[1:]}.{defined}"
 
 
 def _differences(record: Record, tables: Tables, main: str) -> str:
