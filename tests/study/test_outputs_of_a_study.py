@@ -24,10 +24,11 @@ from pyexpr.study.results.report import REPORT, study_report
 
 @pytest.fixture(scope="module")
 def study_result(
-    study_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    study_result: StudyResult, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StudyResult]:
     """The study of all tests, with empty figures, which the runs of this module write too."""
-    study_file = variant(study_folder, tmp_path_factory.mktemp("empty") / "study")
+    study_file = variant(study_result.folder.parent, tmp_path_factory.mktemp("empty") / "study")
+    shutil.copytree(study_result.folder / "stages", study_file.parent / "results" / "stages")
     with figures_left_empty():
         yield Study.from_file(study_file).run(progress=False)
 

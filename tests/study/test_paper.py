@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import pyexpr
 
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
@@ -23,7 +24,7 @@ from pyexpr.study.pipeline import StudyResult
 
 @pytest.fixture(scope="module")
 def analysed() -> dict[str, StageOutput]:
-    return analyse_simulated(subjects=15, seed=3, n_boot=200)
+    return analyse_simulated(subjects=15, seed=3, n_boot=2000)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,15 @@ def result(analysed: dict[str, StageOutput]) -> PaperResult:
     """The paper beside that analysis; `test_written_files_and_the_same_bytes_again` runs anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pyexpr.paper.reproduce.analyse_simulated", lambda **_: analysed)
-        return reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
+        return reproduce_paper(subjects=15, seed=3, n_boot=2000, progress=False)
 
 
-def test_a_study_in_memory_is_the_study_from_its_files(study_result: StudyResult) -> None:
-    found = analyse_simulated(subjects=15, seed=3, n_boot=2000)
+def test_a_study_in_memory_is_the_study_from_its_files(
+    study_result: StudyResult, analysed: dict[str, StageOutput]
+) -> None:
     for stage, output in study_result.stages.items():
         for name, table in output.tables.items():
-            here = found[stage].tables[name].drop(columns=["openface"], errors="ignore")
+            here = analysed[stage].tables[name].drop(columns=["openface"], errors="ignore")
             pd.testing.assert_frame_equal(
                 here.reset_index(drop=True),
                 table.drop(columns=["openface"], errors="ignore").reset_index(drop=True),
@@ -108,9 +110,32 @@ def test_written_files_and_the_same_bytes_again(result: PaperResult, tmp_path: P
         assert {f"paper_{stem}.{kind}" for kind in ("csv", "md", "tex", "html")} <= names
     read = pd.read_csv(written[0], keep_default_na=True)
     np.testing.assert_array_equal(read["simulated"], result.tidy()["simulated"])
-    again = reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
+    again = reproduce_paper(subjects=15, seed=3, n_boot=2000, progress=False)
     other = again.write(tmp_path / "again")
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in other]
+
+
+def test_the_command_prints_and_writes_it(
+    tmp_path: Path, analysed: dict[str, StageOutput], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def noted(**given: object) -> dict[str, StageOutput]:
+        asked.append(given)
+        return analysed
+
+    monkeypatch.setattr("pyexpr.paper.reproduce.analyse_simulated", noted)
+    text = pyexpr("paper", "--subjects", "15", "-o", tmp_path / "paper")
+    assert [(given["subjects"], given["seed"], given["n_boot"]) for given in asked] == [
+        (15, 1, 2000)
+    ]
+    for number in range(1, 7):
+        assert f"Table {number}." in text
+    assert "2 misprint" in text
+    assert (tmp_path / "paper" / "paper.html").is_file()
+    assert "--subjects" in pyexpr("paper", "--quick", "--subjects", "20", code=2)
+    printed = pyexpr("paper", "--subjects", "3", code=1)
+    assert printed.startswith("Error: --subjects must be")
 
 
 def test_latex_knows_every_sign_of_the_tables(result: PaperResult, tmp_path: Path) -> None:
