@@ -24,7 +24,7 @@ _PUBLIC: dict[str, str] = {
     "ContextualRegressor": "pyexpr.modeling.contextual",
     "ElasticNetClassifier": "pyexpr.modeling.elastic_net_classifier",
     "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
-    "FeatureResult": "pyexpr.behavior.features.features",
+    "FeatureResult": "pyexpr.behavior.features.result",
     "FinalModels": "pyexpr.modeling.fitting.final",
     "HumanBaseline": "pyexpr.modeling.baselines",
     "ICCResult": "pyexpr.measurement.icc.result",
