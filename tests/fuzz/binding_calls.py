@@ -316,7 +316,27 @@ def _clip_bins(choose: Choices) -> tuple[Any, Any, int, int]:
     return first, array(choose, [n_bins], np.int64), end, frames
 
 
+def _frame_grid(choose: Choices) -> Any:
+    which, frames, width = choose.below(3), choose.below(9), choose.below(4)
+    if which == 0:
+        return kernels.blank_rows(array(choose, [frames, width]), array(choose, [frames], np.bool_))
+    if which == 1:
+        dims = choose.one_of((2, 3, 2, 3, 0, 1, 4))
+        return kernels.point_middles(array(choose, [frames, width, dims]))
+    return kernels.fastest_step(
+        array(choose, [frames, width]),
+        array(choose, [frames]),
+        choose.real(),
+        choose.one_of((0.0, 360.0, choose.real())),
+    )
+
+
 def _clip_motion(choose: Choices) -> Any:
+    # What an old file of the corpus calls stays the first call.
+    return _motion_of_clip(choose), _frame_grid(choose)
+
+
+def _motion_of_clip(choose: Choices) -> Any:
     first, expected, end, frames = _clip_bins(choose)
     points = array(choose, [frames, choose.below(4), choose.below(4)])
     if choose.seldom() and isinstance(points, np.ndarray) and points.ndim:

@@ -48,10 +48,9 @@ _NOT_THERE = Template(
 )
 _SKIPPED = Template(
     "recordings_skipped",
-    "{skipped:count recording, was, were} left out, as {on_error='skip'} asks; the first is "
-    "{path:label}: {reason}.",
-    report="{skipped:count recording, was, were} left out as unusable; the first "
-    "is {path:label}: {reason}.",
+    "{skipped:count recording, was, were} left out, as {on_error='skip'} asks; the first: "
+    "{reason}.",
+    report="{skipped:count recording, was, were} left out as unusable; the first: {reason}.",
 )
 _CLIPS = Template("clips_without_features", "{clips:count clip}: {reason}.", report="")
 _MORE_CLIPS = Template(
@@ -187,10 +186,8 @@ class FeatureResult(Result):
         found: list[str] = []
         skipped = self.dropped[self.dropped["clip"] == ""]
         if len(skipped):
-            first = skipped.iloc[0]
-            found.append(
-                _SKIPPED(skipped=len(skipped), path=first["openface"], reason=first["reason"])
-            )
+            # Why a file cannot be used names it.
+            found.append(_SKIPPED(skipped=len(skipped), reason=skipped["reason"].iloc[0]))
         if len(self.dropped) > len(skipped):
             found.append(_NOT_THERE(dropped=len(self.dropped) - len(skipped)))
         reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
