@@ -6,6 +6,7 @@ a function or of a flag: whoever makes up an address can end the process, as wit
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pyexpr.core.extension import kernels
 
 # What a call with wrong arguments may raise.
-ALLOWED = (TypeError, ValueError, MemoryError)
+ALLOWED = (TypeError, ValueError, MemoryError, OSError)
 
 
 def array(choose: Choices, shape: Sequence[int], dtype: type = np.float64) -> Any:
@@ -385,8 +386,21 @@ def _csv_reader(choose: Choices) -> Any:
     return [_step(choose, reader, tables) for _ in range(choose.below(12))]
 
 
+def _hashed_file(choose: Choices, reader: Any) -> Any:
+    digest = kernels.Sha256(bool(choose.below(2)))
+    if choose.seldom():
+        digest = choose.one_of((kernels.Sha256.__new__(kernels.Sha256), None, reader))
+    with tempfile.TemporaryFile() as file:
+        file.write(choose.one_of(_TEXTS) * choose.below(300))
+        file.seek(0)
+        descriptor = choose.one_of((file.fileno(), file.fileno(), -1, 2**40))
+        return reader.feed_file(descriptor, digest, choose.one_of((0, 1, 2**24, -1)))
+
+
 def _step(choose: Choices, reader: Any, tables: list[list[int]]) -> Any:
     do = choose.below(8)
+    if do == 7 and choose.seldom():
+        return _hashed_file(choose, reader)
     if do < 4:
         piece: Any = choose.one_of(_TEXTS) * (1 + choose.below(20))
         if choose.seldom():
