@@ -56,7 +56,8 @@ class _HashedFile(io.RawIOBase):
 class _Hashing:
     """A thread that hashes pieces in their order, while others use them.
 
-    SHA-256 takes as long as all else that is done with a piece.
+    Without instructions of the processor SHA-256 takes longer than all else that is done with a
+    piece.
     """
 
     def __init__(self, digest: Any) -> None:
@@ -111,9 +112,9 @@ class TextFile:
         start = self._opened.read(_LONGEST_MAGIC)
         self._opened.seek(0)
         self._compression = next((_MAGIC[magic] for magic in _MAGIC if start.startswith(magic)), "")
-        # Several files at a time: each keeps to its own processor, and away from Python's lock.
+        # Without such instructions a thread hashes, unless several files are read at a time.
+        own = None if self._compression else file_digest()
         self._alone = kernel_threads(None) != 1
-        own = None if self._alone or self._compression else file_digest()
         self._file = _HashedFile(self._opened, hashlib.sha256() if own is None else own)
         self._own_digest = own
         self._text: Any = self._file
