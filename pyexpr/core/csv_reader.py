@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.core.extension import kernels
 
-if TYPE_CHECKING:
-    from pyexpr._core import CsvReader, Sha256
 
 # Of a file at a time: in between Ctrl-C is heard.
 _AT_ONCE: Final = 1 << 24
@@ -78,10 +76,10 @@ class RestOfFile:
     """
 
     descriptor: int
-    digest: Sha256
+    digest: kernels.Sha256
 
 
-def file_digest() -> Sha256 | None:
+def file_digest() -> kernels.Sha256 | None:
     """Return a SHA-256 for `RestOfFile`; None if the processor has no instructions for one.
 
     Examples
@@ -175,7 +173,7 @@ def read_csv(
     )
 
 
-def _rest_is_short(reader: CsvReader, rest: RestOfFile | None) -> bool:
+def _rest_is_short(reader: kernels.CsvReader, rest: RestOfFile | None) -> bool:
     """Read the rest of a file; return whether none of its lines is too long."""
     n = _AT_ONCE
     while rest is not None and n >= _AT_ONCE:

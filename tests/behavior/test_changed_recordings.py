@@ -41,10 +41,12 @@ def exchange(path: Path, content: bytes) -> None:
     os.replace(other, path)
 
 
+@pytest.mark.parametrize("digest", [csv_reader.file_digest, lambda: None])
 @pytest.mark.parametrize("apart_from", [0, 1 << 20])
 def test_a_recording_knows_the_hash_of_what_was_read(
-    apart_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    apart_from: int, digest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pyexpr.behavior.openface.text.file_digest", digest)
     monkeypatch.setattr("pyexpr.behavior.openface.text._PIECE", 10)
     monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", apart_from)
     path = tmp_path / "a.csv"
@@ -66,6 +68,7 @@ def test_one_of_several_files_is_read_without_a_thread_of_its_own(
     for k, path in enumerate(paths):
         Path(path).write_bytes(recording(k / 10, frames=40))
     alone = extract_features(paths, every=0.4, n_jobs=1)
+    # Nothing is to call it.
     monkeypatch.setattr("pyexpr.behavior.openface.text._Hashing", None)
     found = extract_features(paths, every=0.4, n_jobs=2)
     pd.testing.assert_frame_equal(found.table, alone.table)
@@ -80,6 +83,7 @@ def test_the_thread_that_hashes_ends_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
+    monkeypatch.setattr("pyexpr.behavior.openface.text.file_digest", lambda: None)
     before = threading.active_count()
     path = tmp_path / "a.csv"
     for damage, message in (
