@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pyexpr.core.extension import kernels
 
-
 # Of a file at a time: in between Ctrl-C is heard.
 _AT_ONCE: Final = 1 << 24
 
