@@ -195,7 +195,8 @@ class TextFile:
         rest = memoryview(bytearray(_PIECE))
         while self._file.readinto(rest):
             pass
-        return self._file.digest.hexdigest()
+        found: str = self._file.digest.hexdigest()
+        return found
 
     def _end_hashing(self) -> None:
         if self._hashing is not None:
