@@ -26,7 +26,7 @@ _PUBLIC: dict[str, str] = {
     "ElasticNetClassifier": "pyexpr.modeling.elastic_net_classifier",
     "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
     "DesignStudyResult": "pyexpr.measurement.components.d_study",
-    "FeatureResult": "pyexpr.behavior.features.features",
+    "FeatureResult": "pyexpr.behavior.features.result",
     "FinalModels": "pyexpr.modeling.fitting.final",
     "HumanBaseline": "pyexpr.modeling.baselines",
     "ICCResult": "pyexpr.measurement.icc.result",

@@ -5,8 +5,8 @@ from pyexpr.base import errors as errors
 from pyexpr.base.joining import join as join
 from pyexpr.base.saved import load as load
 from pyexpr.behavior import schedules as schedules
-from pyexpr.behavior.features.features import FeatureResult as FeatureResult
 from pyexpr.behavior.features.features import extract_features as extract_features
+from pyexpr.behavior.features.result import FeatureResult as FeatureResult
 from pyexpr.behavior.features.series import MovementSeries as MovementSeries
 from pyexpr.behavior.features.series import movement_series as movement_series
 from pyexpr.behavior.features.synchrony import SynchronyResult as SynchronyResult

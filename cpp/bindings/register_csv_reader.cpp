@@ -1,14 +1,26 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#if defined(_WIN32)
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
 
 #include "numpy_views.hpp"
 #include "pyexpr/csv_reader.hpp"
+#include "pyexpr/sha256.hpp"
 
 namespace py = pybind11;
 using pyexpr::CsvLayout;
 using pyexpr::CsvReader;
+using pyexpr::Sha256;
 using pyexpr::bindings::constructed;
 
 namespace {
@@ -30,17 +42,79 @@ bool is_contiguous(const py::buffer_info& bytes) {
     return true;
 }
 
-// `text` keeps the bytes where they are, and nobody else writes to them meanwhile.
-bool feed(const py::object& self, const py::buffer& text) {
-    auto& reader = constructed<CsvReader>(self);
-    const py::buffer_info bytes = text.request();
+// The buffer keeps the bytes where they are, and nobody else writes to them meanwhile.
+std::string_view bytes_of(const py::buffer_info& bytes) {
     if (bytes.size > 0 && !is_contiguous(bytes)) {
         throw std::invalid_argument("text must be bytes that follow one another in memory");
     }
-    const auto* const begin = static_cast<const char*>(bytes.ptr);
-    const auto length = static_cast<std::size_t>(bytes.size * bytes.itemsize);
+    return {static_cast<const char*>(bytes.ptr),
+            static_cast<std::size_t>(bytes.size * bytes.itemsize)};
+}
+
+bool feed(const py::object& self, const py::buffer& text) {
+    auto& reader = constructed<CsvReader>(self);
+    const py::buffer_info buffer = text.request();
+    const std::string_view bytes = bytes_of(buffer);
     const py::gil_scoped_release release;
-    return reader.feed(begin, length);
+    return reader.feed(bytes.data(), bytes.size());
+}
+
+// A piece stays in the cache of the processor from where it is copied to where it is parsed.
+constexpr std::size_t kPiece = std::size_t{1} << 17;
+
+// Bytes that were read, 0 at the end of the file; -1 with errno.
+std::int64_t read_piece(int descriptor, std::vector<char>& piece) {
+#if defined(_WIN32)
+    return _read(descriptor, piece.data(), static_cast<unsigned int>(piece.size()));
+#else
+    ssize_t n = 0;
+    do {
+        n = read(descriptor, piece.data(), piece.size());
+    } while (n < 0 && errno == EINTR);
+    return n;
+#endif
+}
+
+// Reads, hashes and parses the next bytes of an open file, at least `least` of them where there
+// are so many: with Python's lock let go of once, other threads compute meanwhile. Returns whether
+// all lines were short enough, and how many bytes were read.
+std::pair<bool, std::uint64_t> feed_file(const py::object& self, int descriptor,
+                                         const py::object& digest, std::uint64_t least) {
+    auto& reader = constructed<CsvReader>(self);
+    auto& hash = constructed<Sha256>(digest);
+    std::uint64_t done = 0;
+    bool short_enough = true;
+    std::int64_t n = 1;
+    {
+        const py::gil_scoped_release release;
+        std::vector<char> piece(kPiece);
+        while (short_enough && done < least && (n = read_piece(descriptor, piece)) > 0) {
+            short_enough = reader.feed(piece.data(), static_cast<std::size_t>(n), &hash);
+            done += static_cast<std::uint64_t>(n);
+        }
+    }
+    if (n < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        throw py::error_already_set();
+    }
+    return {short_enough, done};
+}
+
+void update(const py::object& self, const py::buffer& text) {
+    auto& hash = constructed<Sha256>(self);
+    const py::buffer_info buffer = text.request();
+    const std::string_view bytes = bytes_of(buffer);
+    const py::gil_scoped_release release;
+    hash.add(bytes.data(), bytes.size());
+}
+
+std::string hexdigest(const py::object& self) {
+    static const char* const digits = "0123456789abcdef";
+    std::string found;
+    for (const std::uint8_t byte : constructed<Sha256>(self).digest()) {
+        found += {digits[byte >> 4], digits[byte & 15]};
+    }
+    return found;
 }
 
 bool finish(const py::object& self) {
@@ -75,10 +149,16 @@ py::object unread(const py::object& self) {
 }  // namespace
 
 void register_csv_reader(py::module_& m) {
+    m.def("has_sha256_instructions", &pyexpr::has_sha256_instructions);
+    py::class_<Sha256>(m, "Sha256")
+        .def(py::init<bool>(), py::arg("instructions"))
+        .def("update", &update, py::arg("text"))
+        .def("hexdigest", &hexdigest);
     py::class_<CsvReader>(m, "CsvReader")
         .def(py::init(&make_reader), py::arg("tables"), py::arg("n_columns"), py::arg("skip_lines"),
              py::arg("longest_line"), py::arg("n_bytes"))
         .def("feed", &feed, py::arg("text"))
+        .def("feed_file", &feed_file, py::arg("descriptor"), py::arg("digest"), py::arg("least"))
         .def("finish", &finish)
         .def("cut", [](const py::object& self) { return constructed<CsvReader>(self).cut(); })
         .def("overlong",

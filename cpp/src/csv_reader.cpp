@@ -11,6 +11,7 @@
 #include "number_lanes.hpp"
 #include "pyexpr/checked_size.hpp"
 #include "pyexpr/decimal_number.hpp"
+#include "pyexpr/sha256.hpp"
 #include "separators.hpp"
 
 namespace pyexpr {
@@ -22,6 +23,10 @@ constexpr std::size_t kFewRows = 64;
 constexpr std::size_t kAround = kReadableBefore + kBlock + kReadable;
 // Places in a text are held in 32 bits, with room for what is put around it.
 constexpr std::size_t kLongestText = std::numeric_limits<std::uint32_t>::max() - 4 * kAround;
+
+// Bytes hashed while the four fields after them are read: two blocks, as many as the processor
+// overlaps, and about as many bytes as four of the columns of a recording that are read stand for.
+constexpr std::size_t kHashedAtOnce = 128;
 
 std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
@@ -59,10 +64,13 @@ class CsvReader::Work {
         taken_.resize(numbers_.size());
     }
 
-    bool feed(const char* text, std::size_t length) {
+    bool feed(const char* text, std::size_t length, Sha256* hash) {
         if (ended_) throw std::invalid_argument("the text has ended: nothing can be added to it");
         append(text, length);
+        hash_ = hash;
+        to_hash_ = hash == nullptr ? std::string_view() : std::string_view(text, length);
         const std::size_t taken = take_lines();
+        hash_some(to_hash_.size());
         bytes_taken_ += taken;
         end_ -= taken;
         std::memmove(this->text(), this->text() + taken, end_);
@@ -181,6 +189,7 @@ class CsvReader::Work {
             double* const values = numbers_[t].data() + n_rows_ * columns.size();
             std::size_t i = 0;
             for (; wide_ && i + 4 <= columns.size(); i += 4) {
+                hash_some(kHashedAtOnce);
                 const int read = read_four(text(), row, columns.data() + i, values + i);
                 if (read == 0xF) continue;
                 for (std::size_t lane = 0; lane < 4; ++lane) {
@@ -191,6 +200,13 @@ class CsvReader::Work {
         }
         last_field_ = last_field(row);
         ++n_rows_;
+    }
+
+    void hash_some(std::size_t length) {
+        if (to_hash_.empty()) return;
+        const std::string_view some = to_hash_.substr(0, length);
+        hash_->add(some.data(), some.size());
+        to_hash_.remove_prefix(some.size());
     }
 
     void take_field(const std::uint32_t* row, std::size_t table, std::size_t column,
@@ -240,13 +256,18 @@ class CsvReader::Work {
     // The last field of the last whole row, while the text stands, and what is kept of it.
     std::string_view last_field_;
     std::optional<std::string> model_;
+    // What of a piece is to be hashed yet.
+    Sha256* hash_ = nullptr;
+    std::string_view to_hash_;
 };
 
 CsvReader::CsvReader(CsvLayout layout) : work_(std::make_unique<Work>(std::move(layout))) {}
 CsvReader::CsvReader(CsvReader&&) noexcept = default;
 CsvReader::~CsvReader() = default;
 
-bool CsvReader::feed(const char* text, std::size_t length) { return work_->feed(text, length); }
+bool CsvReader::feed(const char* text, std::size_t length, Sha256* hash) {
+    return work_->feed(text, length, hash);
+}
 bool CsvReader::finish() { return work_->finish(); }
 std::size_t CsvReader::n_rows() const noexcept { return work_->n_rows_; }
 std::size_t CsvReader::n_columns(std::size_t table) const { return work_->n_columns(table); }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "../src/separators.hpp"
 #include "pyexpr/csv_reader.hpp"
 #include "pyexpr/decimal_number.hpp"
+#include "pyexpr/sha256.hpp"
 
 using pyexpr::CsvLayout;
 using pyexpr::CsvReader;
@@ -305,6 +307,28 @@ TEST_CASE("the instructions of this processor find what looking at each byte fin
         CHECK(fast.commas == slow.commas);
         CHECK(fast.low == slow.low);
         CHECK(pyexpr::bits_in(fast.commas) == static_cast<unsigned>(std::popcount(fast.commas)));
+    }
+}
+
+TEST_CASE("a piece is hashed whole, also one with a line that is too long") {
+    std::string text;
+    for (int row = 0; row < 300; ++row) text += "1,2,3,4,5.25,6,7,8,9\n";
+    for (const std::string& end : {std::string("1,2"), std::string(400, '9')}) {
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, std::size_t{10000}}) {
+            const std::string all = text + end;
+            pyexpr::CsvReader reader({9, 0, 100, 0, {{0, 1, 2, 3, 4}, {8}}});
+            pyexpr::Sha256 beside;
+            pyexpr::Sha256 apart;
+            std::size_t at = 0;
+            for (bool whole = true; whole && at < all.size(); at += piece) {
+                const std::size_t length = std::min(piece, all.size() - at);
+                whole = reader.feed(all.data() + at, length, &beside);
+                apart.add(all.data() + at, length);
+            }
+            CHECK(beside.digest() == apart.digest());
+            static_cast<void>(reader.finish());
+            CHECK(reader.n_rows() == 300);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.parquet_file import check_texts
 from pyexpr.base.unpacking import check_rows, most_unpacked, too_large
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def feather_table(content: bytes) -> pa.Table:
         # What was looked at is what is read: the end of the file might name other messages.
         reader = pa.ipc.open_stream(stream)
         check_rows(n_rows, len(reader.schema), len(content))
-        return reader.read_all()
+        table = reader.read_all()
+        check_texts(table, len(content))
+        return table
     except (struct.error, IndexError) as error:
         raise DataError(f"it is damaged: {error}") from None
 

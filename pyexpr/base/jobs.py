@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, TypeVar
 
-from pyexpr.base.checks import is_whole
+from pyexpr.base.checks import is_whole, kernel_threads_by_default
 from pyexpr.base.elsewhere import (
     Outcome,
     Sent,
@@ -128,8 +128,14 @@ def results_in_order(
         for task in tasks:
             yield function(*plain(task))
     else:
+        threads = max(available_processors() // n_jobs, 1)
+
+        def one(task: tuple[Any, ...]) -> T:
+            with kernel_threads_by_default(threads):
+                return function(*plain(task))
+
         pool = ThreadPoolExecutor(min(n_jobs, len(tasks)))
         try:
-            yield from pool.map(lambda task: function(*plain(task)), tasks)
+            yield from pool.map(one, tasks)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import Any
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "pyexpr.behavior.features.features": ("FeatureResult",),
     "pyexpr.behavior.features.mixed": ("Kind",),
+    "pyexpr.behavior.features.result": ("FeatureResult",),
     "pyexpr.behavior.features.series": ("MovementSeries",),
     "pyexpr.behavior.features.synchrony": ("SynchronyResult",),
     "pyexpr.behavior.openface.recording": ("OpenFaceRecording",),

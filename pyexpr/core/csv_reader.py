@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.core.extension import kernels
+
+# Of a file at a time: in between Ctrl-C is heard.
+_AT_ONCE: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,35 @@ class CsvTables:
     too_long: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RestOfFile:
+    """What is left of an open file, which is read, hashed and parsed without Python's lock.
+
+    Attributes
+    ----------
+    descriptor : int
+        The file is read from where it stands.
+    digest : Sha256
+        What is read is added to it.
+    """
+
+    descriptor: int
+    digest: kernels.Sha256
+
+
+def file_digest() -> kernels.Sha256 | None:
+    """Return a SHA-256 for `RestOfFile`; None if the processor has no instructions for one.
+
+    Examples
+    --------
+    >>> digest = file_digest()
+    >>> if digest is not None:
+    ...     digest.update(b"abc")
+    ...     assert digest.hexdigest().startswith("ba7816bf")
+    """
+    return kernels.Sha256(True) if kernels.has_sha256_instructions() else None
+
+
 def read_csv(
     pieces: Iterable[bytes | bytearray | memoryview],
     tables: Sequence[Sequence[int]],
@@ -67,6 +100,7 @@ def read_csv(
     longest_line: int,
     n_bytes: int = 0,
     room: Callable[[NDArray[np.float64]], int] | None = None,
+    rest: RestOfFile | None = None,
 ) -> CsvTables:
     r"""Read columns of numbers in one pass.
 
@@ -91,6 +125,8 @@ def read_csv(
         Length of the text, or 0: it only spares asking for memory again.
     room : function of a (rows, columns) array that returns an int, optional
         How many rows the others' memory is to have at least, given the first table.
+    rest : RestOfFile, optional
+        What comes after the pieces.
 
     Returns
     -------
@@ -116,7 +152,8 @@ def read_csv(
     reader = kernels.CsvReader(
         [list(map(int, table)) for table in tables], n_columns, skip_lines, longest_line, n_bytes
     )
-    short = all(reader.feed(piece) for piece in pieces) and reader.finish()
+    short = all(reader.feed(piece) for piece in pieces) and _rest_is_short(reader, rest)
+    short = short and reader.finish()
     unread = reader.unread()
     memory: list[NDArray[np.float64]] = []
     n_rows = wanted = 0
@@ -133,3 +170,13 @@ def read_csv(
         None if unread is None else UnreadField(*unread),
         too_long=not short,
     )
+
+
+def _rest_is_short(reader: kernels.CsvReader, rest: RestOfFile | None) -> bool:
+    """Read the rest of a file; return whether none of its lines is too long."""
+    n = _AT_ONCE
+    while rest is not None and n >= _AT_ONCE:
+        short, n = reader.feed_file(rest.descriptor, rest.digest, _AT_ONCE)
+        if not short:
+            return False
+    return True

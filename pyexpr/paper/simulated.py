@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.progress import progress as shown
-from pyexpr.behavior.features.features import FEATURES, features_of_recordings
+from pyexpr.behavior.features.features import features_of_recordings
+from pyexpr.behavior.features.options import FEATURES
 from pyexpr.behavior.openface.recording import OpenFaceRecording, ReadLog
 from pyexpr.behavior.schedules import BP4D_PLUS
 from pyexpr.simulation.clips import CONTEXTS, subject_label

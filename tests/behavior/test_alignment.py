@@ -8,9 +8,8 @@ from behavior.hand_made import recording, whole
 from scipy.spatial.transform import Rotation
 
 from pyexpr.behavior.features.alignment import normalised_landmarks
-from pyexpr.behavior.features.features import feature_units
 from pyexpr.behavior.features.one_clip import clip_features
-from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.behavior.features.options import FeatureOptions, feature_units
 
 # A rotation found by singular values and undone: rounding only.
 ROUNDING = 1e-12

@@ -21,6 +21,7 @@ from pyexpr.behavior.openface import csv as openface_csv
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.video import decoding as video_decoding
 from pyexpr.behavior.video.video import read_video_clips
+from pyexpr.core import csv_reader
 
 HEADER = "frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y\n"
 GAZE = Reading(("gaze_angle",))
@@ -40,10 +41,12 @@ def exchange(path: Path, content: bytes) -> None:
     os.replace(other, path)
 
 
+@pytest.mark.parametrize("digest", [csv_reader.file_digest, lambda: None])
 @pytest.mark.parametrize("apart_from", [0, 1 << 20])
 def test_a_recording_knows_the_hash_of_what_was_read(
-    apart_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    apart_from: int, digest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pyexpr.behavior.openface.text.file_digest", digest)
     monkeypatch.setattr("pyexpr.behavior.openface.text._PIECE", 10)
     monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", apart_from)
     path = tmp_path / "a.csv"
@@ -53,10 +56,34 @@ def test_a_recording_knows_the_hash_of_what_was_read(
     assert extract_features(str(path), every=0.2, n_jobs=1).hashes == {str(path): expected}
 
 
+@pytest.mark.parametrize("digest", [csv_reader.file_digest, lambda: None])
+def test_one_of_several_files_is_read_without_a_thread_of_its_own(
+    digest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyexpr.behavior.openface.text.file_digest", digest)
+    monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
+    monkeypatch.setattr("pyexpr.base.jobs.available_processors", lambda: 2)
+    monkeypatch.setattr("pyexpr.behavior.openface.csv._LONGEST_LINE", 300)
+    paths = [str(tmp_path / f"{k}.csv") for k in range(4)]
+    for k, path in enumerate(paths):
+        Path(path).write_bytes(recording(k / 10, frames=40))
+    alone = extract_features(paths, every=0.4, n_jobs=1)
+    # Nothing is to call it.
+    monkeypatch.setattr("pyexpr.behavior.openface.text._Hashing", None)
+    found = extract_features(paths, every=0.4, n_jobs=2)
+    pd.testing.assert_frame_equal(found.table, alone.table)
+    assert found.hashes == {p: hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in paths}
+    Path(paths[2]).write_bytes(recording(0.1) + b"x" * 400)
+    Path(paths[3]).write_bytes(recording(0.1) + b"1, x, 1, 1, 1, 1\n")
+    with pytest.raises(OpenFaceError, match=r"2\.csv': a line is longer"):
+        extract_features(paths, every=0.4, n_jobs=2)
+
+
 def test_the_thread_that_hashes_ends_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
+    monkeypatch.setattr("pyexpr.behavior.openface.text.file_digest", lambda: None)
     before = threading.active_count()
     path = tmp_path / "a.csv"
     for damage, message in (

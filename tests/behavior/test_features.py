@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError
 from pyexpr.behavior.features.binning import bin_points, frame_bins
-from pyexpr.behavior.features.features import FEATURES, extract_features, feature_units
+from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.features.one_clip import clip_features
-from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.behavior.features.options import FEATURES, FeatureOptions, feature_units
 from pyexpr.behavior.schedules import Clip, Schedule
 
 # Closed forms of smooth motion: a bin mean of 5 frames and a difference of two bins.

@@ -15,9 +15,8 @@ import pyexpr as px
 from pyexpr.base.errors import DataError
 from pyexpr.base.saved import pack, unpack
 from pyexpr.behavior.features.entropy import permutation_entropy, sample_entropy
-from pyexpr.behavior.features.features import FEATURES
 from pyexpr.behavior.features.one_clip import clip_features
-from pyexpr.behavior.features.options import FeatureOptions, feature_names, feature_units
+from pyexpr.behavior.features.options import FEATURES, FeatureOptions, feature_names, feature_units
 from pyexpr.behavior.features.regions import FACE_68, REGIONS
 from pyexpr.simulation.face import mean_face
 

@@ -18,6 +18,7 @@ import pyexpr as px
 from pyexpr.base import unpacking
 from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
 from pyexpr.base.feather_file import feather_table
+from pyexpr.base.parquet_file import parquet_table
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.recording import read_openface
@@ -26,6 +27,7 @@ from pyexpr.behavior.tracks.layout import load_layout
 from pyexpr.behavior.tracks.reading import read_by_layout, read_tracks
 from pyexpr.behavior.tracks.table import open_table
 from pyexpr.behavior.tracks.text_table import TextTable, joined_fields, split_fields
+from pyexpr.study.tables import any_table
 
 N = 30
 TIMES = np.arange(N) / 25
@@ -379,6 +381,39 @@ def test_a_packed_table_that_says_it_has_far_too_many_rows(
     pd.DataFrame({"t": np.zeros(400_000), "x0": 0.0, "y0": 0.0}).to_parquet(path)
     with pytest.raises(TracksError, match="which no table of its size does"):
         read_tracks(path, time="t", **GIVEN)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # One text; one that stands in many rows, which is in the file once; and within lists.
+        ["a" * 4_000_000],
+        ["a" * 100_000] * 40,
+        [["a" * 100_000]] * 40,
+        [{"b": ["a" * 100_000]}] * 40,
+    ],
+    ids=["long", "repeated", "in lists", "in records"],
+)
+def test_texts_of_a_packed_table_count_as_often_as_they_stand_in_it(
+    given: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "text.parquet"
+    parquet.write_table(pa.table({"t": range(len(given)), "a": given}), path)
+    content = path.read_bytes()
+    assert len(content) < 500_000
+    assert parquet_table(content).equals(parquet.read_table(path))
+    monkeypatch.setattr(unpacking, "_HARMLESS", 10**6)
+    monkeypatch.setattr(unpacking, "_MOST_RATIO", 1)
+    monkeypatch.setattr(unpacking, "_RATIO", 1)
+    with pytest.raises(DataError, match=r"unpacks to more than 0\.001 GB"):
+        parquet_table(content)
+    with pytest.raises(OpenFaceError, match=r"unpacks to more than 0\.001 GB"):
+        read_openface(path)
+    with pytest.raises(DataError, match=r"ratings: '.*unpacks to more than 0\.001 GB"):
+        any_table.read_table(path, (), "ratings")
 
 
 def test_folders_of_openpose(tmp_path: Path) -> None:

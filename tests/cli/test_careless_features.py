@@ -89,7 +89,7 @@ def test_one_sentence(case: str, folder: Path, capsys: pytest.CaptureFixture[str
 def test_a_file_that_is_skipped_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, _, code = printed(capsys, "text.csv", "a.csv", "no.csv", *EVERY, "--on-error", "skip")
     assert code == 0
-    first = "2 recordings were left out, as --on-error skip asks; the first is 'text.csv': "
+    first = "2 recordings were left out, as --on-error skip asks; the first: "
     assert f"Note: {first}'text.csv': column 'pose_Tz'" in out
     assert "of the schedule" not in out
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pyexpr.core.csv_reader import CsvTables, read_csv
+from pyexpr.core import csv_reader
+from pyexpr.core.csv_reader import CsvTables, RestOfFile, read_csv
+from pyexpr.core.extension import kernels
 
 
 def read(pieces: list[bytes], tables: list[list[int]], n_columns: int, **options: int) -> CsvTables:
@@ -149,3 +154,50 @@ def test_tables_have_the_room_that_the_first_asks_for() -> None:
     assert [table.tolist() for table in found.tables] == [[[1], [4]], [[3, 2], [6, 5]]]
     assert [len(memory) for memory in found.memory] == [2, 50]
     assert np.shares_memory(found.tables[1], found.memory[1])
+
+
+@pytest.mark.parametrize("instructions", [False, True])
+def test_the_hash_is_hashlibs(instructions: bool) -> None:
+    content = np.random.default_rng(3).bytes(700)
+    for length in (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 700):
+        digest = kernels.Sha256(instructions)
+        for at in range(0, length, 61):
+            digest.update(content[at : min(at + 61, length)])
+        assert digest.hexdigest() == hashlib.sha256(content[:length]).hexdigest()
+
+
+@pytest.mark.parametrize("at_once", [1, 1 << 18, 1 << 24])
+def test_the_rest_of_a_file_is_read_like_pieces_and_hashed(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_reader, "_AT_ONCE", at_once)
+    lines = "".join(f"{k},{k / 7},x,{k * 1e5}, -nan,1,2,{k},{k % 3}\n" for k in range(9000))
+    content = (lines + "1,2\n" + "1,2,3,4,5,6,7,8,9").encode()
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    tables = [[0, 1, 3, 4, 5, 6, 7], [8]]
+    expected = read([content], tables, 9)
+    with path.open("rb", buffering=0) as file:
+        digest = kernels.Sha256(True)
+        begin = file.read(1000)
+        digest.update(begin)
+        rest = RestOfFile(file.fileno(), digest)
+        found = read_csv(
+            [begin], tables, n_columns=9, skip_lines=0, longest_line=100_000, rest=rest
+        )
+    assert digest.hexdigest() == hashlib.sha256(content).hexdigest()
+    assert (found.cut, found.overlong) == (expected.cut, expected.overlong)
+    for ours, theirs in zip(found.tables, expected.tables, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
+def test_a_file_that_cannot_be_read_on(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / "a.csv", os.O_CREAT | os.O_WRONLY)
+    try:
+        with pytest.raises(OSError, match="descriptor"):
+            read_csv(
+                [b"1\n"], [[0]], n_columns=1, skip_lines=0, longest_line=10,
+                rest=RestOfFile(descriptor, kernels.Sha256(True)),
+            )  # fmt: skip
+    finally:
+        os.close(descriptor)

@@ -17,6 +17,7 @@ from pyexpr.core.cluster_bootstrap import cluster_sums as metric_sums
 from pyexpr.core.csv_reader import read_csv
 from pyexpr.core.elastic_net import cross_products, elastic_net_fits
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
+from pyexpr.core.frame_grid import blank_rows, fastest_step, point_middles
 from pyexpr.core.icc import cell_table, matrix_squares
 from pyexpr.core.kinematics import angle_motion, landmark_motion
 from pyexpr.core.logistic_net import logistic_net_fits
@@ -37,6 +38,7 @@ DESIGN = MetricDesign(
 FEATURES = RNG.normal(size=(240, 4))
 COUNTS = draw_counts((20,), 40, seed=3)
 FACTOR = FEATURES + RNG.normal(size=(240, 1)) * 2
+FRAMES = RNG.normal(size=(2000, 10, 2))
 POINTS = RNG.normal(size=(300, 5, 2))
 TEXT = "\n".join(",".join(map(repr, row)) for row in FEATURES.tolist()).encode() + b"\n"
 
@@ -85,6 +87,13 @@ def movement() -> bytes:
     return means.tobytes() + repr(motions).encode()
 
 
+def frames() -> bytes:
+    values = FRAMES.reshape(len(FRAMES), -1).copy()
+    missing = blank_rows(values, FRAMES[:, 0, 0] > 0)
+    fastest = fastest_step(values[:, :3], np.arange(len(values)) / 30, least=1 / 30, circle=6.0)
+    return point_middles(FRAMES).tobytes() + values.tobytes() + repr((missing, fastest)).encode()
+
+
 def csv_file() -> bytes:
     pieces = (TEXT[at : at + 700] for at in range(0, len(TEXT), 700))
     tables = [[0, 2], [3]]
@@ -94,7 +103,7 @@ def csv_file() -> bytes:
 
 KERNELS: list[Callable[[], bytes]] = [
     replicates, jackknife, flips, elastic_net, logistic_net, factor_model, reliability, movement,
-    csv_file,
+    frames, csv_file,
 ]  # fmt: skip
 
 

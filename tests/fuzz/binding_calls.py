@@ -6,6 +6,7 @@ a function or of a flag: whoever makes up an address can end the process, as wit
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pyexpr.core.extension import kernels
 
 # What a call with wrong arguments may raise.
-ALLOWED = (TypeError, ValueError, MemoryError)
+ALLOWED = (TypeError, ValueError, MemoryError, OSError)
 
 
 def array(choose: Choices, shape: Sequence[int], dtype: type = np.float64) -> Any:
@@ -316,7 +317,27 @@ def _clip_bins(choose: Choices) -> tuple[Any, Any, int, int]:
     return first, array(choose, [n_bins], np.int64), end, frames
 
 
+def _frame_grid(choose: Choices) -> Any:
+    which, frames, width = choose.below(3), choose.below(9), choose.below(4)
+    if which == 0:
+        return kernels.blank_rows(array(choose, [frames, width]), array(choose, [frames], np.bool_))
+    if which == 1:
+        dims = choose.one_of((2, 3, 2, 3, 0, 1, 4))
+        return kernels.point_middles(array(choose, [frames, width, dims]))
+    return kernels.fastest_step(
+        array(choose, [frames, width]),
+        array(choose, [frames]),
+        choose.real(),
+        choose.one_of((0.0, 360.0, choose.real())),
+    )
+
+
 def _clip_motion(choose: Choices) -> Any:
+    # What an old file of the corpus calls stays the first call.
+    return _motion_of_clip(choose), _frame_grid(choose)
+
+
+def _motion_of_clip(choose: Choices) -> Any:
     first, expected, end, frames = _clip_bins(choose)
     points = array(choose, [frames, choose.below(4), choose.below(4)])
     if choose.seldom() and isinstance(points, np.ndarray) and points.ndim:
@@ -365,8 +386,21 @@ def _csv_reader(choose: Choices) -> Any:
     return [_step(choose, reader, tables) for _ in range(choose.below(12))]
 
 
+def _hashed_file(choose: Choices, reader: Any) -> Any:
+    digest = kernels.Sha256(bool(choose.below(2)))
+    if choose.seldom():
+        digest = choose.one_of((kernels.Sha256.__new__(kernels.Sha256), None, reader))
+    with tempfile.TemporaryFile() as file:
+        file.write(choose.one_of(_TEXTS) * choose.below(300))
+        file.seek(0)
+        descriptor = choose.one_of((file.fileno(), file.fileno(), -1, 2**40))
+        return reader.feed_file(descriptor, digest, choose.one_of((0, 1, 2**24, -1)))
+
+
 def _step(choose: Choices, reader: Any, tables: list[list[int]]) -> Any:
     do = choose.below(8)
+    if do == 7 and choose.seldom():
+        return _hashed_file(choose, reader)
     if do < 4:
         piece: Any = choose.one_of(_TEXTS) * (1 + choose.below(20))
         if choose.seldom():

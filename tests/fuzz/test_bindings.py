@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.binding_calls import CALLS, one_call, unaligned
+from fuzz.binding_calls import ALLOWED, CALLS, one_call, unaligned
 
 from pyexpr.core import cluster_bootstrap, elastic_net, factor_model, icc, kinematics
 from pyexpr.core.extension import kernels
@@ -25,7 +25,7 @@ def test_random_calls_end_in_an_answer_or_an_error() -> None:
     # Neither are all calls refused, nor is none.
     assert ends["done"] > 300
     assert ends["ValueError"] > 300
-    assert set(ends) <= {"done", "ValueError", "TypeError", "MemoryError"}
+    assert set(ends) <= {"done", *(kind.__name__ for kind in ALLOWED)}
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -38,7 +38,7 @@ def test_no_kernel_is_refused_always(name: str) -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_what_was_found_once(path: Path) -> None:
-    assert one_call(path.read_bytes()) in {"done", "ValueError", "TypeError", "MemoryError"}
+    assert one_call(path.read_bytes()) in {"done", *(kind.__name__ for kind in ALLOWED)}
 
 
 def test_strata_whose_sum_wraps_are_refused() -> None:
@@ -114,10 +114,11 @@ def test_the_reader_of_tables_is_called_in_any_order() -> None:
         reader.feed(b"2\n")
 
 
-@pytest.mark.parametrize("kind", [kernels.MetricDesign, kernels.CsvReader])
+@pytest.mark.parametrize("kind", [kernels.MetricDesign, kernels.CsvReader, kernels.Sha256])
 def test_an_object_without_its_constructor_is_no_object(kind: type) -> None:
     made = kind.__new__(kind)
-    for name in ("estimate", "alone", "jackknife", "cut", "overlong", "unread", "finish"):
+    for name in ("estimate", "alone", "jackknife", "cut", "overlong", "unread", "finish",
+                 "hexdigest"):  # fmt: skip
         if hasattr(made, name):
             with pytest.raises(TypeError, match="not made by its constructor"):
                 getattr(made, name)()

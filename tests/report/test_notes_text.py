@@ -8,7 +8,7 @@ import pytest
 
 import pyexpr as px
 from pyexpr.base.messages import say
-from pyexpr.behavior.features.features import _CLIPS, _MORE_CLIPS, _NOT_THERE
+from pyexpr.behavior.features.result import _CLIPS, _MORE_CLIPS, _NOT_THERE
 from pyexpr.behavior.features.signals import FEW_BINS
 from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
 from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_RATERS, NOTE_TEST

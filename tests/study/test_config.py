@@ -44,6 +44,21 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         ('[clips]\nschedule = "bp4d"\n', r"clips.schedule must be 'bp4d_plus', not 'bp4d'"),
         (f'{BUILT_IN}[ratings]\nlow = "a"\n', r"ratings.low must be a number, not 'a'"),
         (f"{BUILT_IN}[compare]\nn_boot = 0.5\n", "compare.n_boot must be a whole number, not 0.5"),
+        # pydantic takes true for 1, and 1 for true.
+        (f"{BUILT_IN}[ratings]\nlow = true\n", "ratings.low must be a number, not true"),
+        (
+            f"{BUILT_IN}[compare]\nn_boot = true\n",
+            "compare.n_boot must be a whole number, not true",
+        ),
+        (f"{BUILT_IN}[data]\ncontexts = 1\n", "data.contexts must be true or false, not 1"),
+        (
+            f"{BUILT_IN}[models.elastic_net]\nalpha = [0.1, true]\n",
+            r"models.elastic_net.alpha must be a number, not \[0.1, True\]",
+        ),
+        (
+            '[[clips.segments]]\ncontext = "a"\nstart = true\nend = 3\n',
+            "start in item 1 of clips.segments must be a number, not true",
+        ),
         (f"{BUILT_IN}[compare]\nconfidence = 2\n", "compare.confidence must be below 1, not 2"),
         (f"{BUILT_IN}[compare]\nmetrics = [3]\n", "item 1 of compare.metrics must be text, not 3"),
         (f"outcome = 3\n{BUILT_IN}", "outcome must be text or a table, not 3"),

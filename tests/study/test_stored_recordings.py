@@ -21,7 +21,7 @@ from pyexpr.base.errors import OpenFaceError, PyexprWarning, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.saved import pack
 from pyexpr.behavior.features import features as extraction
-from pyexpr.behavior.features import row_store
+from pyexpr.behavior.features import one_recording, row_store
 from pyexpr.behavior.features.row_store import RowStore, rows_stored
 from pyexpr.behavior.features.rows_file import is_rows_file, is_whole
 from pyexpr.cli.main import main
@@ -89,7 +89,7 @@ class Reads:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     found = Reads()
-    read_recording, hashed_file = extraction.read_recording, known_hashes.hashed_file
+    read_recording, hashed_file = one_recording.read_recording, known_hashes.hashed_file
 
     def read(path: str, *args: Any, **options: Any) -> Any:
         found.read.append(Path(path).stem)
@@ -99,7 +99,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
         found.hashed.append(path.stem)
         return hashed_file(path)
 
-    monkeypatch.setattr(extraction, "read_recording", read)
+    monkeypatch.setattr(one_recording, "read_recording", read)
     monkeypatch.setattr(known_hashes, "hashed_file", hashed)
     # Files are written while this runs; here all of them count as written long ago.
     monkeypatch.setattr(known_hashes, "now_ns", lambda folder: 2**62)
@@ -188,7 +188,7 @@ def test_a_run_that_is_ended_goes_on_with_what_is_done(
         pass
 
     study = write(folder, 5)
-    read = extraction.read_recording
+    read = one_recording.read_recording
 
     def until_the_third(path: str, *args: Any, **options: Any) -> Any:
         if Path(path).stem == "2":
@@ -197,7 +197,7 @@ def test_a_run_that_is_ended_goes_on_with_what_is_done(
 
     with monkeypatch.context() as patch:
         patch.setattr(extraction, "checked_jobs", lambda n_jobs: 1)
-        patch.setattr(extraction, "read_recording", until_the_third)
+        patch.setattr(one_recording, "read_recording", until_the_third)
         with pytest.raises(Killed):
             run(study)()
     assert len(stored(study)) == 2

@@ -11,6 +11,8 @@
 
 namespace pyexpr {
 
+class Sha256;
+
 // A growing array of doubles whose memory can be handed over, and which the system may grow
 // where it stands.
 class Numbers {
@@ -68,7 +70,10 @@ class CsvReader {
 
     // Takes the next piece of the text; false if a line is too long, and then no more is taken.
     // Throws std::invalid_argument after finish() or take(), and for 4 GiB in a piece or line.
-    [[nodiscard]] bool feed(const char* text, std::size_t length);
+    //
+    // With a `hash` the piece is added to it, too, whatever is returned. Instructions for hashing
+    // wait for one another, and those for reading numbers fill the time.
+    [[nodiscard]] bool feed(const char* text, std::size_t length, Sha256* hash = nullptr);
 
     // The text has ended; false as before.
     [[nodiscard]] bool finish();

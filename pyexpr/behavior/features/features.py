@@ -3,255 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
-from pyexpr.base.jobs import checked_jobs, results_in_order, sent_elsewhere
-from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.jobs import checked_jobs
+from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
-from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.versions import versions
-from pyexpr.behavior.features.baseline import (
-    COUNT,
-    check_baseline,
-    with_deviations,
-    without_deviations,
-)
+from pyexpr.behavior.features.alike import alike
+from pyexpr.behavior.features.assembled import assembled
+from pyexpr.behavior.features.baseline import check_baseline
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.expressions import expressions_resolved
-from pyexpr.behavior.features.gathered import GatheredRows
-from pyexpr.behavior.features.joining import (
-    Segments,
-    check_kinds,
-    check_options,
-    check_recordings,
-    joined_hashes,
-    joined_segments,
-    joined_units,
-    stacked,
-)
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
-from pyexpr.behavior.features.means import clip_means, mean_units, means_table
-from pyexpr.behavior.features.mixed import (
-    Kind,
-    OnMixed,
-    common_units,
-    differences,
-    distinct,
-    image_size,
-    unit_differences,
-    with_units,
-)
-from pyexpr.behavior.features.one_clip import clip_features
+from pyexpr.behavior.features.many_recordings import rows_of_jobs
+from pyexpr.behavior.features.mixed import OnMixed, common_units
+from pyexpr.behavior.features.one_recording import rows_of_recording
 from pyexpr.behavior.features.options import (
-    FEATURES,
     AuCount,
     Derivatives,
     Extra,
     FeatureOptions,
     Head,
     Landmarks,
-    TrackerUnits,
-    clip_feature_names,
-    feature_names,
-    feature_units,
-    landmark_group,
     needed_groups,
 )
-from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.features.recording_rows import Job, Rows
-from pyexpr.behavior.features.row_store import RowStore, current_store, unusable
-from pyexpr.behavior.openface.layout import OPENFACE
+from pyexpr.behavior.features.result import FeatureResult
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
-from pyexpr.behavior.tracks.groups import ALL_GROUPS, SHARE
-from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pyexpr.base.foreign import FrameLike
     from pyexpr.behavior.openface.recording import OpenFaceRecording
 
-T = TypeVar("T")
-
-__all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_names", "feature_units"]
-
-
-# The report has a table of the clips left out, and the method those outside of a recording.
-_NOT_THERE = Template(
-    "clips_outside_recordings",
-    "{dropped:count clip, of the schedule is, of the schedule are} not in the recordings.",
-    report="",
-)
-_SKIPPED = Template(
-    "recordings_skipped",
-    "{skipped:count recording, was, were} left out, as {on_error='skip'} asks; the first is "
-    "{path:label}: {reason}.",
-    report="{skipped:count recording, was, were} left out as unusable; the first "
-    "is {path:label}: {reason}.",
-)
-_CLIPS = Template("clips_without_features", "{clips:count clip}: {reason}.", report="")
-_MORE_CLIPS = Template(
-    "more_clips_without_features", "{clips} more clips for other reasons.", report=""
-)
-_OF_FILES = Template("of_files", "{files}: {note}.")
-
-
-def _no_means() -> pd.DataFrame:
-    return means_table([], _KEY)
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FeatureResult(Result):
-    """Features of clips, and a summary of every recording.
-
-    Attributes
-    ----------
-    table : DataFrame
-        A row per clip: subject, context, clip, openface (path), start, end (s, of
-        the recording), the fourteen `FEATURES` and those of `extra`, n_frames,
-        n_valid_frames, n_bins, n_valid_bins, n_velocities, n_au_active, reason ("" or why
-        features are NaN); with a `baseline` the deviations, and n_baseline_clips.
-    quality : DataFrame
-        One row per clip: subject and the columns of `clip_quality`.
-    recordings : DataFrame
-        A row per recording: subject, context, the columns of `recording_quality`
-        (read log included), image_width and image_height (px, as landmarks and head
-        position imply them by OpenFace's default camera, or another layout tells them),
-        layout, points_unit (of the landmarks; "" without any), n_clips, n_dropped.
-    dropped : DataFrame
-        One row per clip for which its recording is too short or unusable: subject, context, clip,
-        openface, reason. The clip is "" if a whole recording was skipped.
-    options : dict
-        The arguments the features were computed with.
-    hashes : dict of str to str
-        SHA-256 of the bytes that were read, by the path of the recording.
-    means : DataFrame
-        Of recordings of other trackers, a row per clip: subject, context, clip, and the
-        mean over its frames of each action unit's intensity or score, each blendshape and
-        each emotion, as far as they have them. Without rows where all are OpenFace's.
-    group_units : dict of str to str
-        Units of the groups and means of other trackers.
-    kinds : tuple of Kind
-        The action units, landmarks and image sizes of the recordings, by which it is decided
-        whether others can be joined.
-    """
-
-    table: pd.DataFrame
-    quality: pd.DataFrame
-    recordings: pd.DataFrame
-    dropped: pd.DataFrame
-    options: dict[str, Any]
-    hashes: dict[str, str] = field(default_factory=dict)
-    means: pd.DataFrame = field(default_factory=_no_means)
-    group_units: dict[str, str] = field(default_factory=dict)
-    kinds: tuple[Kind, ...] = ()
-    segments: Segments = field(default_factory=dict)
-
-    def tidy(self) -> pd.DataFrame:
-        """Return `table`, one row per clip."""
-        return self.table
-
-    @stoppable("features were joined", kept="the results are as they were")
-    def join(self, *others: FeatureResult) -> FeatureResult:
-        """Return the features of these recordings and of others; see `pyexpr.join`.
-
-        Rows are those that one call for all recordings would give, in the order of the results.
-        Deviations from a `baseline` are computed again, from all clips of a subject.
-        """
-        parts = [self, *others]
-        for other in others:
-            check_options(self.options, other.options)
-        check_recordings([(part.recordings, part.dropped[part.dropped["clip"] == ""])
-                          for part in parts])  # fmt: skip
-        check_kinds([part.kinds for part in parts])
-        return FeatureResult(
-            table=self._with_clips(others),
-            quality=stacked([part.quality for part in parts]),
-            recordings=stacked([part.recordings for part in parts], "notes"),
-            dropped=stacked([part.dropped for part in parts], "reason"),
-            options=self.options,
-            hashes=joined_hashes([part.hashes for part in parts]),
-            means=stacked([part.means for part in parts]),
-            group_units=joined_units([part.group_units for part in parts]),
-            kinds=distinct(kind for part in parts for kind in part.kinds),
-            segments=joined_segments([part.segments for part in parts]),
-        )
-
-    def _with_clips(self, others: Sequence[FeatureResult]) -> pd.DataFrame:
-        """Return the table of clips of all results."""
-        options, tables = _options_in(self.options), [self.table, *(o.table for o in others)]
-        if options.baseline is None:
-            return stacked(tables, "reason")
-        own = clip_feature_names(options)
-        whole = stacked([without_deviations(table, own) for table in tables], "reason")
-        return with_deviations(whole, own, options.baseline)[list(self.table.columns)]
-
-    def heading(self) -> str:
-        """Return how many clips of how many recordings have features."""
-        complete = int((self.table["reason"] == "").sum())
-        return (
-            f"Features of {counted(len(self.table), 'clip')} from "
-            f"{counted(len(self.recordings), 'recording')} "
-            f"({complete} complete), at {self.options['rate']:g} Hz"
-        )
-
-    def units(self) -> dict[str, str]:
-        """Return the unit of each feature."""
-        options = _options_in(self.options)
-        known = self.group_units
-        usual = TrackerUnits()
-        tracker = TrackerUnits(
-            known.get(landmark_group(options)), known.get("au_intensity", usual.intensity), known
-        )
-        means = {name: known[name] for name in self.means.columns if name not in _KEY}
-        return feature_units(options, tracker) | means
-
-    def provenance(self) -> dict[str, Any]:
-        """Return options, counts and versions."""
-        return {
-            "options": self.options,
-            "units": self.units(),
-            "n_recordings": len(self.recordings),
-            "n_clips": len(self.table),
-            "n_incomplete": int((self.table["reason"] != "").sum()),
-            "n_dropped": len(self.dropped),
-            "versions": versions("pandas"),
-        }
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what was lost, by reason."""
-        found: list[str] = []
-        skipped = self.dropped[self.dropped["clip"] == ""]
-        if len(skipped):
-            first = skipped.iloc[0]
-            found.append(
-                _SKIPPED(skipped=len(skipped), path=first["openface"], reason=first["reason"])
-            )
-        if len(self.dropped) > len(skipped):
-            found.append(_NOT_THERE(dropped=len(self.dropped) - len(skipped)))
-        reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
-        found += [_CLIPS(clips=count, reason=reason) for reason, count in reasons.head(5).items()]
-        if len(reasons) > 5:
-            found.append(_MORE_CLIPS(clips=int(reasons.iloc[5:].sum())))
-        return (*found, *self._reading_notes())
-
-    def _reading_notes(self) -> list[str]:
-        """Return what the reader said, each sentence once with the files it is about."""
-        found: dict[str, list[str]] = {}
-        for path, text in zip(self.recordings["openface"], self.recordings["notes"], strict=True):
-            for note in parts_of(text):
-                found.setdefault(note, []).append(Path(path).name)
-        return [_OF_FILES(files=listed(files, most=3), note=note) for note, files in found.items()]
+__all__ = ["extract_features", "features_of_recordings"]
 
 
 @stoppable("features were computed")
@@ -523,7 +313,7 @@ def extract_features(
         for entry in manifest
     )
     results = shown(
-        _alike(_each(jobs, checked_jobs(n_jobs)), on_mixed),
+        alike(rows_of_jobs(jobs, checked_jobs(n_jobs)), on_mixed),
         total=len(manifest),
         label="Reading recordings",
         show=progress,
@@ -537,7 +327,7 @@ def extract_features(
         "on_short": on_short,
         "on_error": on_error,
     }
-    return _assembled(results, options, requested, plan)
+    return assembled(results, options, requested, plan)
 
 
 def _check_choices(on_mixed: str, on_error: str) -> None:
@@ -554,35 +344,6 @@ def _check_choices(on_mixed: str, on_error: str) -> None:
                     given=given,
                 )
             )
-
-
-def _alike(results: Iterator[Rows], on_mixed: OnMixed) -> Iterator[Rows]:
-    """Yield rows; those of another kind than the first are refused, or have a note."""
-    first: Kind | None = None
-    units: dict[str, tuple[str, str]] = {}
-    for rows in results:
-        if first is None:
-            first = rows.kind
-        if first is not None and rows.kind is not None and rows.recording is not None:
-            notes = differences(first, rows.kind, on_mixed)
-            notes += unit_differences(units, rows.path, _signal_units(rows), on_mixed)
-            if notes:
-                rows.recording["notes"] = joined([*parts_of(rows.recording["notes"]), *notes])
-        yield rows
-
-
-def _signal_units(rows: Rows) -> dict[str, str]:
-    """Return the units of the signals whose means are compared; not of landmarks."""
-    assert rows.recording is not None
-    assert rows.kind is not None
-    found = {
-        name: unit
-        for name, unit in rows.group_units.items()
-        if name == "au_intensity" or name not in ALL_GROUPS
-    }
-    if rows.recording["layout"] == OPENFACE and rows.kind.units[1]:
-        found["au_intensity"] = TrackerUnits().intensity
-    return found
 
 
 def features_of_recordings(
@@ -611,14 +372,14 @@ def features_of_recordings(
 
     def each() -> Iterator[Rows]:
         for subject, context, recording in recordings:
-            found = _rows(
+            found = rows_of_recording(
                 Job(subject, context, recording.path, schedule, chosen, {}, on_short), recording
             )
             contexts.update(dict.fromkeys(row["context"] for row in found.table))
             yield found
         check_baseline(chosen.baseline, contexts)
 
-    return _assembled(each(), chosen, {"on_short": on_short}, schedule)
+    return assembled(each(), chosen, {"on_short": on_short}, schedule)
 
 
 def _schedule(schedule: Any, every: float | None) -> Schedule:
@@ -633,237 +394,3 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
     if every is not None:
         return Schedule.every(every)
     return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
-
-
-# Jobs that wait at a time: a hundred thousand take memory of their own.
-_WAITING = 1024
-
-
-def _each(jobs: Iterable[Job], n_jobs: int) -> Iterator[Rows]:
-    """Yield the rows of every file in order.
-
-    The first error ends it. With a store (`rows_stored`) the others are computed and stored first.
-    """
-    waiting, store = iter(jobs), current_store()
-    errors: list[DataError] = []
-    n = 0
-    while batch := list(islice(waiting, _WAITING)):
-        n += len(batch)
-        if store is None:
-            yield from results_in_order(_extract, [(job,) for job in batch], n_jobs=n_jobs)
-            continue
-        for found in _through(store, batch, n_jobs):
-            if isinstance(found, Rows):
-                yield found
-            else:
-                errors.append(found)
-    if errors:
-        assert store is not None
-        raise unusable(errors, n, store) from errors[0]
-
-
-def _through(store: RowStore, batch: list[Job], n_jobs: int) -> Iterator[Rows | DataError]:
-    """Yield what is stored of each file, or was computed and stored, or why it cannot be used."""
-    if not sent_elsewhere():
-        tasks = [(job, store) for job in batch]
-        yield from results_in_order(_found_or_extracted, tasks, n_jobs=n_jobs)
-        return
-    # Workers on other machines need not see the folder.
-    known = [_or_error(store.find, job) for job in batch]
-    to_do = [(job,) for job, found in zip(batch, known, strict=True) if found is None]
-    computed = results_in_order(_extracted, to_do, n_jobs=n_jobs)
-    for job, found in zip(batch, known, strict=True):
-        if found is None:
-            found = next(computed)
-            if isinstance(found, Rows):
-                store.keep(job, found)
-        yield found
-
-
-def _found_or_extracted(job: Job, store: RowStore) -> Rows | DataError:
-    """Return the rows of a file from the store; computed, and stored, if they are not there."""
-    found = _or_error(store.find, job)
-    if found is None:
-        found = _extracted(job)
-        if isinstance(found, Rows):
-            store.keep(job, found)
-    return found
-
-
-def _extracted(job: Job) -> Rows | DataError:
-    return _or_error(_extract, job)
-
-
-def _or_error(function: Callable[[Job], T], job: Job) -> T | DataError:
-    try:
-        return function(job)
-    except DataError as error:
-        return error
-
-
-def _extract(job: Job) -> Rows:
-    """Read one file, cut it, and compute everything about its clips."""
-    # An error in a file names the file; an error in one of its clips does not.
-    try:
-        found = read_recording(job.path, job.layout, **job.reading)
-        recording = with_units(found, job.common)
-        _check_anchors(recording, job.options)
-    except OpenFaceError as error:
-        if not job.skip:
-            raise
-        who = {"subject": job.subject, "context": job.context, "clip": "", "openface": job.path}
-        return Rows([], [], None, [who | {"reason": message_of(error)}], job.path, "")
-    try:
-        return _rows(job, recording)
-    except DataError as error:
-        message = say("{path:label}: {error}", path=job.path, error=message_of(error))
-        raise type(error)(message) from None
-
-
-def _check_anchors(recording: OpenFaceRecording, options: FeatureOptions) -> None:
-    """Raise `TracksError` if a face cannot be aligned: no stable points, or axes of two units."""
-    if options.landmarks != "normalised" or "landmarks_3d" not in recording.groups:
-        return
-    if recording.unit("landmarks_3d") == SHARE:
-        raise TracksError(
-            say(
-                "{path:label}: {landmarks='normalised'} turns a face, which needs the same unit in "
-                "all axes, but its points are shares of width and height; say in a layout of "
-                "your own how large the images are (width and height under [image])",
-                path=recording.path,
-            )
-        )
-    if not (recording.stable and recording.outer):
-        raise TracksError(
-            say(
-                "{path:label}: {landmarks='normalised'} aligns a face by its stable points, which "
-                "the layout {layout!r} does not name (stable and outer_eyes under [points])",
-                path=recording.path,
-                layout=recording.layout,
-            )
-        )
-
-
-def _rows(job: Job, recording: OpenFaceRecording) -> Rows:
-    clips, dropped = job.schedule.cut(
-        str(job.context), recording.n_frames, recording.fps, on_short=job.on_short
-    )
-    who = {"subject": job.subject, "context": job.context}
-    size = image_size(recording)
-    table = [
-        who
-        | {
-            "clip": clip.label,
-            "openface": job.path,
-            "start": clip.start_frame / recording.fps,
-            "end": clip.stop_frame / recording.fps,
-        }
-        | clip_features(recording, clip, job.options)
-        for clip in clips
-    ]
-    return Rows(
-        table=table,
-        quality=[clip_quality(recording, clip) | who for clip in clips],
-        recording=who
-        | recording_quality(recording)
-        | dict(zip(("image_width", "image_height"), size, strict=True))
-        | {"layout": recording.layout, "points_unit": _points_unit(recording, job.options)}
-        | {"n_clips": len(clips), "n_dropped": len(dropped)},
-        dropped=[
-            who | {"clip": item.label, "openface": job.path, "reason": item.reason}
-            for item in dropped
-        ],
-        path=job.path,
-        sha256=recording.sha256,
-        kind=Kind.of(
-            recording,
-            size if job.options.landmarks == "2d" else _NO_SIZE,
-            landmark_group(job.options),
-        ),
-        means=[who | {"clip": clip.label} | clip_means(recording, clip) for clip in clips]
-        if recording.names
-        else [],
-        group_units={**recording.units, **mean_units(recording)},
-    )
-
-
-def _points_unit(recording: OpenFaceRecording, options: FeatureOptions) -> str:
-    """Return the unit of the landmarks that features are computed from, "" if there are none."""
-    group = landmark_group(options)
-    return recording.unit(group) if group in recording.groups else ""
-
-
-# Where pixels play no part.
-_NO_SIZE = (float("nan"), float("nan"))
-_KEY = ("subject", "context", "clip")
-_COUNTS = (
-    "n_frames", "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active",
-)  # fmt: skip
-_DROPPED_COLUMNS = (*_KEY, "openface", "reason")
-
-
-def _options_in(options: dict[str, Any]) -> FeatureOptions:
-    """Return how features were computed, of a result's options."""
-    # Of a result that an earlier version saved an option may be missing, which was not there.
-    known = FeatureOptions().to_dict()
-    return FeatureOptions(**{name: options[name] for name in known if name in options})
-
-
-def _table(rows: GatheredRows, options: FeatureOptions) -> pd.DataFrame:
-    """Return the table of clips, with deviations from the baseline if there is one."""
-    own = clip_feature_names(options)
-    before, after = (*_KEY, "openface", "start", "end"), (*_COUNTS, "reason")
-    columns = [*before, *own, *after]
-    table = rows.frame().reindex(columns=columns).assign(reason=message_column(rows.texts))
-    if options.baseline is None:
-        return table
-    found = with_deviations(table, own, options.baseline)
-    return found[[*before, *feature_names(options), *_COUNTS, COUNT, "reason"]]
-
-
-def _assembled(
-    results: Iterable[Rows], options: FeatureOptions, requested: dict[str, Any], plan: Schedule
-) -> FeatureResult:
-    import pandas as pd
-
-    table, recordings = GatheredRows("reason"), GatheredRows("notes")
-    quality, means = GatheredRows(), GatheredRows()
-    dropped: list[dict[str, Any]] = []
-    hashes: dict[str, str] = {}
-    units: dict[str, str] = {}
-    kinds: tuple[Kind, ...] = ()
-    for one in results:
-        table.add(one.table)
-        quality.add(one.quality)
-        means.add(one.means)
-        dropped += one.dropped
-        # The unit of the first recording that has it.
-        units = {**one.group_units, **units}
-        if one.sha256:
-            hashes[one.path] = one.sha256
-        if one.recording is not None:
-            recordings.add([one.recording])
-            kinds = distinct((*kinds, one.kind) if one.kind else kinds)
-    return FeatureResult(
-        table=_table(table, options),
-        quality=_key_first(quality.frame()),
-        recordings=recordings.frame().assign(notes=message_column(recordings.texts)),
-        # Text, also where none is dropped: an empty table is joined and stacked like a full one.
-        dropped=pd.DataFrame(dropped, columns=_DROPPED_COLUMNS, dtype="str").assign(
-            reason=message_column(row["reason"] for row in dropped)
-        ),
-        options=options.to_dict() | requested,
-        hashes=hashes,
-        means=_key_first(means.frame()) if means else means_table([], _KEY),
-        group_units=units,
-        kinds=kinds,
-        segments={
-            context: tuple((one.start, one.end, one.label) for one in own)
-            for context, own in plan.segments.items()
-        },
-    )
-
-
-def _key_first(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose rows were put together in any order with its key first."""
-    return table.reindex(columns=[*_KEY, *(name for name in table if name not in _KEY)])

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Rows that are held as dictionaries, which take ten times the memory of a table.
-_BLOCK: Final = 4096
+_BLOCK: Final = 1024
 
 
 class GatheredRows:

@@ -34,7 +34,7 @@ from pyexpr.behavior.openface.layout import Header, parse_header
 from pyexpr.behavior.openface.other_trackers import layout_named_if_proved
 from pyexpr.behavior.openface.sessions import is_session, joined_files, session_files
 from pyexpr.behavior.openface.text import TextFile, pieces_of
-from pyexpr.core.csv_reader import CsvTables, read_csv
+from pyexpr.core.csv_reader import CsvTables, RestOfFile, read_csv
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
@@ -383,7 +383,9 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
     header = source.header
     positions = [[header.positions[name] for name in names] for names in tables]
 
-    def read(pieces: Iterator[memoryview], n_bytes: int) -> CsvTables:
+    def read(
+        pieces: Iterator[memoryview], n_bytes: int, rest: RestOfFile | None = None
+    ) -> CsvTables:
         return read_csv(
             pieces,
             positions,
@@ -392,13 +394,16 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
             longest_line=_LONGEST_LINE,
             n_bytes=n_bytes,
             room=partial(_room, tuple(tables[0])) if "frame" in tables[0] else None,
+            rest=rest,
         )
 
     if source.content is not None:
         return read(pieces_of(source.content), len(source.content))
     try:
         with TextFile(header.path) as text:
-            found = read(_unchanged(source, text.pieces()), text.n_bytes)
+            rest = text.rest()
+            pieces = text.pieces() if rest is None else text.beginning(len(source.head))
+            found = read(_unchanged(source, pieces), text.n_bytes, rest)
             sha256 = text.sha256()
             ends_otherwise = text.compressed and ends_empty(text.tail)
     except OSError as error:

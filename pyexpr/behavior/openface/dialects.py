@@ -19,13 +19,14 @@ from xml.etree import ElementTree
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.feather_file import feather_table
-from pyexpr.base.unpacking import DAMAGED, check_archive, check_rows, decompressed
+from pyexpr.base.parquet_file import MAGIC, parquet_table
+from pyexpr.base.unpacking import DAMAGED, check_archive, decompressed
 from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
 
 _XZ: Final = b"\xfd7zXZ\x00"
 _ZIP: Final = b"PK\x03\x04"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-_ARROW: Final = {b"PAR1": "parquet", b"ARROW1": "feather"}
+_ARROW: Final = {MAGIC: "parquet", b"ARROW1": "feather"}
 _BOM: Final = b"\xef\xbb\xbf"
 # Rows in which another dialect must show.
 _ROWS_SEEN: Final = 50
@@ -173,15 +174,9 @@ def _arrow_text(raw: bytes) -> bytes:
     """Return a table of parquet or feather as text, every number to its last digit."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
-    from pyarrow import parquet
 
-    source = pa.BufferReader(raw)
     try:
-        if raw.startswith(b"PAR1"):
-            metadata = parquet.read_metadata(source)
-            check_rows(metadata.num_rows, metadata.num_columns, len(raw))
-            source.seek(0)
-        table = parquet.read_table(source) if raw.startswith(b"PAR1") else feather_table(raw)
+        table = parquet_table(raw) if raw.startswith(MAGIC) else feather_table(raw)
         nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
         flat = table.drop_columns(nested)
         text = pa.BufferOutputStream()

@@ -14,8 +14,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.unpacking import most_unpacked, too_large
+from pyexpr.core.csv_reader import RestOfFile, file_digest
 
 # A piece stays in the cache of the processor from where it is copied to where it is parsed.
 _PIECE: Final = 1 << 17
@@ -38,9 +40,9 @@ def pieces_of(content: bytes) -> Iterator[memoryview]:
 class _HashedFile(io.RawIOBase):
     """A file that hashes what is read of it."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: io.FileIO, digest: Any) -> None:
         self._file = file
-        self.digest = hashlib.sha256()
+        self.digest = digest
 
     def readable(self) -> bool:
         return True
@@ -54,7 +56,8 @@ class _HashedFile(io.RawIOBase):
 class _Hashing:
     """A thread that hashes pieces in their order, while others use them.
 
-    SHA-256 takes as long as all else that is done with a piece.
+    Without instructions of the processor SHA-256 takes longer than all else that is done with a
+    piece.
     """
 
     def __init__(self, digest: Any) -> None:
@@ -108,8 +111,12 @@ class TextFile:
         self._opened = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
         start = self._opened.read(_LONGEST_MAGIC)
         self._opened.seek(0)
-        self._file = _HashedFile(self._opened)
         self._compression = next((_MAGIC[magic] for magic in _MAGIC if start.startswith(magic)), "")
+        # Without such instructions a thread hashes, unless several files are read at a time.
+        own = None if self._compression else file_digest()
+        self._alone = kernel_threads(None) != 1
+        self._file = _HashedFile(self._opened, hashlib.sha256() if own is None else own)
+        self._own_digest = own
         self._text: Any = self._file
         # Python's modules: they know a file that was cut from a whole one.
         if self._compression == "gzip":
@@ -130,9 +137,22 @@ class TextFile:
         self._end_hashing()
         self._opened.close()
 
+    def rest(self) -> RestOfFile | None:
+        """Return what comes after `beginning`, where it can be read without Python's lock."""
+        if self._own_digest is None:
+            return None
+        return RestOfFile(self._opened.fileno(), self._own_digest)
+
+    def beginning(self, length: int) -> Iterator[memoryview]:
+        """Yield the first `length` bytes of a text that is not compressed, as `pieces` does."""
+        buffer = memoryview(bytearray(min(length, _PIECE)))
+        while length > 0 and (n := self._read(buffer[:length])):
+            length -= n
+            yield buffer[:n]
+
     def pieces(self) -> Iterator[memoryview]:
         """Yield the text; a piece is invalid as soon as the next one is requested."""
-        if not self._compression and self.n_bytes >= _WORTH_A_THREAD:
+        if self._alone and not self._compression and self.n_bytes >= _WORTH_A_THREAD:
             # Where the system gives no more threads, this one does all.
             with suppress(RuntimeError):
                 self._hashing = _Hashing(self._file.digest)
@@ -175,7 +195,8 @@ class TextFile:
         rest = memoryview(bytearray(_PIECE))
         while self._file.readinto(rest):
             pass
-        return self._file.digest.hexdigest()
+        found: str = self._file.digest.hexdigest()
+        return found
 
     def _end_hashing(self) -> None:
         if self._hashing is not None:

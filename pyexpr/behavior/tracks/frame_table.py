@@ -13,7 +13,7 @@ from pyexpr.base.contents import read_content
 from pyexpr.base.errors import DataError, TracksError
 from pyexpr.base.feather_file import feather_table
 from pyexpr.base.messages import say
-from pyexpr.base.unpacking import check_rows
+from pyexpr.base.parquet_file import MAGIC, parquet_schema, parquet_table
 from pyexpr.behavior.openface.csv import Columns
 from pyexpr.behavior.tracks.cleaned import Cleaned, cell_numbers
 from pyexpr.behavior.tracks.wanted import (
@@ -139,19 +139,11 @@ def frame_table(path: str, frame: pd.DataFrame) -> FrameTable:
 def arrow_table(path: str) -> FrameTable:
     """Return the table in a file of parquet or feather; columns are read when they are used."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     try:
         content, known = read_content(path)
-        source = pa.BufferReader(content)
-        if content.startswith(b"PAR1"):
-            file = parquet.ParquetFile(source)
-            schema = file.schema_arrow
-            check_rows(file.metadata.num_rows, len(schema), len(content))
-        else:
-            file = None
-            table = feather_table(content)
-            schema = table.schema
+        table = None if content.startswith(MAGIC) else feather_table(content)
+        schema = parquet_schema(content) if table is None else table.schema
         all_names = tuple(schema.names)
     except DataError as error:
         raise TracksError(f"{path!r}: {error}") from None
@@ -162,8 +154,10 @@ def arrow_table(path: str) -> FrameTable:
     def frame(names: Sequence[str]) -> pd.DataFrame:
         wanted = list(names)
         try:
-            read = table.select(wanted) if file is None else file.read(columns=wanted)
+            read = parquet_table(content, wanted) if table is None else table.select(wanted)
             found: pd.DataFrame = read.to_pandas()
+        except DataError as error:
+            raise TracksError(f"{path!r}: {error}") from None
         except (OSError, pa.ArrowException) as error:
             raise _damaged(path, error) from None
         return found[wanted]

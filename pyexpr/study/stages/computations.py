@@ -20,7 +20,8 @@ from pyexpr.base.messages import (
 )
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
-from pyexpr.behavior.features.features import FeatureResult, extract_features
+from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.features.result import FeatureResult
 from pyexpr.behavior.features.row_store import RowStore, rows_stored
 from pyexpr.inference.coefficients.coefficients import context_coefficients
 from pyexpr.inference.comparison.comparison import compare_models

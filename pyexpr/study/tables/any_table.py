@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.csv_file import Spelling, read_known_csv
 from pyexpr.base.errors import DataError, StudyError
+from pyexpr.base.parquet_file import parquet_table
 from pyexpr.base.tables import check_flat_columns
 
 if TYPE_CHECKING:
@@ -47,14 +47,15 @@ def read_table(
     """
     if path.suffix.lower() not in PARQUET:
         return read_known_csv(path, labels=labels, what=what, spelled=spelled)
-    import pandas as pd
     from pyarrow import ArrowException
 
     try:
         content, file = read_content(path)
-        table = pd.read_parquet(io.BytesIO(content))
+        table: pd.DataFrame = parquet_table(content).to_pandas()
     except FileNotFoundError:
         raise DataError(f"{what}: there is no file {str(path)!r}") from None
+    except DataError as error:
+        raise DataError(f"{what}: {str(path)!r}: {error}") from None
     except (OSError, ArrowException, ValueError) as error:
         raise DataError(f"{what}: {str(path)!r} cannot be read as parquet: {error}") from None
     check_flat_columns(table, what=what)
