@@ -50,6 +50,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "pyexpr.inference.comparison.quantities": ("Row",),
     "pyexpr.resampling.equivalence": ("EquivalenceResult",),
+    "pyexpr.resampling.memberships": ("Crossing", "Memberships"),
     "pyexpr.resampling.result": ("DrawnAgain", "ErrorsWithin"),
     "pyexpr.inference.comparison.sign_flip": ("SignFlipResult",),
     "pyexpr.inference.comparison.units": ("LeftOut",),
