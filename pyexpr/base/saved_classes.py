@@ -31,6 +31,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.hosted.callback": ("RFunction",),
     "pyexpr.inference.bootstrap.bootstrap": ("BootstrapResult",),
     "pyexpr.inference.coefficients.cluster_ols": ("Block", "ClusterOLS"),
+    "pyexpr.inference.coefficients.two_way_ols": ("TwoWayOLS",),
     "pyexpr.inference.coefficients.data": ("CoefficientData",),
     "pyexpr.inference.coefficients.coefficients": ("CoefficientResult",),
     "pyexpr.inference.comparison.called": ("CalledDesign", "RowsColumn"),

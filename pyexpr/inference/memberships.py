@@ -172,7 +172,11 @@ def _of_cells(
 
 
 def check_memberships(
-    memberships: Memberships, codes: NDArray[np.int64], used: NDArray[np.bool_]
+    memberships: Memberships,
+    codes: NDArray[np.int64],
+    used: NDArray[np.bool_],
+    *,
+    context: str | None = None,
 ) -> None:
     """Raise `DataError` if the rows used cannot show how members vary; warn if these are few."""
     rows = np.bincount(codes[used], minlength=len(memberships.members)).astype(np.float64)
@@ -180,9 +184,12 @@ def check_memberships(
     own = memberships.of_cells(cells)
     reason = why_not(own, rows[cells])
     if reason:
+        where = "" if context is None else say("in context {context:label} ", context=context)
         raise DataError(
-            say("{cluster=} has two memberships, but {reason}", reason=reason)
+            say("{cluster=} has two memberships, but {where}{reason}", where=where, reason=reason)
         )
+    if context is not None:
+        return
     words = ("persons",) if own.dyadic else tuple(f"labels of {name!r}" for name in own.names)
     n, word = min(zip(own.sizes, words, strict=True))
     if n < _FEW:

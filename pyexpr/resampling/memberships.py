@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 # Fewest members that were simulated: of dyads, and of each of two crossed memberships.
 FEWEST_PERSONS, FEWEST_CROSSED = 6, 5
 # A member with a larger part of the rows decides the result alone.
-_LARGEST_SHARE = 0.5
+LARGEST_SHARE = 0.5
 # The variance is not estimated from a design in which it would be underestimated by more.
-_LARGEST_FACTOR = 3.0
+LARGEST_FACTOR = 3.0
 
 NO_ERRORS_OF_TWO = (
     "studentized intervals require independent clusters, but rows belong to two; use jackknife_t, "
@@ -54,6 +55,11 @@ ONE_IN_MOST = Template(
     "one_member_in_most_rows",
     "{member!r} ({name:label}) is in {percent:.0f} % of the rows, so the variation between "
     "{members:label} cannot be estimated",
+)
+ONE_IN_LEVERAGE = Template(
+    "one_member_with_leverage",
+    "{member!r} has {percent:.0f} % of the slope's leverage, so that nothing shows how it varies "
+    "between members",
 )
 TOO_CONCENTRATED = Template(
     "memberships_too_concentrated",
@@ -149,47 +155,69 @@ class WorkingModel(NamedTuple):
 
 
 def working_model(memberships: Memberships, rows: NDArray[np.float64]) -> WorkingModel:
-    """Return factor and degrees of freedom for cells with so many rows (cells,).
+    """Return factor and degrees of freedom of a mean, of cells with so many rows (cells,)."""
+    return _of_mean(memberships.members.tobytes(), memberships.sizes, rows.tobytes())
 
-    The sum of squares of residuals is a quadratic form; its expectation is compared with the
-    variance of a mean for effects of rows, of cells, and of each membership's members.
+
+# All metrics of a comparison, and all its methods, share a design.
+@lru_cache(maxsize=64)
+def _of_mean(members: bytes, sizes: tuple[int, ...], of_cells: bytes) -> WorkingModel:
+    pairs = np.frombuffer(members, dtype=np.int64).reshape(-1, 2)
+    rows = np.frombuffer(of_cells, dtype=np.float64)
+    fitted = rows[:, None] / np.sqrt(rows.sum())
+    return working_model_of(Memberships(pairs, sizes, (), ("", "")), rows, fitted)
+
+
+def working_model_of(
+    memberships: Memberships, squares: NDArray[np.float64], fitted: NDArray[np.float64]
+) -> WorkingModel:
+    """Return factor and degrees of freedom of a linear combination ``w'y`` of labels.
+
+    The sum of products of ``w e``, e the residuals, is a quadratic form. Its expectation is
+    compared with the variance of ``w'y`` for effects of rows, of cells, and of the members of each
+    membership, the last two in proportion to w: effects on what is estimated.
+
+    Parameters
+    ----------
+    memberships : Memberships
+    squares : (cells,) float64
+        The sum of ``w_i^2`` in each cell.
+    fitted : (cells, p) float64
+        The sum of ``w_i Q_i`` in each cell, Q the orthonormal basis of the model.
     """
-    total, of_member = rows.sum(), memberships.totals(rows)
-    squares = memberships.totals(rows**2)
-    among = float(rows @ rows)
     one, other = memberships.members.T
-    # Rows, and squared rows of cells, that two members have in common.
-    common = np.diag(of_member)
-    np.add.at(common, (one, other), rows)
-    np.add.at(common, (other, one), rows)
-    of_cells = np.diag(squares)
-    np.add.at(of_cells, (one, other), rows**2)
-    np.add.at(of_cells, (other, one), rows**2)
-    share = of_member / total
-    centred = common - np.outer(of_member, share)
-    # Not a matrix product, whose order of summing depends on threads.
-    form = np.einsum("ij,jk->ik", centred, centred)
-    form -= of_cells - np.outer(share, squares) - np.outer(squares, share)
-    form -= among * np.outer(share, share)
-    expected = [
-        (total, np.sum(of_member * (1 - share)) - (total - among / total)),
-        (
-            among,
-            np.sum(squares * (1 - 2 * share) + share**2 * among)
-            - np.sum((rows * (1 - rows / total)) ** 2)
-            - np.sum((rows / total) ** 2) * among
-            + np.sum((rows / total) ** 2 * rows**2),
-        ),
-    ]
+    of_member, of_squares = memberships.totals(squares), memberships.totals(squares**2)
+    own = np.column_stack([memberships.totals(column) for column in fitted.T])
+    crossed = np.column_stack([memberships.totals(squares * column) for column in fitted.T])
+    products = _product(fitted.T, fitted)
+    common, squared = np.diag(of_member), np.diag(of_squares)
+    for matrix, values in ((common, squares), (squared, squares**2)):
+        np.add.at(matrix, (one, other), values)
+        np.add.at(matrix, (other, one), values)
+    left = common - _product(own, own.T)
+    mixed = _product(crossed, own.T)
+    of_products = _product(own, products)
+    form = _product(left, left) - squared + mixed + mixed.T - _product(of_products, own.T)
+    length = np.sum(fitted**2, axis=1)
+    of_rows = np.sum(of_member - np.sum(own**2, axis=1)) - np.sum(squares - length)
+    of_cells = (
+        np.sum(of_squares) - 2 * np.sum(own * crossed) + np.sum(of_products * own)
+        - np.sum(squares**2) + 2 * np.sum(squares * length) - np.sum(products**2)
+    )  # fmt: skip
+    expected = [(squares.sum(), of_rows), (float(squares @ squares), of_cells)]
     df = []
     for block in memberships.blocks():
-        own = form[block, block]
-        trace = float(np.trace(own))
+        part = form[block, block]
+        trace = float(np.trace(part))
         expected.append((float(of_member[block] @ of_member[block]), trace))
-        df.append(trace**2 / float(np.sum(own**2)) if trace > 0 else 1.0)
-    least = 1e-9 * total
-    factors = [true / found if found > least else np.inf for true, found in expected]
+        df.append(trace**2 / float(np.sum(part**2)) if trace > 0 else 1.0)
+    factors = [true / found if found > 1e-9 * true else np.inf for true, found in expected]
     return WorkingModel(float(max(factors)), tuple(df))
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a @ b. A matrix product of NumPy adds in an order that depends on threads."""
+    return np.einsum("ij,jk->ik", a, b)
 
 
 def why_not(memberships: Memberships, rows: NDArray[np.float64]) -> str:
@@ -204,10 +232,10 @@ def why_not(memberships: Memberships, rows: NDArray[np.float64]) -> str:
             return FEW_MEMBERS(n=len(own), members=word, name=name, least=least)
         largest = int(np.argmax(own))
         part = own[largest] / rows.sum()
-        if part > _LARGEST_SHARE:
+        if part > LARGEST_SHARE:
             label = memberships.labels[block.start + largest]
             return ONE_IN_MOST(member=label, name=name, percent=100 * part, members=word)
-    if not working_model(memberships, rows).factor <= _LARGEST_FACTOR:
+    if not working_model(memberships, rows).factor <= LARGEST_FACTOR:
         return TOO_CONCENTRATED(members=words[0], name=memberships.name)
     return ""
 
@@ -260,19 +288,15 @@ class Crossing:
         of_cells = np.sum(own**2, axis=1)
         D = own.shape[1]
         variance, df = np.empty((2, len(whole)))
-        known: dict[bytes, WorkingModel] = {}
         for q, rows in enumerate(self.rows):
-            key = rows.tobytes()
-            if key not in known:
-                known[key] = working_model(self.memberships, rows)
-            model = known[key]
+            model = working_model(self.memberships, rows)
             sum_of_products = model.factor * (parts[:, q].sum() - of_cells[q])
             variance[q] = max(sum_of_products, of_cells[q] * D / (D - 1))
             dfs = [
-                _with_kurtosis(own_df, members[q, block], simple=bool(simple[q]))
+                df_with_kurtosis(own_df, members[q, block], simple=bool(simple[q]))
                 for own_df, block in zip(model.df, blocks, strict=True)
             ]
-            df[q] = _combined(variance[q], model.factor * parts[:, q], dfs)
+            df[q] = combined_df(variance[q], model.factor * parts[:, q], dfs)
         return variance, df
 
     def influence(
@@ -297,7 +321,7 @@ def _centred(influence: NDArray[np.float64], share: NDArray[np.float64]) -> NDAr
     return np.asarray(influence - share / share.sum(axis=1, keepdims=True) * total)
 
 
-def _with_kurtosis(df: float, influence: NDArray[np.float64], *, simple: bool) -> float:
+def df_with_kurtosis(df: float, influence: NDArray[np.float64], *, simple: bool) -> float:
     """Return degrees of freedom less what the excess kurtosis of influences takes."""
     G = len(influence)
     if simple or G < 6:
@@ -310,7 +334,7 @@ def _with_kurtosis(df: float, influence: NDArray[np.float64], *, simple: bool) -
     return max(2 / (2 / df + max(excess, 0.0) / G), min(2.0, df))
 
 
-def _combined(variance: float, parts: NDArray[np.float64], dfs: Sequence[float]) -> float:
+def combined_df(variance: float, parts: NDArray[np.float64], dfs: Sequence[float]) -> float:
     """Return the degrees of freedom of the variance; of crossed memberships Satterthwaite's."""
     if len(dfs) == 1:
         return dfs[0]

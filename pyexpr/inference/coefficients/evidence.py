@@ -18,6 +18,8 @@ from pyexpr.inference.coefficients.penalised import Weights
 from pyexpr.inference.coefficients.slopes import SlopeSpace
 from pyexpr.resampling.tests import ContrastTests
 
+from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -59,6 +61,8 @@ class CoefficientEvidence:
         """Return how slopes were estimated, as tables name it."""
         if isinstance(space.slopes, ClusterOLS):
             return f"least squares, {space.slopes.cr}"
+        if isinstance(space.slopes, TwoWayOLS):
+            return "least squares, two memberships"
         return "desparsified"
 
     def joint_space(self) -> SlopeSpace:
