@@ -31,7 +31,7 @@ from pyexpr.resampling.memberships import Crossing
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261130
-N_BOOT = 399
+N_BOOT = 199
 METRICS = ("bias", "rmse", "correlation")
 METHODS = ("jackknife_t", "percentile", "normal")
 

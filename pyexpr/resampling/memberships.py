@@ -49,12 +49,12 @@ NO_ERRORS_OF_TWO = (
     "percentile, basic, normal or bca"
 )
 FEW_MEMBERS = Template(
-    "few_members", "there are only {n} {members:label} ({name:label}); at least {least} are required"
+    "few_members", "there are only {n} {members} ({name:label}); at least {least} are required"
 )
 ONE_IN_MOST = Template(
     "one_member_in_most_rows",
     "{member!r} ({name:label}) is in {percent:.0f} % of the rows, so the variation between "
-    "{members:label} cannot be estimated",
+    "{members} cannot be estimated",
 )
 ONE_IN_LEVERAGE = Template(
     "one_member_with_leverage",
@@ -63,7 +63,7 @@ ONE_IN_LEVERAGE = Template(
 )
 TOO_CONCENTRATED = Template(
     "memberships_too_concentrated",
-    "most rows share few {members:label} ({name:label}), so the variation between them cannot be "
+    "most rows share few {members} ({name:label}), so the variation between them cannot be "
     "estimated",
 )
 
