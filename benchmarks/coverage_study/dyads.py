@@ -22,7 +22,9 @@ from pyexpr.base.files import write_text
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 from pyexpr.inference.clusters import read_clusters
+from pyexpr.inference.coefficients.cluster_ols import DesignBlock
 from pyexpr.inference.coefficients.coefficients import context_coefficients
+from pyexpr.inference.coefficients.two_way_ols import two_way_ols
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.memberships import Clusters
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
@@ -32,6 +34,8 @@ from pyexpr.resampling.memberships import Crossing
 ROOT = Path(__file__).parents[2]
 SEED = 20261130
 N_BOOT = 199
+# The bootstrap, and clusters of one column, in the first studies of a cell.
+BOOTSTRAPPED = 500
 METRICS = ("bias", "rmse", "correlation")
 METHODS = ("jackknife_t", "percentile", "normal")
 
@@ -56,18 +60,26 @@ DESIGNS = (
     Design("round robin, 15 persons, large effects of persons", "robin", (15,), effect=1.5),
     Design("round robin, 15 persons, skewed", "robin", (15,), skewed=True),
     Design("round robin, 25 persons, skewed", "robin", (25,), skewed=True),
-    Design("round robin, 10 persons, 3 rows a dyad", "robin", (10,), rows=3),
     Design("2 or 3 partners, 16 persons", "sparse", (16,)),
     Design("2 or 3 partners, 30 persons", "sparse", (30,)),
-    Design("2 or 3 partners, 30 persons, skewed", "sparse", (30,), skewed=True),
-    Design("1 to 12 partners, 20 persons", "unequal", (20,)),
     Design("1 to 12 partners, 40 persons", "unequal", (40,)),
-    Design("one dyad each, 40 persons", "single", (40,)),
     Design("crossed, 20 subjects x 8 stimuli", "crossed", (20, 8)),
     Design("crossed, 20 subjects x 8 stimuli, no effects", "crossed", (20, 8), effect=0.0),
     Design("crossed, 20 subjects x 8 stimuli, skewed", "crossed", (20, 8), skewed=True),
     Design("crossed, 30 subjects x 5 stimuli", "crossed", (30, 5)),
-    Design("crossed, 25 subjects x 20 stimuli, half of the pairs", "partly", (25, 20)),
+    Design("one dyad each, 40 persons", "single", (40,)),
+    Design("round robin, 10 persons, 3 rows a dyad", "robin", (10,), rows=3),
+    Design("1 to 12 partners, 20 persons", "unequal", (20,)),
+)
+
+
+SLOPES = (
+    "round robin, 10 persons",
+    "round robin, 25 persons",
+    "round robin, 15 persons, skewed",
+    "2 or 3 partners, 30 persons",
+    "1 to 12 partners, 40 persons",
+    "crossed, 20 subjects x 8 stimuli",
 )
 
 
@@ -111,7 +123,9 @@ def _effects(
     return design.effect * (of_first[ends[:, 0]] + of_second[ends[:, 1]])
 
 
-def _numbers(rng: np.random.Generator, design: Design, size: tuple[int, int]) -> NDArray[np.float64]:
+def _numbers(
+    rng: np.random.Generator, design: Design, size: tuple[int, int]
+) -> NDArray[np.float64]:
     return rng.exponential(size=size) - 1 if design.skewed else rng.normal(size=size)
 
 
@@ -169,22 +183,26 @@ def _count(tally: Tally, key: str, low: float, high: float, true: float) -> None
     counts[2] += not defined
 
 
+LEVELS = [(metric, model) for metric in METRICS for model in (0, 1)]
+SCALES = {"bias": "identity", "rmse": "negative_reciprocal", "correlation": "atanh"}
+
+
 class Parts:
     """What `compare_models` computes of a study, without reading its table: thirty times as fast.
 
     `check_parts` holds it to `compare_models`.
     """
 
-    levels = [(metric, model) for metric in METRICS for model in (0, 1)]
-    scales = {"bias": "identity", "rmse": "negative_reciprocal", "correlation": "atanh"}
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.clusters = read_clusters(table, ("one", "two"), what="the table")
-        self.first = read_clusters(table, "one", what="the table")
+    def __init__(self, table: pd.DataFrame, known: Parts | None = None) -> None:
+        if known is None:
+            self.clusters = read_clusters(table, ("one", "two"), what="the table")
+            self.first = read_clusters(table, "one", what="the table")
+        else:
+            self.clusters, self.first = known.clusters, known.first
         self.truth, self.p, self.q = (table[name].to_numpy() for name in ("truth", "p", "q"))
-        self.rows = [(metric, model, None) for metric, model in self.levels]
+        self.rows = [(metric, model, None) for metric, model in LEVELS]
         self.rows += [(metric, 0, 1) for metric in METRICS]
-        self.kinds = ["one model"] * len(self.levels) + ["difference"] * len(METRICS)
+        self.kinds = ["one model"] * len(LEVELS) + ["difference"] * len(METRICS)
 
     def keys(self) -> list[tuple[str, str, str]]:
         """Return metric, term and kind of every quantity."""
@@ -201,10 +219,10 @@ class Parts:
             core.cluster_sums(x, self.truth, clusters.codes, G, shared="truth")
             for x in (self.p, self.q)
         ]
-        places = {level: i for i, level in enumerate(self.levels)}
+        places = {level: i for i, level in enumerate(LEVELS)}
         design = core.MetricDesign(
             columns,
-            [core.Level(metric, (model,)) for metric, model in self.levels],
+            [core.Level(metric, (model,)) for metric, model in LEVELS],
             [
                 core.Quantity(places[m, one], None if two is None else places[m, two])
                 for m, one, two in self.rows
@@ -225,7 +243,7 @@ class Parts:
             drawn = design.weighted(memberships.drawn(n_boot, seed=1), n_threads=1)
         return Evidence(
             estimate=design.estimate(),
-            scale=["identity" if two is not None else self.scales[m] for m, _, two in self.rows],
+            scale=["identity" if two is not None else SCALES[m] for m, _, two in self.rows],
             simple_df=np.array([m == "correlation" and two is not None for m, _, two in self.rows]),
             null=np.zeros(len(at)),
             replicates=drawn,
@@ -261,11 +279,17 @@ def compared(design: Design, studies: int) -> Tally:
     check_parts(design)
     true, tally = true_values(design), Tally()
     rng = np.random.default_rng(SEED + 1)
-    for _ in range(studies):
-        parts = Parts(study(rng, design, pairs(design, rng)))
-        both = parts.evidence(parts.clusters, N_BOOT)
-        found = {method: compute(both, method, 0.95) for method in METHODS}
-        found["first column"] = compute(parts.evidence(parts.first, 0), "jackknife_t", 0.95)
+    known: Parts | None = None
+    for number in range(studies):
+        # Where the pairs are the same in every study they are read once.
+        parts = Parts(study(rng, design, pairs(design, rng)), known)
+        known = parts if design.kind not in {"unequal", "partly"} else None
+        drawn = number < BOOTSTRAPPED
+        both = parts.evidence(parts.clusters, N_BOOT if drawn else 0)
+        methods = METHODS if drawn else METHODS[:1]
+        found = {method: compute(both, method, 0.95) for method in methods}
+        if drawn:
+            found["first column"] = compute(parts.evidence(parts.first, 0), "jackknife_t", 0.95)
         for method, one in found.items():
             for (metric, term, kind), low, high in zip(
                 parts.keys(), one.low, one.high, strict=True
@@ -278,23 +302,66 @@ def slopes(design: Design, studies: int) -> Tally:
     """Count the coverage of a slope: as a statistic, and as a coefficient."""
     true, tally = true_values(design)["slope", "p"], Tally()
     rng = np.random.default_rng(SEED + 2)
-    for _ in range(studies):
+    for number in range(studies):
         table = study(rng, design, pairs(design, rng))
-        row = cluster_bootstrap(table, slope, cluster=("one", "two"), n_boot=0).tidy().iloc[0]
-        _count(tally, "cluster_bootstrap", row["conf_low"], row["conf_high"], true)
-        X = table[["p", "context", "one", "two"]]
-        result = context_coefficients(
-            X, table["truth"], context="context", cluster=("one", "two"), alpha=0.1, l1_ratio=0.5,
-            n_boot=0, n_threads=1,
-        )  # fmt: skip
-        own = result.tidy().iloc[0]
-        unit = own["tested_estimate"] / _least_squares(table)
-        _count(tally, "context_coefficients", own["conf_low"], own["conf_high"], true * unit)
+        clusters = read_clusters(table, ("one", "two"), what="the table")
+        limits = {"statistic": of_statistic(table, clusters),
+                  "coefficient": of_coefficient(table, clusters)}  # fmt: skip
+        if number == 0:
+            _check_slopes(table, limits)
+        for name, (low, high) in limits.items():
+            _count(tally, name, low, high, true)
     return tally
 
 
-def _least_squares(table: pd.DataFrame) -> float:
-    return float(np.polyfit(table["p"], table["truth"], 1)[0])
+def of_statistic(table: pd.DataFrame, clusters: Clusters) -> tuple[float, float]:
+    """Return the interval of a slope as `cluster_bootstrap` has it, all weights at once."""
+    assert clusters.memberships is not None
+    x, y, codes = table["p"].to_numpy(), table["truth"].to_numpy(), clusters.codes
+    D = len(clusters.memberships.members)
+    counts = np.vstack([np.ones((1, D)), clusters.memberships.without_each(), 1 - np.eye(D)])
+    weights = counts[:, codes]
+    total = weights.sum(axis=1)
+    mean_x, mean_y = weights @ x / total, weights @ y / total
+    values = (weights @ (x * y) / total - mean_x * mean_y) / (weights @ (x * x) / total - mean_x**2)
+    K = sum(clusters.memberships.sizes)
+    rows = np.bincount(codes).astype(float)[None]
+    crossing = Crossing(clusters.memberships, values[None, 1 + K :], rows)
+    group = JackknifeGroup(
+        np.arange(1), values[None, 1 : 1 + K], clusters.memberships.sizes, crossing=crossing
+    )
+    evidence = Evidence(
+        values[:1], ["identity"], np.zeros(1, bool), np.zeros(1), np.empty((1, 0)), [group], [""],
+        np.empty,
+    )  # fmt: skip
+    found = compute(evidence, "jackknife_t", 0.95)
+    return float(found.low[0]), float(found.high[0])
+
+
+def of_coefficient(table: pd.DataFrame, clusters: Clusters) -> tuple[float, float]:
+    """Return the interval of a slope as `context_coefficients` has it, per unit of the feature."""
+    assert clusters.memberships is not None
+    x = table["p"].to_numpy()
+    design = np.column_stack([x - x.mean(), np.ones(len(x))])
+    block = DesignBlock(np.arange(len(x)), np.arange(2), design)
+    fit = two_way_ols([block], table["truth"].to_numpy(), clusters.codes, clusters.memberships)
+    low, high = fit.contrasts([1.0, 0.0]).limits(0.95)
+    return float(low[0]), float(high[0])
+
+
+def _check_slopes(table: pd.DataFrame, limits: dict[str, tuple[float, float]]) -> None:
+    """Raise an error unless the public functions give these intervals."""
+    both = ("one", "two")
+    shown = cluster_bootstrap(table, slope, cluster=both, n_boot=0).tidy().iloc[0]
+    np.testing.assert_allclose(limits["statistic"], shown[["conf_low", "conf_high"]].tolist())
+    result = context_coefficients(
+        table[["p", "context", *both]], table["truth"], context="context", cluster=both, alpha=0.1,
+        l1_ratio=0.5, n_boot=0,
+    )  # fmt: skip
+    own, unit = result.tidy().iloc[0], float(table["p"].std(ddof=0))
+    np.testing.assert_allclose(
+        np.multiply(limits["coefficient"], unit), own[["conf_low", "conf_high"]].tolist()
+    )
 
 
 def page(cells: dict[str, dict[str, Tally]], studies: int) -> str:
@@ -309,7 +376,8 @@ def page(cells: dict[str, dict[str, Tally]], studies: int) -> str:
         f"{error:.4f}. Truth and errors of the models consist of effects of both members and of "
         "the row, with a ratio of standard deviations of 0.6 where nothing else is stated. The "
         "last three columns of the first table show, for the mean error, the intervals of the "
-        f"bootstrap ({N_BOOT} replicates) and what clusters of the first column alone give.",
+        f"bootstrap ({N_BOOT} replicates) and what clusters of the first column alone give, in "
+        f"{BOOTSTRAPPED} or more studies.",
         "",
         "## Metrics of models and their differences",
         "",
@@ -330,7 +398,7 @@ def page(cells: dict[str, dict[str, Tally]], studies: int) -> str:
         "| design | statistic | coefficient |",
         "|---|---|---|",
     ]
-    lines += _table(cells["slopes"], ["cluster_bootstrap", "context_coefficients"])
+    lines += _table(cells["slopes"], ["statistic", "coefficient"])
     return "\n".join(lines) + "\n"
 
 
@@ -346,6 +414,11 @@ def _table(cells: dict[str, Tally], keys: list[str]) -> list[str]:
     return lines
 
 
+def _designs(part: str) -> list[Design]:
+    """Return the designs of a part; slopes of those that are not ordinary clusters."""
+    return [one for one in DESIGNS if part == "compared" or one.name in SLOPES]
+
+
 def main() -> None:
     """Run all cells and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -358,13 +431,13 @@ def main() -> None:
     if given.counts and given.counts.exists():
         cells |= json.loads(given.counts.read_text(encoding="utf-8"))
     for name, part in (("compared", compared), ("slopes", slopes)):
-        for design in DESIGNS if given.only in {None, name} else ():
+        for design in _designs(name) if given.only in {None, name} else ():
             if design.name not in cells[name]:
                 cells[name][design.name] = part(design, given.studies)
                 print(name, design.name, cells[name][design.name], flush=True)
                 if given.counts:
                     given.counts.write_text(json.dumps(cells), encoding="utf-8")
-    if all(len(found) == len(DESIGNS) for found in cells.values()):
+    if all(len(cells[name]) == len(_designs(name)) for name in cells):
         write_text(ROOT / "docs" / "coverage_dyads.md", page(cells, given.studies))
 
 

@@ -34,9 +34,7 @@ _SUBJECT_NAMES = frozenset(
 )
 
 
-def read_clusters(
-    frame: pd.DataFrame, cluster: ClusterColumns, *, what: str
-) -> Clusters:
+def read_clusters(frame: pd.DataFrame, cluster: ClusterColumns, *, what: str) -> Clusters:
     """Return the cluster of every row; None makes each row its own cluster."""
     if cluster is None:
         for column in frame.columns:

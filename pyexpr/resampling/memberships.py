@@ -53,13 +53,13 @@ FEW_MEMBERS = Template(
 )
 ONE_IN_MOST = Template(
     "one_member_in_most_rows",
-    "{member!r} ({name:label}) is in {percent:.0f} % of the rows, so the variation between "
+    "{member:label} ({name:label}) is in {percent:.0f} % of the rows, so the variation between "
     "{members} cannot be estimated",
 )
 ONE_IN_LEVERAGE = Template(
     "one_member_with_leverage",
-    "{member!r} has {percent:.0f} % of the slope's leverage, so that nothing shows how it varies "
-    "between members",
+    "{member:label} has {percent:.0f} % of the slope's leverage, so that nothing shows how it "
+    "varies between members",
 )
 TOO_CONCENTRATED = Template(
     "memberships_too_concentrated",
@@ -299,9 +299,7 @@ class Crossing:
             df[q] = combined_df(variance[q], model.factor * parts[:, q], dfs)
         return variance, df
 
-    def influence(
-        self, whole: float, values: NDArray[np.float64], k: int
-    ) -> NDArray[np.float64]:
+    def influence(self, whole: float, values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """Return the influences of members on quantity `k`, whose squares add up to its variance.
 
         What members have in common with each other, the cells, is left out of them: the squares

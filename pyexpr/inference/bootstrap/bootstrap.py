@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
-    from pyexpr.inference.clusters import ClusterColumns
     from pyexpr.inference.bootstrap.draws import Statistic
+    from pyexpr.inference.clusters import ClusterColumns
 
 # Standard errors by jackknife and replicates further apart than this factor are not of one
 # statistic's sampling alone: of means and correlations of 12 to 60 subjects, normal or

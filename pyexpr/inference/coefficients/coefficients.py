@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
+    from pyexpr.inference.clusters import ClusterColumns
 
 _NOT_TAKEN = {
     "method": METHODS_APART,

@@ -20,7 +20,6 @@ from pyexpr.base.tables import (
     refuse_another_order,
     refuse_categories,
 )
-
 from pyexpr.inference.clusters import read_clusters
 from pyexpr.inference.memberships import names_two
 from pyexpr.resampling.memberships import Memberships
@@ -167,9 +166,7 @@ def read_data(
     used = np.flatnonzero(kept & complete)
     codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE, keep_order=True)
     inside = [one.iloc[used] for one in who]
-    clusters = read_clusters(
-        frame.iloc[used], tuple(inside) if two else inside[0], what=_TABLE
-    )
+    clusters = read_clusters(frame.iloc[used], tuple(inside) if two else inside[0], what=_TABLE)
     cluster_name, subject, subjects, memberships = clusters
     names = tuple(str(one) for one in labels)
     if ALL in names:

@@ -16,9 +16,8 @@ from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.inference.coefficients.notes import NEEDS_ONE, NO_VARIATION
 from pyexpr.inference.coefficients.penalised import Weights
 from pyexpr.inference.coefficients.slopes import SlopeSpace
-from pyexpr.resampling.tests import ContrastTests
-
 from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
+from pyexpr.resampling.tests import ContrastTests
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

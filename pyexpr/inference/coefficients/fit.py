@@ -152,6 +152,4 @@ def weight_draws(
             incomparable[a, b] = DIFFERENT_PENALTIES
         else:
             pairs.append((a, b))
-    return WeightDraws(
-        tuple(fitted), incomparable, tuple(pairs), seed, progress, data.memberships
-    )
+    return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress, data.memberships)

@@ -26,9 +26,8 @@ from pyexpr.core.elastic_net import (
 from pyexpr.core.streams import FOLDS, checked_seed, generator
 from pyexpr.inference.coefficients.notes import NO_REPLICATES, NOT_CONVERGED, ONE_REPLICATE
 from pyexpr.resampling.intervals.evidence import UNDEFINED_IN
-from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
-
 from pyexpr.resampling.memberships import Memberships
+from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

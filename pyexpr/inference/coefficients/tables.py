@@ -12,6 +12,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import joined, message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
+from pyexpr.inference.coefficients.desparsified import Desparsified
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.notes import (
     IN_A_CONTEXT,
@@ -22,11 +23,9 @@ from pyexpr.inference.coefficients.notes import (
 )
 from pyexpr.inference.coefficients.penalised import Procedure, describe
 from pyexpr.inference.coefficients.slopes import SlopeSpace
+from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
 from pyexpr.inference.coefficients.wild import wild_test
 from pyexpr.resampling.multiplicity import holm
-
-from pyexpr.inference.coefficients.desparsified import Desparsified
-from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
 
 if TYPE_CHECKING:
     import pandas as pd

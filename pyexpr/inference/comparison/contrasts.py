@@ -453,9 +453,7 @@ def _groups(
                 crossing.cells[k] - (0.0 if j is None else crossing.cells[j]) for _, k, j in found
             ]
             crossing = replace(crossing, cells=np.array(cells), rows=crossing.rows[ks])
-        groups.append(
-            replace(group, rows=places, values=values, effective=own, crossing=crossing)
-        )
+        groups.append(replace(group, rows=places, values=values, effective=own, crossing=crossing))
     return groups, tuple(members)
 
 

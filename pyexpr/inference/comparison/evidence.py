@@ -52,9 +52,7 @@ class MetricDraws:
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return the clusters of each group; with two memberships, the members."""
-        return [
-            group.clusters if group.members is None else group.members for group in self.groups
-        ]
+        return [group.clusters if group.members is None else group.members for group in self.groups]
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""

@@ -454,9 +454,7 @@ def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
         (TESTED_AGAINST(metric=metric, against=against) for metric, against in levels
          if not np.isnan(against)), ", ",
     )  # fmt: skip
-    return (
-        NOTE_TESTED(levels=tested, nulls=nulls) if tested else NOTE_NO_LEVEL(nulls=nulls)
-    )
+    return NOTE_TESTED(levels=tested, nulls=nulls) if tested else NOTE_NO_LEVEL(nulls=nulls)
 
 
 def _nulls_of_differences(rows: Sequence[Row], null: NDArray[np.float64]) -> str:

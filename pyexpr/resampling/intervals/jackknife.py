@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.messages import Template
+from pyexpr.resampling.influence import jackknife_influence as jackknife_influence
 from pyexpr.resampling.intervals.evidence import (
     ONLY_ONE_SUBJECT,
     SINGLE_IN_STRATUM,
     Evidence,
     JackknifeGroup,
 )
-from pyexpr.resampling.influence import jackknife_influence as jackknife_influence
 from pyexpr.resampling.intervals.scales import at_end
 from pyexpr.resampling.memberships import Crossing, why_not
 
