@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 SEED = 20261130
 N_BOOT = 199
 # The bootstrap, and clusters of one column, in the first studies of a cell.
-BOOTSTRAPPED = 500
+BOOTSTRAPPED = 200
 METRICS = ("bias", "rmse", "correlation")
 METHODS = ("jackknife_t", "percentile", "normal")
 
