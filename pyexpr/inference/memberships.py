@@ -59,6 +59,11 @@ def names_two(cluster: Any, n_rows: int) -> bool:
     return len(cluster) == 2 and all(np.ndim(one) == 1 for one in cluster)
 
 
+def columns_of(cluster: Any, n_rows: int) -> tuple[Any, ...]:
+    """Return the columns that `cluster` consists of: one, or several (`names_two`)."""
+    return tuple(cluster) if names_two(cluster, n_rows) else (cluster,)
+
+
 def read_two(frame: pd.DataFrame, cluster: Any, *, what: str) -> Clusters:
     """Return the pairs of members, or the outer clusters where one membership is in the other.
 

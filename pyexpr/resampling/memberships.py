@@ -217,7 +217,7 @@ def working_model_of(
 
 def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a @ b. A matrix product of NumPy adds in an order that depends on threads."""
-    return np.einsum("ij,jk->ik", a, b)
+    return np.asarray(np.einsum("ij,jk->ik", a, b))
 
 
 def why_not(memberships: Memberships, rows: NDArray[np.float64]) -> str:

@@ -21,7 +21,7 @@ from pyexpr.base.tables import (
     refuse_categories,
 )
 from pyexpr.inference.clusters import read_clusters
-from pyexpr.inference.memberships import names_two
+from pyexpr.inference.memberships import columns_of, names_two
 from pyexpr.resampling.memberships import Memberships
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ def read_data(
     frame = as_frame(X, what=_TABLE)
     if bare:
         # Its rows have no labels: they are those of the Series beside it, if there is one.
-        columns = cluster if names_two(cluster, len(frame)) else (cluster,)
-        for other in (context, *columns, y, y_pooled):
+        for other in (context, *columns_of(cluster, len(frame)), y, y_pooled):
             if isinstance(other, pd.Series) and len(other) == len(frame):
                 frame = frame.set_axis(other.index, axis=0)
                 break
@@ -147,8 +146,8 @@ def read_data(
             f"{_TABLE} has columns whose names are the same as text, such as 0 and '0': "
             f"{listed(doubled)}; rename one"
         )
+    given = columns_of(cluster, len(frame))
     two = names_two(cluster, len(frame))
-    given = cluster if two else (cluster,)
     named = [value for value in (context, *given) if isinstance(value, str)]
     context_name, where = column_or_array(frame, context, argument="context", what=_TABLE)
     who = [column_or_array(frame, one, argument="cluster", what=_TABLE)[1] for one in given]

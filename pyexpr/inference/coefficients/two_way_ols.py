@@ -144,7 +144,8 @@ class TwoWayOLS:
         return self.memberships.totals(self._per_cell(values))
 
     def _per_cell(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self._codes, values, minlength=len(self.memberships.members))
+        cells = len(self.memberships.members)
+        return np.asarray(np.bincount(self._codes, values, minlength=cells), dtype=np.float64)
 
     def _variance(self, contrast: NDArray[np.float64]) -> _Variance:
         weights = self._weights(contrast)

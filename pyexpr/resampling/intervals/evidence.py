@@ -64,7 +64,7 @@ class JackknifeGroup:
         """Return what each cluster adds to a quantity: the squares add up to its variance."""
         own = self.values[[k]]
         if self.crossing is None:
-            return jackknife_influence(own, self.strata)[0]
+            return np.asarray(jackknife_influence(own, self.strata)[0])
         return self.crossing.influence(whole, own[0], k)
 
 
