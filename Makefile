@@ -173,6 +173,7 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
 	$(BIN)/python benchmarks/coverage_study/components.py
+	$(BIN)/python benchmarks/coverage_study/dyads.py --studies $(STUDIES)
 
 docs: $(STAMP)-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -31,7 +31,7 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
                               confidence = 0.95, null = NULL, stratify = NULL, adjust = NULL,
                               seed = 0, progress = interactive(), first_replicate = 0) {
   call <- rlang::current_env()
-  cluster <- column(rlang::enquo(cluster), data, "cluster", call)
+  cluster <- cluster_columns(rlang::enquo(cluster), data, "cluster", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
   given(statistic, "a function of data and weights", call = call)
   if (!is.function(statistic)) {
@@ -44,7 +44,7 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   weighted <- of_weights(statistic, data)
   token <- function_token(weighted)
   found <- ask("cluster_bootstrap", list(
-    table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
+    table = table, `function` = token$id, cluster = one_or_two(cluster), n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     adjust = one(adjust), seed = one(seed), progress = flag(progress),
     first_replicate = one(first_replicate)

@@ -15,7 +15,9 @@
 #' @param data A data frame, one row per clip. To use only the training part, pass only its rows.
 #' @param y Column of the label.
 #' @param features Columns of the features, in their original units.
-#' @param context,cluster Columns of context and subject.
+#' @param context,cluster Columns of context and subject. `cluster` can also be two columns, of rows
+#'   that belong to two persons or crossed clusters, as for [compare_models()]; `alpha` and
+#'   `l1_ratio` must then be one number each, and slopes are tested by least squares.
 #' @param alpha,l1_ratio Penalty of the weights: one number for all models; several numbers from
 #'   which each model is tuned; or a named vector or list with one or several numbers per context
 #'   (and `"all"`). `NULL` is the grid of the paper, which is suited to labels with a standard
@@ -61,7 +63,7 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
   y <- column(rlang::enquo(y), data, "y", call, required = TRUE)
   features <- columns(rlang::enquo(features), data, "features", call, required = TRUE)
   context <- column(rlang::enquo(context), data, "context", call, required = TRUE)
-  cluster <- column(rlang::enquo(cluster), data, "cluster", call, required = TRUE)
+  cluster <- cluster_columns(rlang::enquo(cluster), data, "cluster", call, required = TRUE)
   y_pooled <- column(rlang::enquo(y_pooled), data, "y_pooled", call)
   twice <- intersect(features, c(y, context, cluster, y_pooled))
   if (length(twice)) {
@@ -71,7 +73,7 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
   used <- c(y, features, context, cluster, y_pooled)
   found <- ask("context_coefficients", list(
     data = table_node(data, used, call = call, labels = c(context, cluster)), y = y,
-    features = many(features), context = context, cluster = cluster, alpha = penalty(alpha),
+    features = many(features), context = context, cluster = one_or_two(cluster), alpha = penalty(alpha),
     l1_ratio = penalty(l1_ratio),
     n_boot = one(n_boot), retune = flag(retune), confidence = one(confidence), seed = one(seed),
     cr = one(cr), y_pooled = y_pooled, tests = one(tests), n_folds = one(n_folds),

@@ -126,8 +126,8 @@ with_rows <- function(wide, rows, at, truth, call) {
 }
 
 # A column of a table of tune, without the data that was resampled.
-column_of_tune <- function(quo, data, arg, call) {
-  tryCatch(column(quo, data, arg, call), pyexpr_column_error = function(e) {
+column_of_tune <- function(quo, data, arg, call, read = column) {
+  tryCatch(read(quo, data, arg, call), pyexpr_column_error = function(e) {
     column_error(paste(conditionMessage(e), "tune keeps the outcome alone: give `rows`, the data",
       "frame that was resampled."), call)
   })

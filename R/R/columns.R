@@ -97,6 +97,19 @@ column <- function(quo, data, arg, call, required = FALSE) {
   columns(quo, data, arg, call, required = required, one = TRUE)
 }
 
+# One column of subjects, or two of rows that belong to two persons or to crossed clusters.
+cluster_columns <- function(quo, data, arg, call, required = FALSE) {
+  found <- columns(quo, data, arg, call, required = required)
+  if (length(found) > 2L) {
+    column_error(sprintf("`%s` must name one column of `data`, or two columns of rows that %s, not %d.",
+      arg, "belong to two persons or clusters", length(found)), call)
+  }
+  found
+}
+
+# Two columns cross as a list.
+one_or_two <- function(columns) if (length(columns) == 2L) many(columns) else columns
+
 check_columns <- function(value, data, arg, call, required = FALSE, one = FALSE) {
   wanted <- if (one) "one column" else "columns"
   if (is.null(value) && !required) return(NULL)

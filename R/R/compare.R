@@ -17,7 +17,9 @@
 #'   `c("elastic net" = elastic_net)`. A model with several columns, or with a separate truth, is a
 #'   list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1, o2)))`.
 #' @param cluster Column of the subjects. Use `NULL` only if the rows are independent; each row is
-#'   then a separate cluster. It is an error if a column `subject` has repeated values.
+#'   then a separate cluster. It is an error if a column `subject` has repeated values. Two columns
+#'   are for rows that belong to two clusters, such as dyads, `c(person_a, person_b)`, or crossed
+#'   clusters, `c(subject, stimulus)`: rows are of dyads if the columns have labels in common.
 #' @param metrics Metrics of numbers: `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"spearman"`,
 #'   `"concordance"`, `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's
 #'   means; not spearman) or `_between` (means of subjects). Metrics of classes: `"auc"`,
@@ -37,7 +39,10 @@
 #'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`, `"studentized_et"`.
 #' @param confidence Level of the intervals.
 #' @param null Null value for the tests of a single model's correlation, spearman and concordance.
-#'   Differences are tested against 0, and AUC against 1/2.
+#'   AUC is tested against 1/2.
+#' @param null_difference Null value for the tests of differences between models and between
+#'   contexts, in units of the metric, such as -0.02; or a named vector with the value of each metric,
+#'   such as `c(rmse = -0.02)`. Intervals do not depend on it, and ratios are tested against 1.
 #' @param stratify Column of the strata within which subjects are drawn.
 #' @param fold Column of the fold in which each row was predicted, if predictions come from
 #'   cross-validation. Correlation, concordance and R2, pooled and between subjects, are then
@@ -107,8 +112,8 @@
 #'   rows = clips[complete.cases(clips), ])
 compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse", "correlation"),
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
-                           method = NULL, confidence = 0.95, null = 0, stratify = NULL,
-                           fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
+                           method = NULL, confidence = 0.95, null = 0, null_difference = 0,
+                           stratify = NULL, fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
                            progress = interactive(), score_range = NULL, positive = NULL,
                            threshold = NULL, per = NULL, rows = NULL, first_replicate = 0, ...) {
   call <- rlang::current_env()
@@ -123,9 +128,10 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
     named <- setdiff(names(match.call())[-1], "data")
     refuse_told(named, call)
     options <- mget(named, envir = call)
-    single <- setdiff(named, "metrics")
+    single <- setdiff(named, c("metrics", "null_difference"))
     options[single] <- lapply(single, function(name) one(options[[name]], name, call))
     if (!is.null(options$metrics)) options$metrics <- many(metrics)
+    if ("null_difference" %in% named) options$null_difference <- null_of(null_difference, call)
     return(compare_fitted(data, options, call))
   }
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
@@ -141,8 +147,11 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
     }
     predictions <- models_of(rlang::enquo(predictions), data, call)
   }
-  of_rows <- if (is.null(found) || !is.null(rows)) column else column_of_tune
-  cluster <- of_rows(rlang::enquo(cluster), data, "cluster", call)
+  by_tune <- !is.null(found) && is.null(rows)
+  of_rows <- if (by_tune) column_of_tune else column
+  cluster <- rlang::enquo(cluster)
+  cluster <- if (by_tune) column_of_tune(cluster, data, "cluster", call, cluster_columns) else
+    cluster_columns(cluster, data, "cluster", call)
   context <- of_rows(rlang::enquo(context), data, "context", call)
   stratify <- of_rows(rlang::enquo(stratify), data, "stratify", call)
   fold <- of_rows(rlang::enquo(fold), data, "fold", call)
@@ -158,14 +167,21 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
   found <- ask("compare_models", list(
     table = if (!is.null(files)) files else
       table_node(data, used, call = call, labels = c(cluster, context, stratify, fold, per)),
-    truth = truth, predictions = models, cluster = cluster, metrics = many(metrics),
+    truth = truth, predictions = models, cluster = one_or_two(cluster), metrics = many(metrics),
     context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
-    method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
+    method = one(method), confidence = one(confidence), null = one(null),
+    null_difference = null_of(null_difference, call), stratify = stratify,
     fold = fold, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     progress = flag(progress), score_range = one(score_range), positive = one(positive),
     threshold = one(threshold), per = per, first_replicate = one(first_replicate)
   ), call)
   new_result(found, "pyexpr_comparison")
+}
+
+# One number, or numbers named by metrics.
+null_of <- function(null_difference, call) {
+  if (is.null(names(null_difference))) return(one(null_difference, "null_difference", call))
+  dictionary(lapply(as.list(null_difference), one, "null_difference", call))
 }
 
 is_path <- function(data) is.character(data) && length(data) == 1L && !is.na(data)
@@ -244,6 +260,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param method,confidence As in [compare_models()]; `NULL` leaves them unchanged.
 #' @param rule `"holm"` or `"max_t"`.
 #' @param n Number of additional replicates.
+#' @param null_difference Null value of the tests of contrasts, as for [compare_models()]; the
+#'   omnibus test is against 0.
 #' @param n_flips Number of random flips if there are too many to enumerate all.
 #' @param region Lowest and highest value that is practically equal, such as `c(-0.02, 0.02)`, or a
 #'   named list with the region of each metric.
@@ -338,10 +356,11 @@ sign_flip <- function(x, n_flips = 10000) {
 
 #' @rdname result-methods
 #' @export
-context_contrasts <- function(x) {
+context_contrasts <- function(x, null_difference = 0) {
   call <- rlang::current_env()
   can(x, "pyexpr_comparison", call)
-  new_result(ask("method", list(key = key_of(x, call), name = "contrasts"), call), "pyexpr_contrasts")
+  new_result(ask("method", list(key = key_of(x, call), name = "contrasts",
+    null_difference = null_of(null_difference, call)), call), "pyexpr_contrasts")
 }
 
 #' @rdname result-methods

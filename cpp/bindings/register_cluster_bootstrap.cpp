@@ -209,6 +209,20 @@ void register_cluster_bootstrap(py::module_& m) {
                  }
                  return out;
              })
+        .def(
+            "weighted",
+            [](const py::object& self, const Array<double>& counts, std::size_t n_threads) {
+                const auto& design = constructed<MetricDesign>(self);
+                const auto often = view<double, 2>(counts, "counts");
+                Array<double> out = new_array<double>(design.n_quantities(), often.shape[0]);
+                auto to = view_of_new<2>(out);
+                {
+                    const WithoutGil release;
+                    design.weighted(often, to, n_threads);
+                }
+                return out;
+            },
+            py::arg("counts").noconvert(), py::arg("n_threads"))
         .def("replicates", &fill<&MetricDesign::replicates>, py::arg("seed"), py::arg("stream"),
              py::arg("first"), py::arg("n"), py::arg("rows"), py::arg("offset"),
              py::arg("out").noconvert(), py::arg("n_threads"))

@@ -191,7 +191,9 @@ void metric_design(Choices& choose) {
     design.alone(each.view());
     design.jackknife(each.view());
     const std::size_t n = choose.below(70);
+    const Reals2 counts(choose, {n, groups});
     Reals2 out(choose, {n_quantities, n});
+    design.weighted(counts.read(), out.view(), choose.threads());
     std::vector<std::size_t> rows(n_quantities);
     for (std::size_t q = 0; q < n_quantities; ++q) rows[q] = choose.seldom() ? choose.size() : q;
     const std::size_t wanted = choose.seldom() ? choose.size() : n;

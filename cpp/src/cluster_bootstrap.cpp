@@ -267,6 +267,10 @@ void MetricDesign::draw_block(std::uint64_t seed, std::uint64_t stream, std::uin
     std::size_t r = 0;
     for (; r + kBeside <= n; r += kBeside) draw_lanes<kBeside>(seed, stream, first, r, work);
     for (; r < n; ++r) draw_lanes<1>(seed, stream, first, r, work);
+    sum_up(work);
+}
+
+void MetricDesign::sum_up(Workspace& work) const {
     // Two sums at a time: the counts, read once, serve both.
     std::size_t s = 0;
     for (; s + 2 <= n_sums_; s += 2) add_up<2>(s, work);
@@ -422,6 +426,30 @@ void MetricDesign::jackknife(ArrayView<double, 2> out) const {
 
 // What the others of a stratum weigh where one of them is left out; of all clusters, where
 // there is one stratum, no metric depends on it.
+void MetricDesign::weighted(ArrayView<const double, 2> counts, ArrayView<double, 2> out,
+                            std::size_t n_threads) const {
+    const std::size_t m = counts.shape[0];
+    if (counts.shape[1] != n_clusters_ || out.shape[0] != quantities_.size() ||
+        out.shape[1] != m) {
+        throw std::invalid_argument("counts must be (m, clusters), output (quantities, m)");
+    }
+    parallel_for((m + block_ - 1) / block_, n_threads, [&] {
+        return [&, work = Workspace(*this)](std::size_t block) mutable {
+            const std::size_t start = block * block_;
+            const std::size_t lanes = std::min(block_, m - start);
+            std::fill(work.counts.begin(), work.counts.end(), 0.0);
+            for (std::size_t g = 0; g < n_clusters_; ++g) {
+                for (std::size_t r = 0; r < lanes; ++r) {
+                    work.counts[g * block_ + r] = counts(start + r, g);
+                }
+            }
+            sum_up(work);
+            evaluate(work.sums.data(), work.counts.data(), work);
+            write(start, lanes, work, out);
+        };
+    });
+}
+
 double MetricDesign::rest_weight(std::size_t size) const {
     if (strata_.size() == 1 || size == 1) return 1.0;
     return static_cast<double>(size) / static_cast<double>(size - 1);

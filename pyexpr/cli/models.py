@@ -104,7 +104,13 @@ def compare(
     predictions: Annotated[
         str | None, typer.Option(help="Columns of the models, separated by commas.")
     ] = None,
-    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
+    cluster: Annotated[
+        str,
+        typer.Option(
+            help="Column of the subjects; or two columns, separated by a comma, of rows that "
+            "belong to two persons or crossed clusters."
+        ),
+    ] = "subject",
     context: Annotated[
         str | None,
         typer.Option(
@@ -177,6 +183,13 @@ def compare(
             'highest difference that counts as equal, separated by a comma ("-0.02,0.02").'
         ),
     ] = None,
+    null_difference: Annotated[
+        str | None,
+        typer.Option(
+            help="Null value of the tests of differences: a number, or one for each metric "
+            '("rmse=-0.02,correlation=0.05").'
+        ),
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -202,7 +215,8 @@ def compare(
 
     if not names_in(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
-    labels = [cluster, *names_in(context), *names_in(fold), *names_in(per)]
+    clusters = names_in(cluster)
+    labels = [*clusters, *names_in(context), *names_in(fold), *names_in(per)]
     table: Any = data
     if not is_parquet(data):
         read = read_table(
@@ -217,7 +231,7 @@ def compare(
             table,
             truth=truth,
             predictions=names_in(predictions),
-            cluster=cluster,
+            cluster=tuple(clusters) if len(clusters) > 1 else cluster,
             context=context,
             metrics=names_in(metrics),
             score_range=score_range,
@@ -229,6 +243,7 @@ def compare(
             ratio=ratio,
             n_boot=n_boot,
             confidence=confidence,
+            null_difference=_nulls(null_difference),
             seed=seed,
             progress=show.progress,
         )
@@ -250,6 +265,16 @@ def compare(
         write(result.contrasts().tidy(), contrasts)
     shown = result if bounds is None else result.equivalence(bounds)
     show.result(shown, output, replicates, contrasts)
+
+
+def _nulls(text: str | None) -> Any:
+    """Return a number, or the numbers of metrics; what is none stays text, as in `_numbers`."""
+    if text is None:
+        return 0.0
+    if "=" not in text:
+        return _numbers(text)[0] if "," not in text else text
+    parts = [part.partition("=") for part in text.split(",")]
+    return {name.strip(): _numbers(value)[0] for name, _, value in parts}
 
 
 def _numbers(text: str) -> list[float | str]:

@@ -173,6 +173,15 @@ class MetricDesign:
         """Return every quantity without each cluster, (quantities, clusters)."""
         return np.asarray(self._kernel.jackknife())
 
+    def weighted(
+        self, counts: NDArray[np.float64], *, n_threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return every quantity with clusters counted so often: (m, clusters) to (quantities, m).
+
+        The bytes do not depend on `n_threads`.
+        """
+        return np.asarray(self._kernel.weighted(for_kernel(counts), kernel_threads(n_threads)))
+
     def replicates(
         self,
         n: int,

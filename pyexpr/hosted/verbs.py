@@ -361,7 +361,7 @@ def do_context_coefficients(
     y: str,
     features: list[str],
     context: str,
-    cluster: str,
+    cluster: str | list[str],
     y_pooled: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -373,7 +373,7 @@ def do_context_coefficients(
         return numeric_column(data, name, what="the data")
 
     result = context_coefficients(
-        data[[*features, context, cluster]],
+        data[[*features, context, *([cluster] if isinstance(cluster, str) else cluster)]],
         label(y),
         context=context,
         cluster=cluster,

@@ -13,10 +13,14 @@ import numpy as np
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.messages import Template, say
 from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
+from pyexpr.inference.memberships import Clusters, names_two, read_two
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    # One column, or two of rows that belong to two persons or crossed clusters.
+    ClusterColumns = str | ArrayLike | tuple[str | ArrayLike, str | ArrayLike] | None
 
 _FEW = 20
 # Subjects of equal size that unequal ones must be worth, and as a part of their number.
@@ -30,10 +34,8 @@ _SUBJECT_NAMES = frozenset(
 )
 
 
-def read_clusters(
-    frame: pd.DataFrame, cluster: str | ArrayLike | None, *, what: str
-) -> tuple[str, NDArray[np.int64], list[Any]]:
-    """Return (name, codes, labels); None makes each row its own cluster."""
+def read_clusters(frame: pd.DataFrame, cluster: ClusterColumns, *, what: str) -> Clusters:
+    """Return the cluster of every row; None makes each row its own cluster."""
     if cluster is None:
         for column in frame.columns:
             plain = re.sub(r"[\W_]", "", str(column)).casefold()
@@ -47,12 +49,13 @@ def read_clusters(
                     )
                 )
         n = len(frame)
-        return "each row", np.arange(n), list(range(n))
+        return Clusters("each row", np.arange(n), list(range(n)))
+    if names_two(cluster, len(frame)):
+        return read_two(frame, cluster, what=what)
     if isinstance(cluster, str):
         check_flat_columns(frame, what=what)
     name, series = column_or_array(frame, cluster, argument="cluster", what=what)
-    codes, labels = label_codes(series, name=name, what=what)
-    return name, codes, labels
+    return Clusters(name, *label_codes(series, name=name, what=what))
 
 
 def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:

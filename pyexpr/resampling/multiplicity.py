@@ -16,7 +16,7 @@ from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.jackknife import Jackknife, jackknife_influence, jackknife_of
+from pyexpr.resampling.intervals.jackknife import Jackknife, jackknife_of
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.simultaneous import Simultaneous, simultaneous
@@ -241,6 +241,6 @@ def _influence(evidence: Evidence, family: NDArray[np.int64]) -> NDArray[np.floa
         clusters = np.arange(sum(group.strata)) if group.clusters is None else group.clusters
         for column, row in enumerate(family):
             if int(row) in place:
-                own = group.values[[place[int(row)]]]
-                influence[clusters, column] = jackknife_influence(own, group.strata)[0]
+                whole = float(evidence.estimate[row])
+                influence[clusters, column] = group.influence(whole, place[int(row)])
     return influence

@@ -426,7 +426,8 @@ class ReplicatedResult(Result):
         (without it), change (the difference from the estimate of all clusters), and influence, the
         empirical influence value, which is -(G - 1) times the change. Clusters that do not
         contribute to a quantity have no row. With strata, the other clusters of the stratum get the
-        weight ``G_h/(G_h - 1)``, and influence is ``-G (G_h - 1)/G_h`` times the change.
+        weight ``G_h/(G_h - 1)``, and influence is ``-G (G_h - 1)/G_h`` times the change. Where rows
+        belong to two clusters, cluster is a person, or a label of either of two crossed columns.
         """
         import pandas as pd
 
@@ -438,6 +439,8 @@ class ReplicatedResult(Result):
             shown = self.evidence.shown(jackknife.values, rows=jackknife.rows)
             sizes = np.repeat(jackknife.strata, jackknife.strata)
             factor = len(labels) * (sizes - 1) / sizes
+            if jackknife.crossing is not None:
+                factor = sizes - 1
             for position, values in zip(jackknife.rows, shown, strict=True):
                 change = values - estimate[position]
                 columns = {

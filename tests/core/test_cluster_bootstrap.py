@@ -303,3 +303,15 @@ def test_a_replicate_of_zeros_is_undefined():
     missing = core.draw_counts([20], 2000, seed=1)[:, :3].sum(axis=1) == 0
     assert 40 < missing.sum() < 120
     assert np.array_equal(np.isnan(values), missing)
+
+
+def test_weighted_clusters_are_replicates_and_left_out_values():
+    made = design(*data(3, [4, 1, 7, 2, 5, 3, 6]), 7)
+    counts = core.draw_counts([7], 70, seed=5).astype(np.float64)
+    wanted = made.replicates(70, seed=5, n_threads=1)
+    for threads in (1, 3):
+        found = made.weighted(counts, n_threads=threads)
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(made.weighted(1 - np.eye(7)), made.jackknife(), rtol=1e-11)
+    with pytest.raises(ValueError, match="counts must be"):
+        made.weighted(counts[:, :6])

@@ -183,6 +183,7 @@ def _metric_design(choose: Choices) -> Any:
     if choose.seldom():
         design = kernels.MetricDesign.__new__(kernels.MetricDesign)
     found = [design.estimate(), design.alone(), design.jackknife()]
+    found.append(design.weighted(array(choose, [choose.below(5), n_clusters]), _threads(choose)))
     n = choose.below(70)
     for fill in (design.replicates, design.standard_errors):
         out = array(choose, [len(quantities), n])

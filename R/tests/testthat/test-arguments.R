@@ -207,3 +207,14 @@ test_that("tests are adjusted together from the start, and subjects drawn within
   same(boot_extend(fit(), 40), bootstrap_cfa(rows, all_of(indicators), subject, n_boot = 100))
   expect_setequal(influence(plain)$cluster, unique(clips$subject))
 })
+
+test_that("rows may belong to two persons, and differences have any null value", {
+  need_python()
+  pairs <- t(utils::combn(9, 2))
+  dyads <- data.frame(a = pairs[, 1], b = pairs[, 2], y = sin(1:36), p = cos(1:36), q = sin(2 * (1:36)))
+  found <- suppressWarnings(compare_models(dyads, y, c(p, q), cluster = c(a, b), metrics = "bias",
+    n_boot = 0, null_difference = c(bias = 0.1)))
+  row <- tidy(found)[3, ]
+  expect_equal(row$statistic, (row$estimate - 0.1) / row$std.error)
+  expect_error(compare_models(dyads, y, c(p, q), cluster = c(a, b, y)), "two columns of rows")
+})

@@ -143,6 +143,11 @@ class MetricDesign {
     // keeps its weight, as it does in every draw.
     void jackknife(ArrayView<double, 2> out) const;
 
+    // Every quantity with cluster g counted counts(i, g) times: out (quantities, m) for counts (m, G),
+    // which are not negative. O(m (G sums + quantities)).
+    void weighted(ArrayView<const double, 2> counts, ArrayView<double, 2> out,
+                  std::size_t n_threads) const;
+
     // Replicates first .. first+n-1 of quantity q into out(rows[q], offset + 0 .. n-1).
     // O(n G sums) multiplications, (quantities + sums) x 64 doubles of memory per thread.
     void replicates(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::size_t n,
@@ -159,6 +164,7 @@ class MetricDesign {
 
   private:
     struct Workspace;
+    void sum_up(Workspace& work) const;
     void draw_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::size_t n,
                     Workspace& work) const;
     template <std::size_t Lanes>

@@ -17,16 +17,25 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.inference.bootstrap.draws import TABLE, Plan, StatisticDraws, read_statistic
+from pyexpr.inference.bootstrap.draws import (
+    TABLE,
+    Called,
+    Compiled,
+    Plan,
+    StatisticDraws,
+    read_statistic,
+)
 from pyexpr.inference.bootstrap.plot import statistics_figure
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
     warn_of_few_clusters,
 )
+from pyexpr.inference.memberships import check_memberships, note_of, refuse_options
 from pyexpr.resampling.intervals.evidence import NO_INTERVALS, Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.resampling.memberships import Crossing
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
@@ -39,6 +48,7 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
     from pyexpr.inference.bootstrap.draws import Statistic
+    from pyexpr.inference.clusters import ClusterColumns
 
 # Standard errors by jackknife and replicates further apart than this factor are not of one
 # statistic's sampling alone: of means and correlations of 12 to 60 subjects, normal or
@@ -95,8 +105,9 @@ class BootstrapResult(ReplicatedResult):
 
     @property
     def n_clusters(self) -> int:
-        """Return the number of clusters."""
-        return len(self.clusters)
+        """Return the number of clusters; of two crossed memberships, of the smaller."""
+        memberships = self.draws.plan.memberships
+        return len(self.clusters) if memberships is None else min(memberships.sizes)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per statistic.
@@ -176,6 +187,9 @@ class BootstrapResult(ReplicatedResult):
     def notes(self) -> tuple[str, ...]:
         """Return notes on statistics for which the jackknife may not be valid, and on a range."""
         found = note_of_range(self)
+        memberships = self.draws.plan.memberships
+        if memberships is not None:
+            return (note_of(memberships), *found)
         if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
             return found
         error, spread = jackknife_of(self.evidence).error, self._spread()
@@ -211,7 +225,7 @@ def cluster_bootstrap(
     *,
     columns: str | Sequence[str] | None = None,
     compiled: bool | None = None,
-    cluster: str | ArrayLike | None,
+    cluster: ClusterColumns,
     n_boot: int = 2000,
     method: str | None = None,
     confidence: float = 0.95,
@@ -252,7 +266,7 @@ def cluster_bootstrap(
         True compiles a Python function with numba first. By default functions compiled by numba are
         called by the kernel, and all others are called as Python functions.
     cluster, n_boot, confidence, stratify, seed
-        As for `compare_models`. The draws are the same.
+        As for `compare_models`, also with two columns in `cluster`. The draws are the same.
     method : str, optional
         Method of the intervals: those of `compare_models` except the studentized methods, which
         require a standard error within each replicate. The default is jackknife_t, on the scale of
@@ -329,23 +343,36 @@ def cluster_bootstrap(
     checked_jobs(n_jobs)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
-    name, codes, labels = read_clusters(frame, cluster, what=TABLE)
+    name, codes, labels, memberships = read_clusters(frame, cluster, what=TABLE)
     everywhere = np.ones(len(frame), dtype=bool)
     check_enough(codes, labels, everywhere)
+    if memberships is not None:
+        refuse_options({"stratify": stratify})
+        check_memberships(memberships, codes, everywhere)
     order, sizes = np.arange(len(labels)), (len(labels),)
     if stratify is not None:
         strata = read_strata(frame, stratify, codes, labels, everywhere, what=TABLE)
         order = np.argsort(strata, kind="stable")
         sizes = tuple(np.unique(strata, return_counts=True)[1].tolist())
     position = np.argsort(order, kind="stable")[codes]
-    plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress, n_jobs)
+    plan = Plan(
+        position, order, sizes, checked_seed(seed), n_threads, progress, n_jobs, memberships
+    )
 
     draws = read_statistic(frame, statistic, columns, compiled, plan)
+    if memberships is not None and not isinstance(draws, Called):
+        raise DataError(
+            say(
+                "compiled statistics need one column in {cluster=}; give a Python function, and "
+                "leave out {compiled=}"
+            )
+        )
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
         draws.errors(0, 0)  # says that there are none, before the work and not after it
     without = draws.without()
     drawn = draws.replicates(first, int(n_boot))
-    warn_of_few_clusters(len(labels))
+    if memberships is None:
+        warn_of_few_clusters(len(labels))
     Q = len(draws.terms)
     evidence = Evidence(
         estimate=draws.estimate,
@@ -353,7 +380,7 @@ def cluster_bootstrap(
         simple_df=np.zeros(Q, dtype=bool),
         null=np.full(Q, np.nan if null is None else float(null)),
         replicates=drawn.values,
-        groups=[JackknifeGroup(np.arange(Q), without, sizes)],
+        groups=[_jackknife(draws, without, np.bincount(position))],
         reason=[""] * Q,
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1], first),
         n_threads=n_threads,
@@ -363,9 +390,22 @@ def cluster_bootstrap(
         evidence=evidence,
         intervals=NO_INTERVALS,
         draws=draws,
-        clusters=tuple(labels),
+        clusters=tuple(labels if memberships is None else memberships.labels),
         cluster_name=name,
         first_replicate=first,
         n=len(frame),
     )
     return completed(result, int(n_boot), method, confidence, adjust)
+
+
+def _jackknife(
+    draws: Called | Compiled, without: NDArray[np.float64], rows: NDArray[np.int64]
+) -> JackknifeGroup:
+    """Return the statistics without each cluster; `rows` are those of each."""
+    terms, memberships = np.arange(len(without)), draws.plan.memberships
+    if memberships is None:
+        return JackknifeGroup(terms, without, draws.plan.strata)
+    assert isinstance(draws, Called)
+    of_each = np.tile(rows.astype(np.float64), (len(without), 1))
+    crossing = Crossing(memberships, draws.without_cells(), of_each)
+    return JackknifeGroup(terms, without, memberships.sizes, crossing=crossing)

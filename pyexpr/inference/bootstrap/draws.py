@@ -24,6 +24,7 @@ from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.compiled_statistic import ClusteredRows, CompiledStatistic
 from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.bootstrap.compiled import compile_statistic, is_compiled
+from pyexpr.resampling.memberships import Memberships
 from pyexpr.resampling.result import Drawn, in_pieces
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Plan:
         Sizes of the strata.
     n_jobs : int, optional
         In how many processes at a time a Python function is called.
+    memberships : Memberships, optional
+        Where rows belong to two clusters: the clusters are then cells.
     """
 
     position: NDArray[np.int64]
@@ -64,6 +67,21 @@ class Plan:
     n_threads: int | None
     progress: bool | None
     n_jobs: int | None = None
+    memberships: Memberships | None = None
+
+    def drawn(self, first: int, n: int) -> NDArray[np.float64]:
+        """Return how often each cluster counts in replicates, (n, clusters)."""
+        if self.memberships is not None:
+            return self.memberships.drawn(n, seed=self.seed, first=first)
+        return draw_counts(self.strata, n, seed=self.seed, first=first).astype(np.float64)
+
+    def without(self) -> NDArray[np.float64]:
+        """Return how often each cluster counts without each of them, or without each member."""
+        return (
+            without_each(self.strata)
+            if self.memberships is None
+            else self.memberships.without_each()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +104,9 @@ class StatisticDraws(ABC):
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
-        """Return the clusters, which all statistics share."""
+        """Return the clusters, which all statistics share; with two memberships, the members."""
+        if self.plan.memberships is not None:
+            return [np.arange(sum(self.plan.memberships.sizes))]
         return [self.plan.order]
 
     @abstractmethod
@@ -139,9 +159,8 @@ class Called(StatisticDraws):
 
     def of_range(self, first: int, n: int) -> NDArray[np.float64]:
         """Return the values of replicates `first` to ``first + n - 1``, (terms, n)."""
-        counts = draw_counts(self.plan.strata, n, seed=self.plan.seed, first=first)
         values = np.empty((len(self.terms), n))
-        for i, drawn in enumerate(counts.astype(np.float64)):
+        for i, drawn in enumerate(self.plan.drawn(first, n)):
             values[:, i] = self._value(drawn)
         return values
 
@@ -178,7 +197,11 @@ class Called(StatisticDraws):
         return replace(self, statistic=statistic)
 
     def without(self) -> NDArray[np.float64]:
-        """Return the values without each cluster, (terms, clusters)."""
+        """Return the values without each cluster, (terms, clusters), or without each member."""
+        return np.stack([self._value(left) for left in self.plan.without()], axis=1)
+
+    def without_cells(self) -> NDArray[np.float64]:
+        """Return the values without each cell, (terms, cells)."""
         counts = without_each(self.plan.strata)
         return np.stack([self._value(left) for left in counts], axis=1)
 

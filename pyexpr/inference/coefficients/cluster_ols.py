@@ -102,6 +102,10 @@ class ClusterOLS:
         scores = self._scores @ self._root.T
         return np.asarray(scores.T @ scores)
 
+    def directions(self, contrasts: ArrayLike) -> NDArray[np.float64]:
+        """Return contrasts (m, p) in the coordinates of Q: the weights of the labels are Q d."""
+        return np.asarray(self._checked(contrasts) @ self._root)
+
     def leverage(self, contrasts: ArrayLike) -> NDArray[np.float64]:
         """Return the proportion of each contrast's leverage by cluster, (m, G).
 

@@ -21,7 +21,7 @@ from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.figures.weights import coefficients_figure
 from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
-from pyexpr.inference.coefficients.data import as_fitted, read_data
+from pyexpr.inference.coefficients.data import CoefficientData, as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
 from pyexpr.inference.coefficients.notes import (
@@ -36,7 +36,7 @@ from pyexpr.inference.coefficients.notes import (
     OTHER_WEIGHTS,
     REQUESTED,
 )
-from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
+from pyexpr.inference.coefficients.penalised import N_FOLDS, Penalty, read_penalties
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
     METHODS,
@@ -51,6 +51,7 @@ from pyexpr.inference.coefficients.tables import (
     slope_covariance,
     wild_table,
 )
+from pyexpr.inference.memberships import check_memberships, note_of
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.ranges import check_parts, in_sequence, note_of_range
 from pyexpr.resampling.result import stopped
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
+    from pyexpr.inference.clusters import ClusterColumns
 
 _NOT_TAKEN = {
     "method": METHODS_APART,
@@ -338,13 +340,15 @@ class CoefficientResult(CoefficientEvidence, Result):
         d = self.data
         return (
             f"Coefficients of {len(d.features)} features in {len(d.contexts)} contexts, from "
-            f"{len(d.y)} rows of {len(d.subjects)} subjects ({d.cluster_name}); "
+            f"{len(d.y)} rows of {d.n_clusters} subjects ({d.cluster_name}); "
             f"{100 * self.confidence:g} % intervals"
         )
 
     def notes(self) -> tuple[str, ...]:
         """Return notes on what is tested, what is only descriptive, and what was left out."""
         found: list[str] = [NOTE_WEIGHTS, NOTE_SLOPES, *self.remarks]
+        if self.data.memberships is not None:
+            found.append(note_of(self.data.memberships))
         if len(self.data.contexts) > 1:
             own = self.intercepts == "context"
             found.append(NOTE_OWN_INTERCEPTS if own else NOTE_ONE_INTERCEPT)
@@ -372,7 +376,7 @@ class CoefficientResult(CoefficientEvidence, Result):
             "intercepts": self.intercepts,
             "adjust": self.rule,
             "cluster": self.data.cluster_name,
-            "n_clusters": len(self.data.subjects),
+            "n_clusters": self.data.n_clusters,
             "n_rows": len(self.data.y),
             "n_dropped": self.data.n_dropped,
             "versions": versions("scipy", "pandas"),
@@ -466,7 +470,7 @@ def context_coefficients(
     y: ArrayLike,
     *,
     context: str | ArrayLike,
-    cluster: str | ArrayLike,
+    cluster: ClusterColumns,
     alpha: float | Sequence[float] | Mapping[str, Any] | None = None,
     l1_ratio: float | Sequence[float] | Mapping[str, Any] | None = None,
     n_boot: int = 2000,
@@ -495,6 +499,9 @@ def context_coefficients(
         The label, on its original scale.
     context, cluster : str or array_like, shape (n,)
         The context and the subject of each row. Rows of a subject are not treated as independent.
+        `cluster` can also be two columns, of rows that belong to two persons or crossed clusters,
+        as for `compare_models`. Slopes are then tested by least squares with the variance described
+        there, `alpha` and `l1_ratio` must be one number each, and ``wild()`` is not available.
     alpha, l1_ratio : float, sequence, or mapping, optional
         Penalty of the weights, as in `ElasticNetRegressor`: one number for all models, several
         numbers from which each model is tuned, or a mapping from context (and "all") to either.
@@ -609,9 +616,12 @@ def context_coefficients(
     n_threads = checked_threads(n_threads)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
     penalties = read_penalties(alpha, l1_ratio, data.models)
-    warn_of_few_subjects_for_slopes(
-        {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
-    )
+    if data.memberships is not None:
+        _check_two(data, penalties, cr, tests)
+    else:
+        warn_of_few_subjects_for_slopes(
+            {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
+        )
     if retune and all(penalty.fixed for penalty in penalties):
         raise DataError(
             say("{retune=True} requires a grid; give several values of {alpha=} or {l1_ratio=}")
@@ -628,6 +638,14 @@ def context_coefficients(
     with threadpool_limits(limits=1, user_api="blas"):
         for models in groups:
             why = least_squares_problem(data, models, intercepts)
+            if why and data.memberships is not None:
+                raise DataError(
+                    say(
+                        "with two memberships in {cluster=} only least squares is available, but "
+                        "{why}; leave features out",
+                        why=why,
+                    )
+                )
             method = tests or ("desparsified" if why else "least_squares")
             own = [fitted[data.models.index(model)] for model in models]
             reasons.append(why or REQUESTED)
@@ -664,6 +682,30 @@ def context_coefficients(
 
 # Both names give the same: a model is fitted before its coefficients are requested.
 context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[attr-defined]
+
+
+def _check_two(
+    data: CoefficientData, penalties: Sequence[Penalty], cr: str, tests: str | None
+) -> None:
+    """Raise `DataError` for options that two memberships cannot have."""
+    assert data.memberships is not None
+    for c, name in enumerate((None, *data.contexts)):
+        used = np.ones(len(data.y), dtype=bool) if name is None else data.context == c - 1
+        check_memberships(data.memberships, data.subject, used, context=name)
+    if not all(penalty.fixed for penalty in penalties):
+        raise DataError(
+            say(
+                "tuning needs folds of independent subjects, but {cluster=} has two memberships; "
+                "give one {alpha=} and one {l1_ratio=}"
+            )
+        )
+    if cr != "CR2" or tests == "desparsified":
+        raise DataError(
+            say(
+                "with two memberships in {cluster=} slopes are estimated by least squares with a "
+                "variance of their own; leave {cr=} and {tests=} out"
+            )
+        )
 
 
 def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_folds: Any) -> None:

@@ -20,10 +20,15 @@ from pyexpr.base.tables import (
     refuse_another_order,
     refuse_categories,
 )
+from pyexpr.inference.clusters import read_clusters
+from pyexpr.inference.memberships import columns_of, names_two
+from pyexpr.resampling.memberships import Memberships
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.inference.clusters import ClusterColumns
 
 _TABLE = "X"
 # A column whose spread is rounding of its mean is constant.
@@ -47,6 +52,8 @@ class CoefficientData:
         every context.
     constant : ndarray of bool, shape (C, p)
         Which features are constant in which contexts.
+    memberships : Memberships, optional
+        Where rows belong to two clusters: subjects are then cells, the pairs of members.
     """
 
     X: NDArray[np.float64]
@@ -61,11 +68,24 @@ class CoefficientData:
     n_dropped: int
     scale: NDArray[np.float64]
     constant: NDArray[np.bool_]
+    memberships: Memberships | None = None
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of subjects; of two crossed memberships, of the smaller."""
+        return len(self.subjects) if self.memberships is None else min(self.memberships.sizes)
 
     @property
     def models(self) -> tuple[str, ...]:
         """The contexts, and "all" where there are several."""
         return (*self.contexts, ALL) if len(self.contexts) > 1 else self.contexts
+
+    def clusters_in(self, rows: NDArray[np.int64]) -> int:
+        """Return the number of subjects with some of these rows."""
+        cells = np.unique(self.subject[rows])
+        if self.memberships is None:
+            return len(cells)
+        return min(self.memberships.of_cells(cells).sizes)
 
     def rows(self, model: str) -> NDArray[np.int64]:
         """Return the rows of a context, or all of them."""
@@ -83,7 +103,7 @@ def read_data(
     y: ArrayLike,
     *,
     context: str | ArrayLike,
-    cluster: str | ArrayLike,
+    cluster: ClusterColumns,
     y_pooled: ArrayLike | None,
     rows: ArrayLike | None,
 ) -> CoefficientData:
@@ -115,7 +135,7 @@ def read_data(
     frame = as_frame(X, what=_TABLE)
     if bare:
         # Its rows have no labels: they are those of the Series beside it, if there is one.
-        for other in (context, cluster, y, y_pooled):
+        for other in (context, *columns_of(cluster, len(frame)), y, y_pooled):
             if isinstance(other, pd.Series) and len(other) == len(frame):
                 frame = frame.set_axis(other.index, axis=0)
                 break
@@ -126,9 +146,11 @@ def read_data(
             f"{_TABLE} has columns whose names are the same as text, such as 0 and '0': "
             f"{listed(doubled)}; rename one"
         )
-    named = [value for value in (context, cluster) if isinstance(value, str)]
+    given = columns_of(cluster, len(frame))
+    two = names_two(cluster, len(frame))
+    named = [value for value in (context, *given) if isinstance(value, str)]
     context_name, where = column_or_array(frame, context, argument="context", what=_TABLE)
-    cluster_name, who = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
+    who = [column_or_array(frame, one, argument="cluster", what=_TABLE)[1] for one in given]
     kept = _selected(rows, frame)
     features = tuple(name for name in frame.columns if name not in named)
     if not features or not len(frame):
@@ -142,7 +164,9 @@ def read_data(
         raise DataError("no row used has all features and the label")
     used = np.flatnonzero(kept & complete)
     codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE, keep_order=True)
-    subject, subjects = label_codes(who.iloc[used], name=cluster_name, what=_TABLE)
+    inside = [one.iloc[used] for one in who]
+    clusters = read_clusters(frame.iloc[used], tuple(inside) if two else inside[0], what=_TABLE)
+    cluster_name, subject, subjects, memberships = clusters
     names = tuple(str(one) for one in labels)
     if ALL in names:
         raise ColumnError(
@@ -163,7 +187,7 @@ def read_data(
     scale, constant = _pooled_scale(values, codes, len(names))
     return CoefficientData(
         values, label, tested, features, codes, names, subject, tuple(subjects), cluster_name,
-        int(kept.sum()) - len(used), scale, constant,
+        int(kept.sum()) - len(used), scale, constant, memberships,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.inference.coefficients.notes import NEEDS_ONE, NO_VARIATION
 from pyexpr.inference.coefficients.penalised import Weights
 from pyexpr.inference.coefficients.slopes import SlopeSpace
+from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
 from pyexpr.resampling.tests import ContrastTests
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class CoefficientEvidence:
         """Return how slopes were estimated, as tables name it."""
         if isinstance(space.slopes, ClusterOLS):
             return f"least squares, {space.slopes.cr}"
+        if isinstance(space.slopes, TwoWayOLS):
+            return "least squares, two memberships"
         return "desparsified"
 
     def joint_space(self) -> SlopeSpace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, DIFFERENT_PENALTIES
 from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel, Penalty
+from pyexpr.resampling.memberships import Memberships
 from pyexpr.resampling.result import in_pieces
 
 if TYPE_CHECKING:
@@ -35,11 +36,14 @@ def fit_model(
     rows = data.rows(model)
     own = PenalisedModel.of(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
     try:
-        return own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
+        fitted = own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
     except DataError as error:
         raise DataError(
             say("context {model:label}: {error}", model=model, error=message_of(error))
         ) from error
+    if data.memberships is None:
+        return fitted
+    return replace(fitted, memberships=data.memberships.of_cells(own.subjects))
 
 
 class DrawnWeights(NamedTuple):
@@ -68,6 +72,8 @@ class WeightDraws:
     seed : int
     progress : bool, optional
         Whether to show a bar.
+    memberships : Memberships, optional
+        Where rows belong to two clusters: of all cells.
     """
 
     models: tuple[FittedModel, ...]
@@ -75,6 +81,7 @@ class WeightDraws:
     pairs: tuple[tuple[int, int], ...]
     seed: int
     progress: bool | None
+    memberships: Memberships | None = None
 
     def replicates(self, first: int, n: int) -> DrawnWeights:
         """Return replicates `first` to ``first + n - 1``, or those made when Ctrl-C was pressed."""
@@ -110,7 +117,16 @@ class WeightDraws:
     def _difference(self, pair: tuple[int, int], first: int, n: int) -> NDArray[np.float64]:
         one, other = (self.models[k] for k in pair)
         union = np.union1d(one.model.subjects, other.model.subjects)
+        if self.memberships is not None:
+            drawn = self.memberships.of_cells(union).drawn(n, seed=self.seed, first=first)
+            return self._of_counts(one, other, union, drawn.astype(np.int64))
         counts = draw_counts((len(union),), n, seed=self.seed, first=first).astype(np.int64)
+        return self._of_counts(one, other, union, counts)
+
+    @staticmethod
+    def _of_counts(
+        one: FittedModel, other: FittedModel, union: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         weights = [
             each.refits(np.ascontiguousarray(counts[:, np.isin(union, each.model.subjects)]))
             for each in (one, other)
@@ -136,4 +152,4 @@ def weight_draws(
             incomparable[a, b] = DIFFERENT_PENALTIES
         else:
             pairs.append((a, b))
-    return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress)
+    return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress, data.memberships)

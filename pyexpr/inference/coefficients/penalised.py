@@ -26,6 +26,7 @@ from pyexpr.core.elastic_net import (
 from pyexpr.core.streams import FOLDS, checked_seed, generator
 from pyexpr.inference.coefficients.notes import NO_REPLICATES, NOT_CONVERGED, ONE_REPLICATE
 from pyexpr.resampling.intervals.evidence import UNDEFINED_IN
+from pyexpr.resampling.memberships import Memberships
 from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ class FittedModel:
     penalty : Penalty
         That of refits; the whole grid where each chooses anew, by `fold`.
     fold : ndarray of int, shape (G,), optional
+    memberships : Memberships, optional
+        Where rows belong to two clusters: of the model's subjects, which are then cells.
     """
 
     model: PenalisedModel
@@ -265,6 +268,7 @@ class FittedModel:
     l1_ratio: float
     penalty: Penalty
     fold: NDArray[np.int64] | None
+    memberships: Memberships | None = None
 
     def refits(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the weights of each resample (B, p); NaN where there is no solution."""
@@ -273,6 +277,9 @@ class FittedModel:
     def drawn(self, n: int, seed: int, first: int) -> NDArray[np.float64]:
         """Return the weights of resamples `first` to ``first + n - 1``, (n, p)."""
         G = self.model.products.n_clusters
+        if self.memberships is not None:
+            counts = self.memberships.drawn(n, seed=seed, first=first)
+            return self.refits(counts.astype(np.int64))
         return self.refits(draw_counts((G,), n, seed=seed, first=first).astype(np.int64))
 
     def weights(self, replicates: NDArray[np.float64]) -> Weights:

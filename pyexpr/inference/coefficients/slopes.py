@@ -24,6 +24,7 @@ from pyexpr.inference.coefficients.leverage import (
 )
 from pyexpr.inference.coefficients.notes import COLLINEAR, IN_CONTEXT, MANY_FEATURES, NO_SLOPE
 from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel
+from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS, two_way_ols
 from pyexpr.resampling.multiplicity import Adjusted, adjust_contrasts
 from pyexpr.resampling.tests import ContrastTests, WaldTest
 
@@ -42,7 +43,7 @@ class SlopeSpace:
 
     Attributes
     ----------
-    slopes : ClusterOLS or Desparsified
+    slopes : ClusterOLS, TwoWayOLS or Desparsified
     slot : ndarray of int, shape (C, p)
         Position of each (context, feature) among the coefficients; -1 where there is none.
     missing : ndarray of object, shape (C, p)
@@ -55,7 +56,7 @@ class SlopeSpace:
         On how many subjects each coefficient rests, and why some are not tested.
     """
 
-    slopes: ClusterOLS | Desparsified
+    slopes: ClusterOLS | TwoWayOLS | Desparsified
     slot: NDArray[np.int64]
     missing: NDArray[np.object_]
     n_clusters: int
@@ -148,7 +149,7 @@ def least_squares_problem(data: CoefficientData, models: Sequence[str], intercep
     for model in models:
         rows = data.rows(model)
         moving = ~_constant(data, model, intercepts)
-        p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
+        p, G = int(moving.sum()), data.clusters_in(rows)
         where = "over all contexts" if model == ALL else IN_CONTEXT(context=model)
         if 2 * p >= G:
             return MANY_FEATURES(features=p, subjects=G, where=where)
@@ -198,6 +199,8 @@ def slope_space(
     if method == "least_squares":
         fit = _stacked(data, models, scaled, slot, cr, intercepts)
         each = np.eye(count, len(fit.coef))
+        if isinstance(fit, TwoWayOLS):
+            return SlopeSpace(fit, slot, missing, data.n_clusters, method, fit.support(each))
         support = support_of(
             fit.leverage(each), fit.contrasts(each).df, data.subjects, fit.determined(each)
         )
@@ -248,7 +251,7 @@ def _stacked(
     slot: NDArray[np.int64],
     cr: str,
     intercepts: str,
-) -> ClusterOLS:
+) -> ClusterOLS | TwoWayOLS:
     """Fit all contexts in one design, a block for each model, intercepts last."""
     n_slopes = int(slot.max()) + 1
     # Rows that share an intercept: those of a model, or of a context where it is over all.
@@ -267,6 +270,10 @@ def _stacked(
         ones = [np.ones(len(rows))] if not apart else [data.context == k for k in own]
         columns = np.array([*slot[c][moving], *(n_slopes + k for k in own)], dtype=np.int64)
         blocks.append(DesignBlock(rows, columns, np.column_stack([values, *ones])))
+    if data.memberships is not None:
+        return two_way_ols(
+            blocks, data.y_tested, data.subject, data.memberships, cr=cr, names=names
+        )
     return blocked_ols(blocks, data.y_tested, data.subject, cr=cr, names=names)
 
 

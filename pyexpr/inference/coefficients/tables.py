@@ -12,6 +12,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import joined, message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
+from pyexpr.inference.coefficients.desparsified import Desparsified
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.notes import (
     IN_A_CONTEXT,
@@ -22,6 +23,7 @@ from pyexpr.inference.coefficients.notes import (
 )
 from pyexpr.inference.coefficients.penalised import Procedure, describe
 from pyexpr.inference.coefficients.slopes import SlopeSpace
+from pyexpr.inference.coefficients.two_way_ols import TwoWayOLS
 from pyexpr.inference.coefficients.wild import wild_test
 from pyexpr.resampling.multiplicity import holm
 
@@ -59,7 +61,7 @@ def coefficient_table(found: CoefficientEvidence) -> pd.DataFrame:
                     "tested_std_error": tested.pop("std_error"),
                     **{name: tested.pop(name) for name in _TESTED},
                     "n": len(rows),
-                    "n_clusters": len(np.unique(found.data.subject[rows])),
+                    "n_clusters": found.data.clusters_in(rows),
                     "reason": _joined(procedure.reason, tested.pop("reason")),
                     **tested,
                 }
@@ -162,7 +164,7 @@ def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.Data
         )
     wanted = found.data.contexts if context is None else (context,)
     space = found.space_of(models.index(wanted[0]))[0]
-    if not isinstance(space.slopes, ClusterOLS):
+    if isinstance(space.slopes, Desparsified):
         raise DataError(
             say(
                 "for desparsified slopes only standard errors of contrasts are available; use "
@@ -188,9 +190,12 @@ def influence_table(found: CoefficientEvidence) -> pd.DataFrame:
         space, c = found.space_of(i)
         present = np.unique(found.data.subject[found.data.rows(model)])
         labels = [found.data.subjects[code] for code in present]
+        if found.data.memberships is not None:
+            labels = list(found.data.memberships.labels)
+            present = np.arange(len(labels))
         # Desparsified slopes hold (G - 1)/G of it.
         G = len(present)
-        scale = G - 1 if isinstance(space.slopes, ClusterOLS) else G
+        scale = G if isinstance(space.slopes, Desparsified) else G - 1
         for j, feature in enumerate(found.data.features):
             contrast = space.weights([(c, j, 1.0)])
             if contrast is None or not space.tested(c, j):
@@ -224,6 +229,13 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
     for space, of, terms in jobs:
         name = pair_label(*of)
         feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
+        if isinstance(space.slopes, TwoWayOLS):
+            raise DataError(
+                say(
+                    "the wild cluster bootstrap needs independent clusters, but {cluster=} has two "
+                    "memberships; use the tests of the table"
+                )
+            )
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
                 say(

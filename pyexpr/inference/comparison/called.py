@@ -116,6 +116,10 @@ class CalledDesign:
         out[list(rows), offset : offset + n] = self._of_counts(counts, drawn)
         return out
 
+    def weighted(self, counts: Array, *, n_threads: int | None = None) -> Array:
+        """Return every quantity with clusters repeated so often: (m, clusters) to (q, m)."""
+        return self._of_counts(counts)
+
     def standard_errors(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: a function gives no standard error."""
         raise DataError(NO_ERRORS_WITHIN)

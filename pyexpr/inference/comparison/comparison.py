@@ -27,6 +27,7 @@ from pyexpr.inference.comparison.folds import Folds, FoldsOf, read_folds
 from pyexpr.inference.comparison.from_files import FileColumns
 from pyexpr.inference.comparison.levels import Levels, build_groups, build_levels, counted_rows
 from pyexpr.inference.comparison.metrics import Metrics, checked_metrics
+from pyexpr.inference.comparison.nulls import NullDifference, checked_nulls
 from pyexpr.inference.comparison.predictions import (
     TABLE,
     Predictions,
@@ -45,12 +46,14 @@ from pyexpr.inference.comparison.quantities import (
 from pyexpr.inference.comparison.read_files import read_files
 from pyexpr.inference.comparison.result import ComparisonResult
 from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
+from pyexpr.inference.comparison.two_clusters import refuse_beside
 from pyexpr.inference.comparison.units import (
     LeftOut,
     check_whole_units,
     levels_of_units,
     read_units,
 )
+from pyexpr.inference.memberships import check_memberships
 from pyexpr.resampling.intervals.evidence import NO_INTERVALS
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
     from pyexpr.base.row_files import RowSource
+    from pyexpr.inference.clusters import ClusterColumns
 
 
 @stoppable("models were compared", returns_figure=True)
@@ -71,7 +75,7 @@ def compare_models(
     *,
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
-    cluster: str | ArrayLike | None,
+    cluster: ClusterColumns,
     metrics: Metrics = ("rmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
@@ -80,6 +84,7 @@ def compare_models(
     method: str | None = None,
     confidence: float = 0.95,
     null: float = 0.0,
+    null_difference: NullDifference = 0.0,
     stratify: str | ArrayLike | None = None,
     fold: str | ArrayLike | None = None,
     adjust: str | None = None,
@@ -109,9 +114,11 @@ def compare_models(
         Columns of predictions, in the unit of the truth, or a mapping from the name of a model to
         its column, columns, or `Predictions`. With metrics of classes, a prediction is the
         probability (or another number) of the positive class, or a class.
-    cluster : str, array of (n,), or None
+    cluster : str, array of (n,), tuple of two of them, or None
         The subject of each row. Rows of a subject are not treated as independent. Use ``None`` only
-        if the rows are independent; each row is then a separate cluster.
+        if the rows are independent; each row is then a separate cluster. Two columns are for rows
+        that belong to two clusters, such as ``("person_a", "person_b")`` or ``("subject",
+        "stimulus")``; see Notes.
     metrics : str, function, or sequence of them
         Metrics of numbers: ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation``
         (Pearson), ``spearman`` (of midranks), ``concordance`` (Lin's, divisor n), ``r2`` (1 -
@@ -156,9 +163,13 @@ def compare_models(
         Level of the intervals.
     null : float
         Null value for the test of a single model's correlation, spearman and concordance.
-        Differences and bias are tested against 0, AUC against 1/2, balanced accuracy against 1
-        divided by the number of classes, and kappa against 0. Other metrics of a single model are
-        not tested.
+        Bias is tested against 0, AUC against 1/2, balanced accuracy against 1 divided by the
+        number of classes, and kappa against 0. Other metrics of a single model are not tested.
+    null_difference : float or mapping of metric to float
+        Null value for the tests of differences between models and between contexts, in units of
+        the metric: with -0.02, that the first error is smaller than the second by 0.02. A mapping
+        gives the value of each metric; others have 0. Intervals do not depend on it. Ratios are
+        tested against 1.
     stratify : str or array of (n,), optional
         Stratum of each subject. Subjects are drawn within strata.
     fold : str or array of (n,), optional
@@ -235,6 +246,15 @@ def compare_models(
     Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
     resampled rows.
 
+    With two columns in `cluster`, rows are of dyads if the columns have labels in common, so that
+    a person may stand in either column; otherwise the two are crossed. The variance is that of
+    Aronow, Samii and Assenova (2015), or of Cameron, Gelbach and Miller (2011), with a correction
+    for few persons, and not smaller than that of independent pairs; see the page on methods.
+    Replicates draw persons, and a row counts as often as the product of how often its two persons
+    were drawn (Owen, 2007). `fold`, `stratify`, `per`, metrics within and between subjects, files
+    and studentized intervals are not available. At least 6 persons, or 5 of each of two crossed
+    memberships, are required, and no person may be in more than half of the rows.
+
     Parquet files are read in batches, three times: for labels and missing values, for means, and
     for sums about them. Rows are added in their order, so that results are identical to those of
     the table in memory. Only sums per subject (and context, fold or unit) are in memory. Metrics
@@ -274,6 +294,7 @@ def compare_models(
                 given=null,
             )
         )
+    nulls = checked_nulls(null_difference, list(requested))
     check_method(method, confidence, n_boot)
     start = whole_number(first_replicate, argument="first_replicate", least=0)
     width = checked_score_range(score_range, requested)
@@ -297,12 +318,19 @@ def compare_models(
         frame, truth, predictions, tuple(requested), positive, threshold,
         numbers=None if files is None else FileColumns(files.classes),
     )  # fmt: skip
-    cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
+    clusters = read_clusters(frame, cluster, what=TABLE)
+    cluster_name, codes, labels, memberships = clusters
+    if memberships is not None:
+        refuse_beside(
+            {"fold": fold, "stratify": stratify, "per": per, "table": files}, requested, models
+        )
     contexts, context_rows = read_contexts(frame, context)
     strata = (
         None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
     )
     check_enough(codes, labels, used)
+    if memberships is not None:
+        check_memberships(memberships, codes, used)
 
     def folds_in(given: str | ArrayLike) -> Folds:
         return read_folds(frame, given, codes, labels, contexts, context_rows, used, what=TABLE)
@@ -351,7 +379,7 @@ def compare_models(
     if files is not None:
         files.add_up(of_subjects)
     levels, left_out = of_subjects()
-    groups = tuple(build_groups(rows, levels, strata))
+    groups = tuple(build_groups(rows, levels, strata, memberships))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
     )
@@ -361,25 +389,29 @@ def compare_models(
         rarest = rarest_class(classes, first.truth[first.rows], codes[first.rows])
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
-        n_clusters[list(group.rows)] = len(group.clusters)
+        n_clusters[list(group.rows)] = (
+            len(group.clusters) if group.memberships is None else min(group.memberships.sizes)
+        )
     evidence = gather(
         rows,
         groups,
         draws,
         levels.why_undefined,
-        null,
+        (null, nulls),
         draws.replicates(start, int(n_boot)),
         levels.repeats,
         start,
     )
-    warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
+    if memberships is None:
+        warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = source.count(used)
     result = ComparisonResult(
         evidence=evidence,
         intervals=NO_INTERVALS,
         draws=draws,
-        clusters=tuple(labels),
+        clusters=tuple(labels if memberships is None else memberships.labels),
         cluster_name=cluster_name,
+        memberships=memberships,
         first_replicate=start,
         rows=tuple(rows),
         n=np.fromiter(counted_rows(rows, levels, source), dtype=np.int64, count=len(rows)),

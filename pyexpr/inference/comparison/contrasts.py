@@ -22,7 +22,7 @@ from pyexpr.inference.comparison.evidence import MetricDraws
 from pyexpr.inference.comparison.metrics import kind_named
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.resampling.intervals.jackknife import jackknife_influence, jackknife_of
+from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.multiplicity import holm
 from pyexpr.resampling.result import Drawn, ErrorsWithin, ReplicatedResult
 from pyexpr.resampling.tests import WaldTest, f_test
@@ -41,6 +41,9 @@ NOTE_CONTRASTS = Template(
     "the two models is in the first context than in the second; a family of adjusted tests "
     "consists of all pairs of contexts of one term",
 )()
+NOTE_NULL = Template(
+    "null_of_contrasts", "tests of {metric:metric} are against {null:g}; omnibus tests against 0"
+)
 _TOO_FEW = Template("too_few_subjects_for_contexts", "too few subjects for so many contexts")()
 _OTHER_SUBJECTS = Template(
     "contrasts_of_other_subjects", "the two models are evaluated on different subjects"
@@ -254,9 +257,9 @@ class ContrastResult(ReplicatedResult):
             place = {int(row): k for k, row in enumerate(group.rows)}
             for column, row in enumerate(rows):
                 if row in place:
-                    own = jackknife_influence(group.values[[place[row]]], group.strata)[0]
                     assert group.clusters is not None
-                    found[group.clusters, column] = own
+                    whole = float(self.evidence.estimate[row])
+                    found[group.clusters, column] = group.influence(whole, place[row])
         if self.evidence.inflation is not None:
             found *= np.sqrt(self.evidence.inflation[rows])
         return found
@@ -295,7 +298,12 @@ class ContrastResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Return how to read a row."""
-        return (NOTE_CONTRASTS, *self.remarks)
+        nulls = {row.metric: float(null) for row, null in
+                 zip(self.rows, self.evidence.null, strict=True) if not row.ratio}  # fmt: skip
+        tested = [
+            NOTE_NULL(null=null, metric=metric) for metric, null in nulls.items() if null != 0
+        ]
+        return (NOTE_CONTRASTS, *tested, *self.remarks)
 
     def remarks_on_data(self) -> tuple[str, ...]:
         """Return the notes of the comparison on its data, such as rows left out."""
@@ -308,6 +316,7 @@ def contrasts_of(
     draws_of_rows: MetricDraws,
     n: NDArray[np.int64],
     n_clusters: NDArray[np.int64],
+    nulls: Mapping[str, float],
 ) -> ContrastResult:
     """Return the differences between contexts; see `ComparisonResult.contrasts`.
 
@@ -315,6 +324,8 @@ def contrasts_of(
     ----------
     result : ReplicatedResult
         A comparison of the rows `compared`, each based on `n` data rows of `n_clusters` subjects.
+    nulls : mapping of str to float
+        The null value of each metric.
     """
     rows = tuple(_contrasts(compared))
     if not rows:
@@ -357,7 +368,7 @@ def contrasts_of(
         estimate=estimate,
         scale=["identity"] * len(rows),
         simple_df=old.simple_df[first],
-        null=np.zeros(len(rows)),
+        null=np.array([0.0 if row.ratio else nulls[row.metric] for row in rows]),
         replicates=draws.combined(old.replicates),
         groups=groups,
         reason=reasons,
@@ -434,7 +445,15 @@ def _groups(
         effective = group.effective
         own = None if effective is None else effective[[k for _, k, _ in found]]
         places = np.array([i for i, _, _ in found])
-        groups.append(replace(group, rows=places, values=values, effective=own))
+        crossing = group.crossing
+        if crossing is not None:
+            # Both differences are of the same rows, or of all of either.
+            ks = [k for _, k, _ in found]
+            cells = [
+                crossing.cells[k] - (0.0 if j is None else crossing.cells[j]) for _, k, j in found
+            ]
+            crossing = replace(crossing, cells=np.array(cells), rows=crossing.rows[ks])
+        groups.append(replace(group, rows=places, values=values, effective=own, crossing=crossing))
     return groups, tuple(members)
 
 

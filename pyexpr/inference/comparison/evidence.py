@@ -17,6 +17,7 @@ from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.metrics import Metric, kind_named
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.resampling.memberships import NO_ERRORS_OF_TWO, Crossing
 from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class MetricDraws:
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
-        """Return the clusters of each group."""
-        return [group.clusters for group in self.groups]
+        """Return the clusters of each group; with two memberships, the members."""
+        return [group.clusters if group.members is None else group.members for group in self.groups]
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""
@@ -60,6 +61,8 @@ class MetricDraws:
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
         """Return the (rows, n) standard errors within them."""
+        if any(group.memberships is not None for group in self.groups):
+            raise DataError(NO_ERRORS_OF_TWO)
         most = max((len(group.clusters) for group in self.groups), default=1)
         values, done = self._collect("standard_errors", first, n, _STEPS // (8 * most))
         if done < n:
@@ -83,6 +86,11 @@ class MetricDraws:
 
         def fill(at: int, size: int) -> None:
             for group in self.groups:
+                if group.memberships is not None:
+                    counts = group.memberships.drawn(size, seed=self.seed, first=first + at)
+                    drawn = group.design.weighted(counts, n_threads=self.n_threads)
+                    out[list(group.rows), at : at + size] = drawn
+                    continue
                 getattr(group.design, what)(
                     size,
                     seed=self.seed,
@@ -153,15 +161,15 @@ def gather(
     groups: Sequence[Group],
     draws: MetricDraws,
     why_undefined: Sequence[str],
-    null: float,
+    null: tuple[float, Mapping[str, float]],
     drawn: Drawn,
     repeats: Sequence[int],
     first: int,
 ) -> Evidence:
     """Arrange estimates, replicates and the values without each subject.
 
-    `why_undefined` and `repeats` are those of `Levels`, by level; `first` is the number of the
-    first replicate.
+    `why_undefined` and `repeats` are those of `Levels`, by level; `null` is that of levels, and of
+    the differences of each metric; `first` is the number of the first replicate.
     """
     estimate = np.full(len(rows), np.nan)
     inflation = np.ones(len(rows))
@@ -180,18 +188,7 @@ def gather(
                 fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
                 for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
             ]
-        values = group.design.jackknife()
-        if draws.zero_rows:
-            values[np.isin(positions, draws.zero_rows)] = 0.0
-        jackknives.append(
-            JackknifeGroup(
-                positions,
-                values,
-                group.design.strata,
-                effective,
-                group.clusters,
-            )
-        )
+        jackknives.append(_jackknife(group, np.isin(positions, draws.zero_rows), effective))
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
     for row in rows:
@@ -203,7 +200,7 @@ def gather(
         estimate=estimate,
         scale=[row.scale for row in rows],
         simple_df=np.array([row.simple_df for row in rows]),
-        null=np.array([_null(row, null) for row in rows]),
+        null=np.array([_null(row, *null) for row in rows]),
         replicates=drawn.values,
         groups=jackknives,
         reason=reasons,
@@ -214,22 +211,45 @@ def gather(
     )
 
 
+def _jackknife(
+    group: Group, zero: NDArray[np.bool_], effective: NDArray[np.float64]
+) -> JackknifeGroup:
+    """Return the values of a group without each cluster; `zero` are differences of 0."""
+    design, positions = group.design, np.array(group.rows)
+    values = design.jackknife()
+    values[zero] = 0.0
+    memberships = group.memberships
+    if memberships is None:
+        return JackknifeGroup(positions, values, design.strata, effective, group.clusters)
+    without = design.weighted(memberships.without_each())
+    without[zero] = 0.0
+    crossing = Crossing(memberships, values, rows_of_quantities(design))
+    return JackknifeGroup(
+        positions, without, memberships.sizes, None, group.members, crossing=crossing
+    )
+
+
 def effective_clusters(design: MetricDesign | CalledDesign) -> NDArray[np.float64]:
     """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
 
     n_g are the quantity's rows in cluster g, over all columns behind it: those of both
     levels of a difference, of all raters of a mean. Between subjects each counts once.
     """
+    rows = rows_of_quantities(design)
+    starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
+    total = np.add.reduceat(rows, starts, axis=1)
+    return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
+
+
+def rows_of_quantities(design: MetricDesign | CalledDesign) -> NDArray[np.float64]:
+    """Return the rows of each quantity in each cluster, over all columns behind it."""
     n = np.array([column.sums[0] for column in design.columns])
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
     # A row of zeros, for those that nothing is taken off.
     levels = np.concatenate([levels, np.zeros_like(levels[:1])])
     minuend = [q.minuend for q in design.quantities]
     subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
-    rows = levels[minuend] + levels[subtrahend]
-    starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
-    total = np.add.reduceat(rows, starts, axis=1)
-    return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
+    return np.asarray(levels[minuend] + levels[subtrahend])
 
 
 def worth(evidence: Evidence) -> NDArray[np.float64]:
@@ -241,9 +261,10 @@ def worth(evidence: Evidence) -> NDArray[np.float64]:
     return found
 
 
-def _null(row: Row, null: float) -> float:
+def _null(row: Row, null: float, of_differences: Mapping[str, float]) -> float:
     if row.second is not None:
-        return 0.0
+        # A ratio of 1 is 0 as a logarithm.
+        return 0.0 if row.ratio else of_differences[row.metric]
     if row.chance is not None:
         return row.chance
     return null if kind_named(row.base).tested else np.nan

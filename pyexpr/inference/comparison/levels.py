@@ -7,7 +7,7 @@ subjects that have rows in it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from pyexpr.inference.comparison.notes import NO_ERRORS
 from pyexpr.inference.comparison.quantities import Measure, ModelValues, Row
 from pyexpr.inference.comparison.rows import IN_MEMORY, Rows
 from pyexpr.inference.comparison.sums import Sums
+from pyexpr.resampling.memberships import Memberships
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,11 +76,17 @@ class Group:
         Positions of the clusters among all, sorted by stratum.
     design : core.MetricDesign or CalledDesign
         What the kernel needs, or who calls functions.
+    memberships : Memberships, optional
+        Of the clusters, which are then cells.
+    members : (K,) int64, optional
+        Positions of the members among all.
     """
 
     rows: tuple[int, ...]
     clusters: NDArray[np.int64]
     design: core.MetricDesign | CalledDesign
+    memberships: Memberships | None = None
+    members: NDArray[np.int64] | None = None
 
 
 def build_levels(
@@ -134,11 +141,15 @@ def build_levels(
 
 
 def build_groups(
-    rows: Sequence[Row], levels: Levels, strata: NDArray[np.int64] | None
+    rows: Sequence[Row],
+    levels: Levels,
+    strata: NDArray[np.int64] | None,
+    memberships: Memberships | None = None,
 ) -> list[Group]:
     """Group the rows of the result that are based on the same clusters.
 
-    `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it.
+    `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it. With
+    `memberships` clusters are cells.
     """
     # Functions are called, and all else is the kernel's.
     called = [measure.function is not None for measure in levels.measures]
@@ -150,10 +161,20 @@ def build_groups(
             present = present | levels.clusters[row.second]
             key = (present.tobytes(), called[row.first])
         by_clusters.setdefault(key, (present, []))[1].append(position)
-    return [
+    groups = [
         _group(positions, present, rows, levels, strata)
         for present, positions in by_clusters.values()
         if present.any()
+    ]
+    if memberships is None:
+        return groups
+    return [
+        replace(
+            group,
+            memberships=memberships.of_cells(group.clusters),
+            members=np.unique(memberships.members[group.clusters]),
+        )
+        for group in groups
     ]
 
 

@@ -6,15 +6,17 @@ from pyexpr.base.messages import Template
 
 NOTE_LEVELS = Template(
     "levels_not_tested",
-    "single models are not tested on {metrics}; differences are tested against 0",
+    "single models are not tested on {metrics}; differences are tested against {nulls}",
 )
 NOTE_TESTED = Template(
     "levels_tested",
-    "metrics of single models are tested for {levels}; differences are tested against 0",
+    "metrics of single models are tested for {levels}; differences are tested against {nulls}",
 )
 NOTE_NO_LEVEL = Template(
-    "no_level_tested", "metrics of single models are not tested; differences are tested against 0"
-)()
+    "no_level_tested",
+    "metrics of single models are not tested; differences are tested against {nulls}",
+)
+NULL_OF_METRIC = Template("null_of_metric", "{null:g} ({metric:metric})")
 TESTED_AGAINST = Template("tested_against", "{metric:metric} against {against:.3g}")
 NOTE_POSITIVE = Template("positive_class", "the positive class is {positive:label}")
 NOTE_TAKEN_AS_ONE = Template(

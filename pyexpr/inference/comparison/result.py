@@ -44,9 +44,11 @@ from pyexpr.inference.comparison.notes import (
     NOTE_TESTED,
     NOTE_THRESHOLD,
     NOTE_UNITS,
+    NULL_OF_METRIC,
     OWN_METRIC,
     TESTED_AGAINST,
 )
+from pyexpr.inference.comparison.nulls import NullDifference, checked_nulls
 from pyexpr.inference.comparison.quantities import (
     DIFFERENT_CRITERIA,
     DIFFERENT_ROWS,
@@ -57,6 +59,8 @@ from pyexpr.inference.comparison.quantities import (
 )
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
 from pyexpr.inference.comparison.units import LeftOut
+from pyexpr.inference.memberships import note_of
+from pyexpr.resampling.memberships import Memberships
 from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ReplicatedResult, with_intervals
 from pyexpr.words.labels import OF_INTERVALS
@@ -106,6 +110,8 @@ class ComparisonResult(ReplicatedResult):
         Column of the units over which metrics are averaged.
     left_out : tuple of LeftOut
         For each metric and context, the numbers of units averaged and left out.
+    memberships : Memberships, optional
+        Where rows belong to two clusters; `clusters` are then the labels of the members.
     """
 
     rows: tuple[Row, ...]
@@ -122,6 +128,7 @@ class ComparisonResult(ReplicatedResult):
     rarest: Rarest | None = None
     per: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    memberships: Memberships | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -213,13 +220,19 @@ class ComparisonResult(ReplicatedResult):
         return families(self.rows)
 
     @stoppable("contrasts of contexts were computed", kept="the result is as it was")
-    def contrasts(self) -> ContrastResult:
+    def contrasts(self, *, null_difference: NullDifference = 0.0) -> ContrastResult:
         """Compare contexts: every model, and every difference between two models.
 
         The row of two models is a difference of differences: ``(p - q)`` in the first context minus
         ``(p - q)`` in the second. It answers whether the advantage of a model depends on the
         context, which a significant difference in one context and none in the other does not show
         (Gelman and Stern 2006).
+
+        Parameters
+        ----------
+        null_difference : float or mapping of metric to float
+            Null value of the tests, as for `compare_models`: with 0.02, that a model's metric, or
+            its advantage, is larger in the first context by 0.02. The omnibus test is against 0.
 
         Returns
         -------
@@ -255,7 +268,8 @@ class ComparisonResult(ReplicatedResult):
         1      q  pain - startle      0.04
         2  p - q  pain - startle     -0.02
         """
-        found = contrasts_of(self, self.rows, self.draws, self.n, self.n_clusters)
+        nulls = checked_nulls(null_difference, [row.metric for row in self.rows])
+        found = contrasts_of(self, self.rows, self.draws, self.n, self.n_clusters, nulls)
         return with_intervals(found, self.method, self.intervals.confidence, self.intervals.rule)
 
     @stoppable("signs were flipped")
@@ -291,6 +305,21 @@ class ComparisonResult(ReplicatedResult):
         Checked against ``scipy.stats.permutation_test`` (paired t over subjects), and row by
         row against predictions exchanged in the table.
         """
+        if self.memberships is not None:
+            raise DataError(
+                say(
+                    "sign flips need independent clusters, but {cluster=} has two memberships; use "
+                    "the tests of jackknife_t"
+                )
+            )
+        if any(row.between_models and against for row, against in
+               zip(self.rows, self.evidence.null, strict=True)):  # fmt: skip
+            raise DataError(
+                say(
+                    "sign flips test that two models are exchangeable, which is a difference of 0; "
+                    "with another {null_difference=} use the tests of jackknife_t"
+                )
+            )
         return sign_flip_test(
             self.rows,
             self.draws.groups,
@@ -382,6 +411,8 @@ class ComparisonResult(ReplicatedResult):
     def remarks_on_data(self) -> tuple[str, ...]:
         """Return the notes on the data and metrics: rows left out, folds, classes."""
         found: list[str] = []
+        if self.memberships is not None:
+            found.append(note_of(self.memberships))
         if self.classes is not None:
             found += _of_classes(self.classes, self.rows)
             assert self.rarest is not None
@@ -412,17 +443,31 @@ class ComparisonResult(ReplicatedResult):
 
 def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
     """Return which levels are not tested, and against what those of classes are."""
+    nulls = _nulls_of_differences(rows, null)
     numbers = not any(kind_named(row.base).classes or row.base not in KINDS for row in rows)
     levels = [(row.metric, float(against)) for row, against in zip(rows, null, strict=True)
               if row.second is None]  # fmt: skip
     untested = [metric for metric, against in levels if np.isnan(against)]
     if numbers and untested:
-        return NOTE_LEVELS(metrics=_named(untested))
+        return NOTE_LEVELS(metrics=_named(untested), nulls=nulls)
     tested = joined(
         (TESTED_AGAINST(metric=metric, against=against) for metric, against in levels
          if not np.isnan(against)), ", ",
     )  # fmt: skip
-    return NOTE_TESTED(levels=tested) if tested else NOTE_NO_LEVEL
+    return NOTE_TESTED(levels=tested, nulls=nulls) if tested else NOTE_NO_LEVEL(nulls=nulls)
+
+
+def _nulls_of_differences(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
+    """Return the null value of differences, or that of each metric where they are several."""
+    values = {
+        row.metric: float(against) for row, against in zip(rows, null, strict=True)
+        if row.second is not None and not row.ratio
+    }  # fmt: skip
+    if len(set(values.values())) <= 1:
+        return f"{next(iter(values.values()), 0.0):g}"
+    return joined(
+        (NULL_OF_METRIC(null=value, metric=metric) for metric, value in values.items()), ", "
+    )
 
 
 def _named(metrics: Iterable[str]) -> str:

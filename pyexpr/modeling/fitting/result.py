@@ -177,9 +177,9 @@ class ModelsResult(Result):
             balanced_accuracy, or balanced_accuracy and kappa with more than two classes.
         **options
             Options of `compare_models`: `pairwise`, `ratio`, `n_boot`, `method`, `confidence`,
-            `null`, `adjust`, `seed` (by default that of the folds), `n_threads`, `progress`,
-            `score_range`, `positive` (by default that of `fit_models`), `threshold`. Without a
-            threshold, the class predicted by the model is used.
+            `null`, `null_difference`, `adjust`, `seed` (by default that of the folds), `n_threads`,
+            `progress`, `score_range`, `positive` (by default that of `fit_models`), `threshold`.
+            Without a threshold, the class predicted by the model is used.
 
         Returns
         -------

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.messages import Template
+from pyexpr.resampling.influence import jackknife_influence
 from pyexpr.resampling.intervals.scales import by_scale, limits
+from pyexpr.resampling.memberships import Crossing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +47,9 @@ class JackknifeGroup:
     why_undefined : str
         What is then the matter where a quantity has no value without some cluster: "the model
         has no solution". "": that it is undefined.
+    crossing : Crossing, optional
+        Where rows belong to two clusters. `values` are then without each member, `strata` the
+        numbers of members of each membership, and `clusters` the positions of the members.
     """
 
     rows: NDArray[np.int64]
@@ -53,6 +58,14 @@ class JackknifeGroup:
     effective: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
     why_undefined: str = ""
+    crossing: Crossing | None = None
+
+    def influence(self, whole: float, k: int) -> NDArray[np.float64]:
+        """Return what each cluster adds to a quantity: the squares add up to its variance."""
+        own = self.values[[k]]
+        if self.crossing is None:
+            return np.asarray(jackknife_influence(own, self.strata)[0])
+        return self.crossing.influence(whole, own[0], k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.messages import Template
-from pyexpr.resampling.intervals.evidence import ONLY_ONE_SUBJECT, SINGLE_IN_STRATUM, Evidence
+from pyexpr.resampling.influence import jackknife_influence as jackknife_influence
+from pyexpr.resampling.intervals.evidence import (
+    ONLY_ONE_SUBJECT,
+    SINGLE_IN_STRATUM,
+    Evidence,
+    JackknifeGroup,
+)
 from pyexpr.resampling.intervals.scales import at_end
+from pyexpr.resampling.memberships import Crossing, why_not
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,18 +44,6 @@ def stratum_variances(values: NDArray[np.float64], strata: Sequence[int]) -> NDA
         variance[:, h] = (size - 1) / size * np.einsum("qg,qg->q", deviation, deviation)
         start += size
     return variance
-
-
-def jackknife_influence(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
-    """Return what each cluster adds, (q, G): the squares of a row sum to the variance."""
-    influence = np.empty_like(values)
-    start = 0
-    for size in strata:
-        part = values[:, start : start + size]
-        part = np.sqrt((size - 1) / size) * (part.mean(axis=1, keepdims=True) - part)
-        influence[:, start : start + size] = part
-        start += size
-    return influence
 
 
 def acceleration_of(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
@@ -227,6 +222,9 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
     constant = np.zeros(n, dtype=bool)
     for group in evidence.groups:
         rows, G = group.rows, sum(group.strata)
+        if group.crossing is not None:
+            _of_two_memberships(evidence, group, group.crossing, found, constant)
+            continue
         if G < 2:
             for row in rows:
                 found.reason[row] = ONLY_ONE_SUBJECT
@@ -250,18 +248,53 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
                 corrected=evidence.corrected_kurtosis,
             )  # fmt: skip
             found.acceleration[rows] = acceleration_of(group.values, group.strata)
-        for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
-            if undefined:
-                found.reason[row] = (
-                    UNDEFINED_WITHOUT(undefined=undefined, subjects=G, why=group.why_undefined)
-                    if group.why_undefined
-                    else NEEDS_EACH_OF(undefined=undefined)
-                )
-        # As when one subject makes all errors: the scale has no value without it.
-        for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
-            if n_ends and not found.reason[row] and not constant[row]:
-                found.reason[row] = ENDS_WITHOUT(ends=n_ends)
+        _give_reasons(group, scaled, scales, found, constant)
     return found
+
+
+def _give_reasons(
+    group: JackknifeGroup,
+    scaled: NDArray[np.float64],
+    scales: Sequence[str],
+    found: Jackknife,
+    constant: NDArray[np.bool_],
+) -> None:
+    """Give reasons to quantities that are undefined without some cluster."""
+    rows, G = group.rows, sum(group.strata)
+    for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
+        if undefined:
+            found.reason[row] = (
+                UNDEFINED_WITHOUT(undefined=undefined, subjects=G, why=group.why_undefined)
+                if group.why_undefined
+                else NEEDS_EACH_OF(undefined=undefined)
+            )
+    # As when one subject makes all errors: the scale has no value without it.
+    for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
+        if n_ends and not found.reason[row] and not constant[row]:
+            found.reason[row] = ENDS_WITHOUT(ends=n_ends)
+
+
+def _of_two_memberships(
+    evidence: Evidence,
+    group: JackknifeGroup,
+    crossing: Crossing,
+    found: Jackknife,
+    constant: NDArray[np.bool_],
+) -> None:
+    """Fill the rows of a group whose data rows belong to two clusters."""
+    rows = group.rows
+    whole, simple = evidence.estimate[rows], evidence.simple_df[rows]
+    scaled, cells = (evidence.scaled(one, rows=rows) for one in (group.values, crossing.cells))
+    on_scale = evidence.scaled(evidence.estimate)[rows]
+    with np.errstate(invalid="ignore"):
+        variance, _ = crossing.variances(whole, group.values, crossing.cells, simple)
+        scaled_variance, found.df[rows] = crossing.variances(on_scale, scaled, cells, simple)
+        found.error[rows], found.scaled_error[rows] = np.sqrt(variance), np.sqrt(scaled_variance)
+        constant[rows] = without_variation(found.error[rows], whole)
+        found.acceleration[rows] = acceleration_of(group.values, group.strata)
+    for row, own in zip(rows, crossing.rows, strict=True):
+        found.reason[row] = why_not(crossing.memberships, own)
+    _give_reasons(group, scaled, [evidence.scale[row] for row in rows], found, constant)
 
 
 def without_variation(
