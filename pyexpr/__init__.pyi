@@ -50,6 +50,8 @@ from pyexpr.measurement.icc.intervals import icc_interval as icc_interval
 from pyexpr.measurement.icc.result import ICCResult as ICCResult
 from pyexpr.measurement.invariance.invariance import invariance as invariance
 from pyexpr.measurement.invariance.result import InvarianceResult as InvarianceResult
+from pyexpr.measurement.raters.diagnostics import rater_diagnostics as rater_diagnostics
+from pyexpr.measurement.raters.result import RaterDiagnosticsResult as RaterDiagnosticsResult
 from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
 from pyexpr.modeling.baselines import human_baseline as human_baseline
 from pyexpr.modeling.baselines import normal_baseline as normal_baseline

@@ -2,9 +2,9 @@
 
     python benchmarks/coverage_study/raters.py [--studies N]
 
-A rating is the value of a subject and a clip, the rater's bias and an error whose standard deviation
-differs between raters. The true values are those of 20,000 subjects rated in the same way. Writes
-docs/coverage_raters.md.
+A rating is the value of a subject and a clip, the rater's bias and an error whose standard
+deviation differs between raters. The true values are those of 10,000 subjects rated in the same
+way. Writes docs/coverage_raters.md.
 """
 
 from __future__ import annotations
@@ -87,18 +87,19 @@ def study(rng: np.random.Generator, design: Design) -> Cells:
     ratings = Ratings(
         (), table.size, 0, table=table, n_targets=len(table), n_raters=q, clusters=units
     )
-    return Cells(ratings, tuple(range(q)), order, units, tuple(range(units.max() + 1)))
+    every = np.arange(units.max() + 1)
+    return Cells(ratings, tuple(range(q)), order, units, tuple(every.tolist()), every)
 
 
 def truth(design: Design, quantities: tuple[str, ...]) -> np.ndarray:
     """Return the quantities of very many subjects, (Q,); no drift."""
-    cells = study(np.random.default_rng(SEED), replace(design, subjects=20_000))
+    cells = study(np.random.default_rng(SEED), replace(design, subjects=10_000))
     # Two units, so that sums over them are fast.
     units = (cells.units * 2 // (cells.units.max() + 1)).astype(np.int64)
     ratings = replace(cells.ratings, clusters=units)
-    one = replace(cells, ratings=ratings, units=units, labels=(0, 1))
+    one = replace(cells, ratings=ratings, units=units, labels=(0, 1), positions=np.arange(2))
     group = RaterGroup.of(one, quantities, "ICC(A,1)")
-    found = group.values(np.ones(2))
+    found = group.values(np.ones((1, 2)))[..., 0]
     if "drift" in quantities:
         found[quantities.index("drift")] = 0.0
     if "icc_change" in quantities:
@@ -146,9 +147,9 @@ def main() -> None:
         "",
         f"{studies:,} studies per design; 95 % jackknife-t intervals of whole subjects with 1 to 6 "
         "clips. The raters' biases range from -0.5 to 0.5 and their error standard deviations from "
-        "0.4 to 1.0; the standard deviation of the clips is 1. No rater drifts, so that 1 minus the "
-        "coverage of the drift is the size of its test. Coverage is the mean over the raters, in "
-        "parentheses the proportions of intervals above and below the true value (nominal .025 "
+        "0.4 to 1.0; the standard deviation of the clips is 1. No rater drifts, so that 1 minus "
+        "the coverage of the drift is the size of its test. Coverage is the mean over the raters, "
+        "in parentheses the proportions of intervals above and below the true value (nominal .025 "
         "each); beside it that of the rater with the lowest coverage. No interval: the proportion "
         "of raters without one, mostly because the error variance was estimated as negative, or "
         "was undefined without one of the subjects. The Monte Carlo error of a coverage of .95 of "
@@ -161,7 +162,7 @@ def main() -> None:
         for row in rows(design, studies):
             lines.append(f"| {' | '.join(map(str, row))} |")
             print(lines[-1], flush=True)
-    write_text(ROOT / "docs" / "coverage_raters.md", "\n".join(lines) + "\n")
+        write_text(ROOT / "docs" / "coverage_raters.md", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

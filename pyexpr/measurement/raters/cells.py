@@ -39,6 +39,8 @@ class Cells:
         Which subject, or without subjects which target, is left out or drawn: 0 to G - 1.
     labels : tuple
         The labels of these units.
+    positions : (G,) int64
+        Their positions among the units of all contexts.
     """
 
     ratings: Ratings
@@ -46,6 +48,7 @@ class Cells:
     order: NDArray[np.float64] | None
     units: NDArray[np.int64]
     labels: tuple[Any, ...]
+    positions: NDArray[np.int64]
 
     @property
     def table(self) -> NDArray[np.float64]:
@@ -165,7 +168,8 @@ def _refuse_missing_order(
 
 
 def _cells(groups: list[Ratings], who: list[Ratings], when: list[Ratings] | None) -> list[Cells]:
-    found = []
+    found: list[Cells] = []
+    at = 0
     for i, (group, own) in enumerate(zip(groups, who, strict=True)):
         assert group.table is not None
         assert own.table is not None
@@ -179,9 +183,11 @@ def _cells(groups: list[Ratings], who: list[Ratings], when: list[Ratings] | None
             assert timed is not None
             order = np.ascontiguousarray(timed[:, place])
         units, labels = np.arange(len(table)), tuple(range(1, len(table) + 1))
+        positions = at + units
+        at += len(table)
         if group.clusters is not None:
-            present, units = np.unique(group.clusters, return_inverse=True)
-            labels = tuple(group.cluster_labels[code] for code in present.tolist())
+            positions, units = np.unique(group.clusters, return_inverse=True)
+            labels = tuple(group.cluster_labels[code] for code in positions.tolist())
         found.append(
             Cells(
                 replace(group, table=table, clusters=units),
@@ -189,6 +195,7 @@ def _cells(groups: list[Ratings], who: list[Ratings], when: list[Ratings] | None
                 order,
                 units.astype(np.int64),
                 labels,
+                positions,
             )
         )
         _refuse_too_many(found[-1])

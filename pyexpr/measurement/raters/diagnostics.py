@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pyexpr.base.foreign import FrameLike
+    from pyexpr.measurement.raters.cells import Cells
 
 
 @stoppable("the raters were examined", returns_figure=True)
@@ -192,7 +193,7 @@ def rater_diagnostics(
         evidence=_evidence(draws, whole_number(n_boot, argument="n_boot", least=0)),
         intervals=NO_INTERVALS,
         draws=draws,
-        clusters=tuple(label for one in cells for label in one.labels),
+        clusters=_all_units(cells),
         cluster_name=column or "each target",
         raters=labels,
         context=tuple(names_of(context)),
@@ -208,6 +209,12 @@ def rater_diagnostics(
     return completed(result, int(n_boot), method, confidence, adjust)
 
 
+def _all_units(cells: Sequence[Cells]) -> tuple[Any, ...]:
+    """Return the labels of the subjects, or of the targets of one context after another."""
+    subjects = cells[0].ratings.cluster_labels
+    return tuple(subjects) if subjects else tuple(label for one in cells for label in one.labels)
+
+
 def _evidence(draws: RaterDraws, n_boot: int) -> Evidence:
     estimates, reasons, jackknife = [], [], []
     scales: list[str] = []
@@ -220,9 +227,7 @@ def _evidence(draws: RaterDraws, n_boot: int) -> Evidence:
         reasons += why
         rows = np.arange(at, at + len(whole))
         at += len(whole)
-        jackknife.append(
-            JackknifeGroup(rows, without, (group.n_units,), clusters=np.asarray(clusters))
-        )
+        jackknife.append(JackknifeGroup(rows, without, (group.n_units,), clusters=clusters))
         names = [name for name in group.quantities for _ in group.blocks]
         scales += [SCALES[name] for name in names]
         nulls += [NULLS.get(name, np.nan) for name in names]

@@ -42,6 +42,8 @@ SCALES = {
 }  # fmt: skip
 #: What is tested: that a rater is like the others.
 NULLS = {"bias": 0.0, "icc_change": 0.0, "drift": 0.0}
+# Numbers at a time: (ways to count the units, targets, raters) in memory.
+_CHUNK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class RaterGroup:
     pairs: PairSums
     drift: DriftSums | None
     blocks: NDArray[np.int64]
+    parts: NDArray[np.int64]
     quantities: tuple[str, ...]
     form: str
 
@@ -59,11 +62,13 @@ class RaterGroup:
     def of(cls, cells: Cells, quantities: Sequence[str], form: str) -> RaterGroup:
         """Compute the sums per unit."""
         pairs = PairSums.of(cells)
+        number = pairs.number.sum(axis=0)
         return cls(
             cells=cells,
             pairs=pairs,
             drift=DriftSums.of(cells) if "drift" in quantities else None,
-            blocks=components(pairs.number.sum(axis=0) > 0),
+            blocks=components(number > 0),
+            parts=components(number > 1),
             quantities=tuple(quantities),
             form=form,
         )
@@ -74,34 +79,35 @@ class RaterGroup:
         return len(self.cells.labels)
 
     def values(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return all quantities but icc_change if each unit counts so many times, (quantities, q).
+        """Return all quantities but icc_change if each unit counts so many times, (B, G).
 
-        An error SD is that of its variance with the sign of it.
+        An array (quantities, q, B). An error SD has the sign of its variance.
         """
         total = self.pairs.times(times)
         biases = total.biases(self.blocks)
         found = {"bias": biases}
         if "error_sd" in self.quantities:
-            variance = total.error_variances()
+            variance = total.error_variances(self.parts)
             found["error_sd"] = np.sign(variance) * np.sqrt(np.abs(variance))
         if "correlation" in self.quantities:
-            # The correlations of raters in a block that falls apart are undefined.
             found["correlation"] = correlations(self.cells, times, biases)
         if self.drift is not None:
             found["drift"] = self.drift.slopes(times, self.blocks)
-        nothing = np.full(len(self.blocks), np.nan)
-        return np.array([found.get(name, nothing) for name in self.quantities])
+        nothing = np.full(biases.shape, np.nan)
+        return np.array([found.get(name, nothing).T for name in self.quantities])
+
+    def _in_parts(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `values` of many ways to count the units, some at a time."""
+        n, q = self.cells.table.shape
+        step = max(1, _CHUNK // (q * max(n, 4 * q)))
+        return np.concatenate(
+            [self.values(times[at : at + step]) for at in range(0, len(times), step)], axis=-1
+        )
 
     def without(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the quantities of all units, (Q,), and without each, (Q, G)."""
         g = self.n_units
-        everyone = np.ones(g)
-        columns = [self.values(everyone)]
-        for unit in range(g):
-            times = everyone.copy()
-            times[unit] = 0
-            columns.append(self.values(times))
-        found = np.stack(columns, axis=-1)
+        found = self._in_parts(np.vstack([np.ones(g), 1 - np.eye(g)]))
         if "icc_change" in self.quantities:
             found[self.quantities.index("icc_change")] = self._icc_changes()
         found = found.reshape(-1, g + 1)
@@ -110,7 +116,7 @@ class RaterGroup:
     def drawn(self, first: int, n: int, seed: int) -> NDArray[np.float64]:
         """Return the quantities in replicates `first` to ``first + n - 1``, (Q, n)."""
         counts = draw_counts((self.n_units,), n, seed=seed, first=first).astype(np.float64)
-        found = np.stack([self.values(times) for times in counts], axis=-1)
+        found = self._in_parts(counts)
         if "icc_change" in self.quantities:
             found[self.quantities.index("icc_change")] = self._icc_changes_drawn(counts)
         return found.reshape(-1, n)
@@ -220,11 +226,7 @@ class RaterDraws:
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return, per context, the positions of its units among those of all contexts."""
-        ends = np.cumsum([group.n_units for group in self.groups])
-        return [
-            np.arange(end - group.n_units, end)
-            for group, end in zip(self.groups, ends, strict=True)
-        ]
+        return [group.cells.positions for group in self.groups]
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""

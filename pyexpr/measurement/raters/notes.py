@@ -23,9 +23,7 @@ FLAT = Template(
     "the ratings of this rater, or the means of the others, do not vary over common "
     "{thing targets}",
 )()
-NO_ORDER = Template(
-    "rater_order_constant", "the order of this rater's ratings does not vary"
-)()
+NO_ORDER = Template("rater_order_constant", "the order of this rater's ratings does not vary")()
 NO_DRIFT = Template(
     "rater_drift_open",
     "the ratings do not tell this rater's drift from differences between {thing targets}",

@@ -73,10 +73,10 @@ class PairSums:
         return found
 
     def times(self, times: NDArray[np.float64]) -> Totals:
-        """Return the totals if each unit counts so many times, (G,)."""
+        """Return the totals if each unit counts so many times, (B, G)."""
         return Totals(
             *(
-                np.einsum("g,g...->...", times, sums)
+                np.einsum("bg,g...->b...", times, sums)
                 for sums in (
                     self.weight, self.centred, self.number, self.difference, self.square,
                 )
@@ -86,7 +86,7 @@ class PairSums:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`PairSums` over the units."""
+    """`PairSums` over the units, for each of B ways to count them: (B, q, q) or (B, q)."""
 
     weight: NDArray[np.float64]
     centred: NDArray[np.float64]
@@ -95,43 +95,52 @@ class Totals:
     square: NDArray[np.float64]
 
     def biases(self, blocks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return each rater's bias, (q,), adding up to 0 within each block.
+        """Return each rater's bias, (B, q), adding up to 0 within each block.
 
-        NaN in a block that falls apart here, and for a rater alone in a block.
+        NaN in a block that falls apart there, and for a rater alone in a block.
         """
-        found = np.full(len(blocks), np.nan)
-        own = np.flatnonzero(~_apart(self.number, blocks))
-        inside = np.ix_(own, own)
-        together = same_block(blocks[own])
-        laplacian = np.diag(np.diag(self.number)[own]) - self.weight[inside]
-        # Adds up to 0 within a block, and changes nothing else.
-        constant = together / together.sum(axis=1, keepdims=True)
-        found[own] = np.linalg.solve(laplacian + constant, self.centred[own])
+        found = np.full(self.centred.shape, np.nan)
+        whole = connected(self.number > 0, blocks)
+        for block in range(int(blocks.max()) + 1):
+            own = np.flatnonzero(blocks == block)
+            rows = np.flatnonzero(whole[:, block])
+            if len(own) < 2 or not len(rows):
+                continue
+            inside = np.ix_(rows, own, own)
+            diagonal = self.number[:, own, own][rows]
+            # The last term adds up to 0 over the block, and changes nothing else.
+            laplacian = diagonal[:, :, None] * np.eye(len(own)) - self.weight[inside] + 1 / len(own)
+            right = self.centred[np.ix_(rows, own)]
+            found[np.ix_(rows, own)] = np.linalg.solve(laplacian, right[..., None])[..., 0]
         return found
 
-    def error_variances(self) -> NDArray[np.float64]:
-        """Return each rater's error variance, (q,); NaN where the pairs do not determine it.
+    def error_variances(self, parts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return each rater's error variance, (B, q); NaN where the pairs do not determine it.
 
-        A variance can be negative: it is a difference of variances.
+        A variance can be negative: it is a difference of variances. `parts` are the raters
+        connected by pairs with at least two common targets, in all the data.
         """
-        weight = np.where(np.eye(len(self.number), dtype=bool), 0.0, self.number - 1).clip(0.0)
+        q = len(parts)
+        weight = np.where(np.eye(q, dtype=bool), 0.0, self.number - 1).clip(0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = (self.square - self.difference**2 / self.number) / (self.number - 1)
         variance = np.where(weight > 0, variance, 0.0)
-        found = np.full(len(weight), np.nan)
-        parts = components(weight > 0)
-        for part in range(parts.max(initial=-1) + 1):
+        found = np.full(self.centred.shape, np.nan)
+        whole = connected(weight > 0, parts)
+        for part in range(int(parts.max()) + 1):
             own = np.flatnonzero(parts == part)
-            w = weight[np.ix_(own, own)]
-            degree = w.sum(axis=1)
-            if len(own) < 3:
+            rows = np.flatnonzero(whole[:, part])
+            if len(own) < 3 or not len(rows):
                 continue
-            # Two raters, or a ring of an even number, determine only sums of two variances.
-            scale = np.sqrt(degree)
-            system = (np.diag(degree) + w) / np.outer(scale, scale)
-            if np.linalg.eigvalsh(system)[0] > _RANK:
-                right = (w * variance[np.ix_(own, own)]).sum(axis=1)
-                found[own] = np.linalg.solve(system, right / scale) / scale
+            inside = np.ix_(rows, own, own)
+            w = weight[inside]
+            scale = np.sqrt(w.sum(axis=2))
+            system = np.eye(len(own)) + w / (scale[:, :, None] * scale[:, None, :])
+            # A ring of an even number of raters determines only sums of two variances.
+            known = np.linalg.eigvalsh(system)[:, 0] > _RANK
+            right = (w * variance[inside]).sum(axis=2) / scale
+            solved = np.linalg.solve(system[known], right[known][..., None])[..., 0]
+            found[np.ix_(rows[known], own)] = solved / scale[known]
         return found
 
 
@@ -175,56 +184,60 @@ class DriftSums:
             )
         return cls(products, right, most > least, unit)
 
-    def slopes(
-        self, times: NDArray[np.float64], blocks: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Return each rater's slope less the mean slope of the raters of the block, (q,).
+    def slopes(self, times: NDArray[np.float64], blocks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return each rater's slope less the mean slope of the raters of the block, (B, q).
 
-        NaN where the ratings do not determine it.
+        NaN where the ratings do not determine it. `times` are (B, G).
         """
         q = len(self.varies)
         kept = np.concatenate([np.arange(q), q + np.flatnonzero(self.varies)])
-        products = np.einsum("g,gij->ij", times, self.products)[np.ix_(kept, kept)]
-        right = np.einsum("g,gi->i", times, self.right)[kept]
-        scale = np.sqrt(np.diag(products).clip(0.0))
+        products = np.einsum("bg,gij->bij", times, self.products[:, kept[:, None], kept])
+        right = np.einsum("bg,gi->bi", times, self.right[:, kept])
+        scale = np.sqrt(np.diagonal(products, axis1=1, axis2=2).clip(0.0))
         scale[scale == 0] = 1.0
-        values, vectors = np.linalg.eigh(products / np.outer(scale, scale))
+        values, vectors = np.linalg.eigh(products / (scale[:, :, None] * scale[:, None, :]))
         used = values > _RANK
         inverse = np.where(used, 1 / np.where(used, values, 1.0), 0.0)
-        solution = vectors @ (inverse * (vectors.T @ (right / scale))) / scale
-        found = np.full(q, np.nan)
+        turned = np.einsum("bij,bi->bj", vectors, right / scale)
+        solution = np.einsum("bij,bj->bi", vectors, inverse * turned) / scale
         own = np.flatnonzero(self.varies)
-        together = same_block(blocks)[np.ix_(own, own)]
+        together = (blocks[own][:, None] == blocks[own]).astype(np.float64)
         contrast = np.zeros((len(own), len(kept)))
         contrast[:, q:] = np.eye(len(own)) - together / together.sum(axis=1, keepdims=True)
         # A contrast is determined if it has no part in what the ratings leave open.
-        open_part = (contrast / scale) @ vectors[:, ~used]
-        size = np.sqrt(((contrast / scale) ** 2).sum(axis=1))
-        known = (np.abs(open_part).max(axis=1, initial=0.0) <= 1e-6 * size) & (size > 0)
-        found[own[known]] = (contrast @ solution)[known] / self.unit
+        scaled = contrast / scale[:, None, :]
+        open_part = np.abs(np.einsum("bci,bij->bcj", scaled, vectors) * ~used[:, None, :])
+        size = np.sqrt((scaled**2).sum(axis=2))
+        known = (open_part.max(axis=2, initial=0.0) <= 1e-6 * size) & (size > 0)
+        slopes = np.einsum("ci,bi->bc", contrast, solution) / self.unit
+        found = np.full((len(times), q), np.nan)
+        found[:, own] = np.where(known, slopes, np.nan)
         return found
 
 
 def correlations(
     cells: Cells, times: NDArray[np.float64], biases: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return each rater's correlation with the mean of the others, whose biases are taken off, (q,).
+    """Return each rater's correlation with the mean of the others less their biases, (B, q).
 
     Over the targets that another rater rated as well. NaN where one of the two does not vary.
+    `times` are (B, G), `biases` (B, q).
     """
     rated = ~np.isnan(cells.table)
-    own = np.where(rated, cells.table - np.nanmean(cells.table) - biases, 0.0)
+    centred = cells.table - np.nanmean(cells.table)
+    own = np.where(rated, centred - biases[:, None, :], 0.0)
     k = rated.sum(axis=1)[:, None]
     used = rated & (k > 1)
-    weight = np.where(used, times[cells.units][:, None], 0.0)
-    others = np.where(used, (own.sum(axis=1)[:, None] - own) / np.maximum(k - 1, 1), 0.0)
+    weight = np.where(used, times[:, cells.units][:, :, None], 0.0)
+    others = (own.sum(axis=2, keepdims=True) - own) / np.maximum(k - 1, 1)
+    others = np.where(used, others, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        n = weight.sum(axis=0)
-        x = own - (weight * own).sum(axis=0) / n
-        y = others - (weight * others).sum(axis=0) / n
-        xx, yy, xy = ((weight * part).sum(axis=0) for part in (x * x, y * y, x * y))
-        size = n * np.nanmax(np.abs(own), initial=0.0) ** 2
-        flat = (xx <= 1e-13 * size) | (yy <= 1e-13 * size)
+        n = weight.sum(axis=1)[:, None]
+        x = own - (weight * own).sum(axis=1)[:, None] / n
+        y = others - (weight * others).sum(axis=1)[:, None] / n
+        xx, yy, xy = ((weight * part).sum(axis=1) for part in (x * x, y * y, x * y))
+        size = 1e-13 * n[:, 0] * np.nanmax(np.abs(centred), initial=0.0) ** 2
+        flat = (xx <= size) | (yy <= size)
         return np.asarray(np.where(flat, np.nan, xy / np.sqrt(xx * yy)).clip(-1, 1))
 
 
@@ -253,18 +266,18 @@ def components(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.argsort(np.argsort(first))[position].astype(np.int64)
 
 
-def same_block(blocks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return 1 for two raters of one block, (q, q)."""
-    return (blocks[:, None] == blocks).astype(np.float64)
-
-
-def _apart(number: NDArray[np.float64], blocks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the raters of blocks that are not connected here, or that hold one rater alone."""
-    now = components(number > 0)
-    pairs = np.unique(np.column_stack([blocks, now]), axis=0)
-    broken, counts = np.unique(pairs[:, 0], return_counts=True)
-    sizes = np.bincount(blocks)
-    return np.isin(blocks, broken[counts > 1]) | (sizes[blocks] == 1)
+def connected(linked: NDArray[np.bool_], blocks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether the raters of each block are connected by links (B, q, q); (B, blocks)."""
+    q = len(blocks)
+    reached = linked | np.eye(q, dtype=bool)
+    for _ in range(max(1, q - 1).bit_length()):
+        # Sums of ones: any order of summing gives the same.
+        reached = (reached.astype(np.float32) @ reached.astype(np.float32)) > 0
+    apart = ~reached & (blocks[:, None] == blocks)
+    broken = apart.any(axis=2)
+    return np.stack(
+        [~broken[:, blocks == block].any(axis=1) for block in range(int(blocks.max()) + 1)], axis=1
+    )
 
 
 def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
