@@ -76,6 +76,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.raters.draws": ("RaterDraws", "RaterGroup"),
     "pyexpr.measurement.raters.result": ("RaterDiagnosticsResult",),
     "pyexpr.measurement.raters.sums": ("DriftSums", "PairSums"),
+    "pyexpr.measurement.traces.frames": ("Frames", "Rule", "Trace", "Traces"),
+    "pyexpr.measurement.traces.result": ("Lag", "TraceReliabilityResult"),
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
     "pyexpr.inference.coefficients.fit": ("WeightDraws",),
     "pyexpr.modeling.baselines": ("HumanBaseline",),
