@@ -10,7 +10,7 @@
 #' is an ordinary ggplot: add a theme, or save it at its printed size with
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
-#' @param object A result of [icc()], [icc_interval()], [agreement()], [d_study()], [fit_cfa()],
+#' @param object A result of [icc()], [icc_interval()], [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()],
 #'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
@@ -46,6 +46,17 @@ autoplot.pyexpr_agreement <- function(object, ...) {
     ggplot2::labs(x = "Agreement of raters", y = NULL)
   if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_raters <- function(object, ...) {
+  table <- object$tables$tidy
+  table <- table[table$quantity %in% c("bias", "error_sd"), ]
+  range_plot(table, "rater", told_of(object), holds = 0) +
+    zero_line() +
+    ggplot2::labs(x = "In units of the ratings", y = NULL) +
+    ggplot2::facet_grid(by_columns(attr(object, "own")), ggplot2::vars(.data$quantity))
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -227,7 +238,7 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
-  drawn <- c("icc()", "icc_interval()", "agreement()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
+  drawn <- c("icc()", "icc_interval()", "agreement()", "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
     "invariance()", "compare_models()", "context_contrasts()", "sign_flip()", "cluster_bootstrap()",
     "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",

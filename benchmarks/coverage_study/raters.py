@@ -47,8 +47,6 @@ class Design:
 
 
 DESIGNS = (
-    Design("complete cells", 5, missing=0.0, icc=True),
-    Design("complete cells, skewed errors", 5, missing=0.0, skewed=True, icc=True),
     Design("20 % missing", 3),
     Design("20 % missing", 5),
     Design("20 % missing", 12),
@@ -60,6 +58,8 @@ DESIGNS = (
     Design("20 % missing, 1 to 25 clips", 5, subjects=15, clips=(1, 25)),
     Design("20 % missing", 5, subjects=10),
     Design("20 % missing", 5, subjects=50),
+    Design("complete cells", 5, missing=0.0, icc=True),
+    Design("complete cells, skewed errors", 5, missing=0.0, skewed=True, icc=True),
 )
 
 

@@ -35,8 +35,8 @@ def pyexpr(*arguments: object, code: int = 0) -> str:
 def test_help_lists_every_command() -> None:
     text = pyexpr("--help")
     for command in (
-        "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "cfa",
-        "features", "fit", "compare", "doctor",
+        "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "raters",
+        "traces", "cfa", "features", "fit", "compare", "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 

@@ -171,7 +171,7 @@ def test_constant_traces_are_used_and_counted() -> None:
 
 
 def test_a_lag_beyond_the_largest_has_a_reason() -> None:
-    found = px.trace_reliability(traces((0.0, 0.0, 3.0)), **COLUMNS, max_lag=1)
+    found = px.trace_reliability(traces((0.0, 0.0, 1.2)), **COLUMNS, max_lag=0.5)
     assert "lag_without_peak" in {why.code for why in found.lags()["reason"] if why}
 
 
