@@ -171,8 +171,8 @@ def main() -> None:
         "within 4 seconds and removed before reliabilities are computed; the true reliabilities "
         "are those without lags. In parentheses: the proportions of intervals above and below the "
         "true value (nominal .025 each). No interval: the proportion of studies in which a lag "
-        "has no maximum within 4 seconds, or is undefined without one of the subjects. The Monte Carlo error of a "
-        f"coverage of .95 is {np.sqrt(0.95 * 0.05 / studies):.4f}.",
+        "has no maximum within 4 seconds, or is undefined without one of the subjects. The Monte "
+        f"Carlo error of a coverage of .95 is {np.sqrt(0.95 * 0.05 / studies):.4f}.",
         "",
         "| design | raters | subjects | quantity | true value | coverage | no interval |",
         "|---|---|---|---|---|---|---|",

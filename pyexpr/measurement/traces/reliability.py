@@ -178,8 +178,9 @@ def trace_reliability(
     frames = _usable(traces, rule, None)
     lags = lags_of(frames, traces, rule.rate, max_lag, level)
     if align:
-        _refuse_open_lags(lags, traces, max_lag)
-        frames = _usable(traces, rule, np.array([one.estimate for one in lags]))
+        _refuse_open_lags(lags, traces, max_lag, ~np.isnan(frames.table).all(axis=0))
+        # Who has no usable trace has no lag either.
+        frames = _usable(traces, rule, np.nan_to_num([one.estimate for one in lags]))
     return TraceReliabilityResult(
         traces_read=traces,
         rule=rule,
@@ -264,8 +265,11 @@ def lags_of(
             )
         )
     rated = np.flatnonzero(~np.isnan(frames.table).all(axis=0))
-    some = Frames(frames.table[:, rated], frames.clip, frames.number, frames.reasons, frames.shares)
-    sums = LagSums.of(some, traces.subject_of, len(traces.subjects), most)
+    sums, linked = _sums_of(frames, traces, rated, most)
+    if len(linked) < len(rated):
+        # Those whose traces are constant have no lag, the others have theirs.
+        rated = rated[linked]
+        sums, _ = _sums_of(frames, traces, rated, most)
     correlations, number = sums.correlations()
     own, at = best_lags(correlations, number, most)
     with_frames = np.flatnonzero(sums.number.any(axis=(1, 2)))
@@ -278,9 +282,21 @@ def lags_of(
     for i, rater in enumerate(rated.tolist()):
         found[rater] = _lag(
             own[i] / rate, without[i] / rate, peaks[i], confidence,
-            NO_PEAK(max_lag=max_lag) if np.isfinite(own).any() else NO_LAG,
+            NO_LAG if np.isnan(peaks[i]) else NO_PEAK(max_lag=max_lag),
         )  # fmt: skip
     return tuple(found)
+
+
+def _sums_of(
+    frames: Frames, traces: Traces, rated: NDArray[np.int64], most: int
+) -> tuple[LagSums, NDArray[np.int64]]:
+    """Return the sums of these raters, and which of them vary together with another."""
+    some = Frames(frames.table[:, rated], frames.clip, frames.number, frames.reasons, frames.shares)
+    sums = LagSums.of(some, traces.subject_of, len(traces.subjects), most)
+    correlations, number = sums.correlations()
+    usable = np.isfinite(correlations[:, :, 2 * most]) & (number > 0)
+    usable &= ~np.eye(len(rated), dtype=bool)
+    return sums, np.flatnonzero(usable.any(axis=1))
 
 
 def _peaks(
@@ -313,10 +329,16 @@ def _lag(
     return Lag(estimate, error, half, peak, "")
 
 
-def _refuse_open_lags(lags: tuple[Lag, ...], traces: Traces, max_lag: float) -> None:
+def _refuse_open_lags(
+    lags: tuple[Lag, ...], traces: Traces, max_lag: float, rated: NDArray[np.bool_]
+) -> None:
     if not lags:
         raise DataError(say("{align=True} removes lags, which requires a {max_lag=} above 0"))
-    used = [label for label, lag in zip(traces.raters, lags, strict=True) if lag.open]
+    used = [
+        label
+        for label, lag, has_frames in zip(traces.raters, lags, rated, strict=True)
+        if lag.open and has_frames
+    ]
     if used:
         raise DataError(
             say(
