@@ -159,10 +159,10 @@ def rater_diagnostics(
     >>> found = rater_diagnostics(ratings)
     >>> print(found.by_rater().round(2))
          rater  n  bias  error_sd  correlation  icc_change
-    0  rater 1  6  2.38      0.66         0.94        0.11
-    1  rater 2  6 -2.79      0.47         0.90        0.14
-    2  rater 3  6 -0.96      0.89         0.85       -0.07
-    3  rater 4  6  1.38      1.60         0.75       -0.02
+    0  rater 1  6  2.38      0.88         0.81        0.06
+    1  rater 2  6 -2.79      0.64         0.86        0.11
+    2  rater 3  6 -0.96      0.71         0.84       -0.05
+    3  rater 4  6  1.38      1.54         0.79       -0.07
     """
     wanted = _quantities(quantities, order)
     chosen = find_form(form).name

@@ -157,7 +157,7 @@ def trace_reliability(
     ...         rows.append(pd.DataFrame({"clip": clip, "rater": rater, "t": t, "valence": value}))
     >>> found = trace_reliability(
     ...     pd.concat(rows), targets="clip", raters="rater", time="t", ratings="valence",
-    ...     cluster="clip", align=True,
+    ...     cluster="clip", max_lag=2, align=True,
     ... )
     >>> print(found.lags()[["rater", "lag"]].round(2))
       rater   lag
@@ -344,7 +344,7 @@ def _refuse_open_lags(
             say(
                 "the lag of {raters} cannot be estimated within {max_lag=}, so that it cannot be "
                 "removed; leave out the rater, or the alignment, or give a larger {max_lag=}",
-                raters=listed(map(repr, used)),
+                raters=listed(used),
                 max_lag=max_lag,
             )
         )
