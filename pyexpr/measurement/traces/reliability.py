@@ -161,9 +161,9 @@ def trace_reliability(
     ... )
     >>> print(found.lags()[["rater", "lag"]].round(2))
       rater   lag
-    0     a -0.17
+    0     a -0.15
     1     b -0.17
-    2     c  0.33
+    2     c  0.32
     """
     targets = names_of(targets)
     level = confidence_level(confidence)
