@@ -39,11 +39,14 @@ NOTE_BIAS = Template(
     "rater_bias_defined",
     "{column bias} is how much higher a rater rates than the mean of the raters, adjusted for the "
     "{thing targets} that each rated; negative values are those of severe raters",
+    # Studies do not compute it, and so for the next.
+    report="",
 )()
 NOTE_BLOCKS = Template(
     "raters_in_blocks",
     "{blocks} groups of raters share no {thing target}{where}: bias and drift compare a rater only "
     "with the raters of the same group (column {column block})",
+    report="",
 )
 NOTE_DRIFT = Template(
     "rater_drift_defined",

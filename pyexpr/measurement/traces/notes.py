@@ -36,6 +36,8 @@ NOTE_ALIGNED = Template(
 NOTE_NOT_ALIGNED = Template(
     "trace_lags_kept",
     "raters' lags were estimated ({lags}) but not removed; {align=True} removes them",
+    # Studies have no traces.
+    report="",
 )
 NOTE_COMMON_LAG = Template(
     "trace_common_lag",
@@ -54,6 +56,7 @@ NOTE_SUBJECTS = Template(
 NOTE_LEFT_OUT = Template(
     "traces_left_out",
     "{n:count trace, is, are} left out; {table traces} gives the reasons",
+    report="",
 )
 NOTE_CONSTANT = Template(
     "traces_constant",
