@@ -88,9 +88,9 @@ def read_cells(data: Any, layout: Layout) -> tuple[list[Cells], tuple[Any, ...],
     values, is_time = _order(frame, layout.order)
     rest = frame if layout.order is None else frame.drop(columns=[layout.order])
     groups = _read(rest, layout)
-    rated, labels, codes = _raters(rest, layout)
+    rated, labels, positions = _raters(rest, layout)
     columns = list(rated.columns)
-    who = _read(rest.assign(**dict(zip(columns, codes.where(rated).T.to_numpy(), strict=True))),
+    who = _read(rest.assign(**dict(zip(columns, positions.where(rated).T.to_numpy(), strict=True))),
                 replace(layout, ratings=_named(layout, columns)))  # fmt: skip
     when = None
     if values is not None:

@@ -33,7 +33,7 @@ def raters_figure(
     """Draw rows of the `tidy()` of a RaterDiagnosticsResult: a row per rater, contexts as bands."""
     shown = shown_names({**TITLES, **(names or {})})
 
-    def band(row: dict[str, Any]) -> str:
+    def band(row: Mapping[Any, Any]) -> str:
         return ", ".join(str(shown(row[name])) for name in context)
 
     bands = dict.fromkeys(band(row) for row in table.to_dict("records"))

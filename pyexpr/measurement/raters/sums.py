@@ -61,8 +61,14 @@ class PairSums:
         """Sum over the targets of each unit."""
         q, n_units = cells.table.shape[1], len(cells.labels)
         rated, centred, k = centred_ratings(cells.table)
-        found = cls(*np.zeros((1, n_units, q, q)), np.zeros((n_units, q)),
-                    *np.zeros((3, n_units, q, q)))  # fmt: skip
+        pairs = (n_units, q, q)
+        found = cls(
+            weight=np.zeros(pairs),
+            centred=np.zeros((n_units, q)),
+            number=np.zeros(pairs),
+            difference=np.zeros(pairs),
+            square=np.zeros(pairs),
+        )
         for unit, own in enumerate(targets_of(cells)):
             m, r = rated[own], centred[own]
             found.weight[unit] = _products(m / k[own, None], m)
@@ -263,7 +269,7 @@ def components(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     found = connected_components(linked, directed=False)[1]
     _, first, position = np.unique(found, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[position].astype(np.int64)
+    return np.asarray(np.argsort(np.argsort(first))[position], dtype=np.int64)
 
 
 def connected(linked: NDArray[np.bool_], blocks: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -282,4 +288,4 @@ def connected(linked: NDArray[np.bool_], blocks: NDArray[np.int64]) -> NDArray[n
 
 def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     # Not a matrix product, whose order of summing depends on threads.
-    return np.einsum("ij,ik->jk", a, b)
+    return np.asarray(np.einsum("ij,ik->jk", a, b))

@@ -221,7 +221,8 @@ def frames_of(traces: Traces, rule: Rule, lags: NDArray[np.float64] | None = Non
             pieces.append((clip, *found))
     q = len(traces.raters)
     if not pieces:
-        return Frames(np.empty((0, q)), *np.empty((2, 0), dtype=np.int64), tuple(reasons), shares)
+        none = np.empty(0, dtype=np.int64)
+        return Frames(np.empty((0, q)), none, none, tuple(reasons), shares)
     return Frames(
         np.vstack([table for _, table, _ in pieces]),
         np.concatenate([np.full(len(table), clip) for clip, table, _ in pieces]),

@@ -57,7 +57,7 @@ class LagSums:
         """Sum over the clips of each subject."""
         q = frames.table.shape[1]
         shape = (n_subjects, q, q, 4 * most + 1)
-        found = cls(*(np.zeros(shape) for _ in range(3)), np.zeros(shape[:3]))
+        found = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape[:3]))
         starts = np.flatnonzero(np.diff(frames.clip, prepend=-1))
         for rows in np.split(np.arange(len(frames.clip)), starts[1:]):
             if len(rows):

@@ -178,7 +178,7 @@ def trace_reliability(
     frames = _usable(traces, rule, None)
     lags = lags_of(frames, traces, rule.rate, max_lag, level)
     if align:
-        _refuse_open_lags(lags, traces, max_lag, ~np.isnan(frames.table).all(axis=0))
+        _refuse_open_lags(lags, traces, max_lag, frames.table)
         # Who has no usable trace has no lag either.
         frames = _usable(traces, rule, np.nan_to_num([one.estimate for one in lags]))
     return TraceReliabilityResult(
@@ -216,15 +216,19 @@ def _usable(traces: Traces, rule: Rule, lags: NDArray[np.float64] | None) -> Fra
 
 def _group(frames: Frames, traces: Traces, level: str, confidence: float) -> ICCGroup:
     """Return the intraclass correlations at one level."""
-    table, clip = frames.table, frames.clip
+    table: NDArray[np.float64] = frames.table
+    clip: NDArray[np.int64] = frames.clip
     if level != "frame":
         clips, position = np.unique(clip, return_inverse=True)
-        number = np.bincount(position)[:, None]
+        number = np.bincount(position)[:, None].astype(np.float64)
         # A rater has all of a clip's frames, or none.
         first = table - _first(table, position)[position]
-        means = np.column_stack([np.bincount(position, weights=column) for column in first.T])
-        means = means / number + _first(table, position)
-        table, clip = (table - means[position], clip) if level == "within" else (means, clips)
+        sums = np.column_stack([np.bincount(position, weights=column) for column in first.T])
+        means = np.asarray(sums / number + _first(table, position), dtype=np.float64)
+        if level == "within":
+            table = table - means[position]
+        else:
+            table, clip = means, clips
     rated = ~np.isnan(table).all(axis=0)
     table = np.ascontiguousarray(table[:, rated])
     ratings = Ratings(
@@ -330,14 +334,14 @@ def _lag(
 
 
 def _refuse_open_lags(
-    lags: tuple[Lag, ...], traces: Traces, max_lag: float, rated: NDArray[np.bool_]
+    lags: tuple[Lag, ...], traces: Traces, max_lag: float, table: NDArray[np.float64]
 ) -> None:
     if not lags:
         raise DataError(say("{align=True} removes lags, which requires a {max_lag=} above 0"))
     used = [
         label
-        for label, lag, has_frames in zip(traces.raters, lags, rated, strict=True)
-        if lag.open and has_frames
+        for label, lag, values in zip(traces.raters, lags, table.T, strict=True)
+        if lag.open and not np.isnan(values).all()
     ]
     if used:
         raise DataError(
