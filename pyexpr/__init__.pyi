@@ -61,6 +61,10 @@ from pyexpr.measurement.invariance.invariance import invariance as invariance
 from pyexpr.measurement.invariance.result import InvarianceResult as InvarianceResult
 from pyexpr.measurement.multilevel.multilevel_icc import multilevel_icc as multilevel_icc
 from pyexpr.measurement.multilevel.result import MultilevelICCResult as MultilevelICCResult
+from pyexpr.measurement.raters.diagnostics import rater_diagnostics as rater_diagnostics
+from pyexpr.measurement.raters.result import RaterDiagnosticsResult as RaterDiagnosticsResult
+from pyexpr.measurement.traces.reliability import trace_reliability as trace_reliability
+from pyexpr.measurement.traces.result import TraceReliabilityResult as TraceReliabilityResult
 from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
 from pyexpr.modeling.baselines import human_baseline as human_baseline
 from pyexpr.modeling.baselines import normal_baseline as normal_baseline

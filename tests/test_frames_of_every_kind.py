@@ -263,6 +263,13 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         k.table(RATINGS), targets=["context", "clip"], ratings="score", cluster="subject",
         raters="rater", context="question",
     ),
+    "rater_diagnostics": lambda k: px.rater_diagnostics(
+        k.table(RATINGS), **LONG, context="question", cluster="subject", quantities="bias"
+    ),
+    "trace_reliability": lambda k: px.trace_reliability(
+        k.table(DYADS), targets="dyad", ratings="way", raters="person", time="time",
+        cluster="dyad", max_lag=1,
+    ),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
     "cfa": lambda k: px.cfa(
         k.table(CLIPS), ITEMS, context=k.column(CLIPS["task"]), engine="native"

@@ -10,8 +10,9 @@
 #' is an ordinary ggplot: add a theme, or save it at its printed size with
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
-#' @param object A result of [icc()], [icc_interval()], [agreement()], [d_study()], [fit_cfa()],
-#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()], [rating_ceiling()], [sign_flip()],
+#' @param object A result of [icc()], [icc_interval()], [agreement()], [rater_diagnostics()],
+#'   [d_study()], [fit_cfa()], [bootstrap_cfa()], [invariance()], [compare_models()] (also of
+#'   [fit_models()]), [context_contrasts()], [rating_ceiling()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
@@ -46,6 +47,17 @@ autoplot.pyexpr_agreement <- function(object, ...) {
     ggplot2::labs(x = "Agreement of raters", y = NULL)
   if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_raters <- function(object, ...) {
+  table <- object$tables$tidy
+  table <- table[table$quantity %in% c("bias", "error_sd"), ]
+  range_plot(table, "rater", told_of(object), holds = 0) +
+    zero_line() +
+    ggplot2::labs(x = "In units of the ratings", y = NULL) +
+    ggplot2::facet_grid(by_columns(attr(object, "own")), ggplot2::vars(.data$quantity))
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -239,9 +251,9 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
-  drawn <- c("icc()", "icc_interval()", "agreement()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
-    "invariance()", "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
-    "cluster_bootstrap()", "context_coefficients()")
+  drawn <- c("icc()", "icc_interval()", "agreement()", "rater_diagnostics()", "d_study()",
+    "fit_cfa()", "bootstrap_cfa()", "invariance()", "compare_models()", "context_contrasts()",
+    "rating_ceiling()", "sign_flip()", "cluster_bootstrap()", "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

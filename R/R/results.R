@@ -127,6 +127,8 @@ continued <- function(found, x) {
 #' |---|---|
 #' | [context_contrasts()] | `"tidy"`, `"omnibus"` |
 #' | [agreement()] | `"tidy"`, `"by_category"`, `"counts"` |
+#' | [rater_diagnostics()] | `"tidy"`, `"by_rater"`, `"scale_use"` |
+#' | [trace_reliability()] | `"tidy"`, `"lags"`, `"traces"`, `"frames"`, `"mean_trace"` |
 #' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |

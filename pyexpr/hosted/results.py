@@ -35,6 +35,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "constant",
         "unseen",
     ),
+    "RaterDiagnosticsResult": ("by_rater", "scale_use"),
+    "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),
     "TrackedVideos": ("dropped",),
 }
 

@@ -66,6 +66,20 @@ def do_rating_ceiling(table: Any, ratings_table: Any, **options: Any) -> dict[st
     return described(rating_ceiling(table, ratings_table, **options))
 
 
+def do_rater_diagnostics(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.rater_diagnostics`."""
+    from pyexpr.measurement.raters.diagnostics import rater_diagnostics
+
+    return described(rater_diagnostics(data, **options))
+
+
+def do_trace_reliability(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.trace_reliability`."""
+    from pyexpr.measurement.traces.reliability import trace_reliability
+
+    return described(trace_reliability(data, **options))
+
+
 def do_icc_interval(**options: Any) -> dict[str, Any]:
     """`px.icc_interval`."""
     from pyexpr.measurement.icc.intervals import icc_interval

@@ -48,8 +48,9 @@ def test_a_process_ends_as_the_command_does(arguments: list[str], code: int, wan
 def test_help_lists_every_command() -> None:
     text = pyexpr("--help")
     for command in (
-        "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "cfa",
-        "ceiling", "features", "fit", "compare", "doctor",
+        "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "raters",
+        "traces", "components", "multilevel", "cfa", "ceiling", "features", "fit", "compare",
+        "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 

@@ -76,6 +76,10 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
     common = rng.normal(size=(30, 1))
     numbers = pd.DataFrame(common + rng.normal(size=(30, 3)), columns=list("abc"))
     table.join(numbers).to_csv(tmp_path / "t.csv", index=False)
+    clips = {"clip": np.repeat(range(6), 12), "rater": list("abcabcabcabc") * 6}
+    values = {"time": np.tile(np.repeat(range(4), 3), 6) + 5 * np.repeat(range(6), 12)}
+    ratings = pd.DataFrame(clips | values).assign(y=rng.normal(size=72))
+    ratings.to_csv(tmp_path / "r.csv", index=False)
     times = {"dyad": np.repeat(range(4), 100), "person": np.repeat(range(8), 50)}
     way = {"time": np.tile(np.arange(50) / 5, 8), "way": rng.normal(size=400)}
     pd.DataFrame(times | way).to_csv(tmp_path / "dyads.csv", index=False)
@@ -93,6 +97,14 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         ],
         "multilevel": [tmp_path / "t.csv", "--ratings", "y", "--targets", "a"],
         "agreement": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject"],
+        "raters": [
+            tmp_path / "r.csv", "--raters", "rater", "--ratings", "y",
+            "--targets", "clip,time",
+        ],
+        "traces": [
+            tmp_path / "r.csv", "--ratings", "y", "--targets", "clip", "--cluster", "clip",
+            "--max-lag", "1", "--rate", "1",
+        ],
         "cfa": [tmp_path / "t.csv", "--indicators", "a,b,c", "--engine", "native"],
         "track": ["a.mp4", "-o", tmp_path],
         "features": [recording, "--every", "3"],

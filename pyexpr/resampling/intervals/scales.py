@@ -5,7 +5,9 @@
 ``negative_root_complement_of_square``, -sqrt(1 - x^2); of positive numbers ``log``. Those of factor
 models go on beyond the bounds of their quantities, where a refit without one subject may lie:
 ``odd_cube_root``, cbrt(1 + x) - cbrt(1 - x), ``fifth_root``, ``negative_cube_root_complement``,
--cbrt(1 - x), and ``straight_then_log``, logarithmic beyond 1/2.
+-cbrt(1 - x), and ``straight_then_log``, logarithmic beyond 1/2. That of a standard deviation whose
+variance may be estimated as negative, and then has its sign, is ``two_thirds_power``: the cube root
+of the variance (Wilson and Hilferty 1931).
 """
 
 from __future__ import annotations
@@ -81,6 +83,9 @@ _BEYOND = {
     ),
     "straight_then_log": _Scale(_straight_then_log, _straight_then_exp),
     "odd_cube_root": _Scale(_odd_root, _odd_root_back, -1.0, 1.0),
+    "two_thirds_power": _Scale(
+        lambda s: np.sign(s) * np.abs(s) ** (2 / 3), lambda y: np.sign(y) * np.abs(y) ** 1.5, 0.0
+    ),
     "fifth_root": _Scale(lambda t: np.sign(t) * np.abs(t) ** 0.2, lambda y: y**5, 0.0),
     "negative_cube_root_complement": _Scale(
         lambda r: -np.cbrt(1 - r), lambda y: 1 + y**3, 0.0, 1.0
