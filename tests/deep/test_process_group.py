@@ -14,11 +14,12 @@ import pytest
 import torch
 from deep.made_clips import trending_clips
 from deep.several_processes import together
+from deep.small_video import NarrowRegressor
 from deep.test_training import small
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.launch import Launch, first_node, launched
-from pyexpr.deep import LSTMRegressor, Video3DRegressor, batch_norm, fabrics, training
+from pyexpr.deep import LSTMRegressor, batch_norm, fabrics, training
 from pyexpr.deep.batch_norm import count_clips, is_shared, share_batch_norm
 from pyexpr.deep.devices import Place
 from pyexpr.deep.fabrics import own_device, place_in_group
@@ -30,7 +31,7 @@ ROUNDING = 2e-5
 # Of the 3D-CNN: Adam's first step is this for every weight, up or down. A weight whose gradient
 # is next to 0 may go the other way; running variances are sums through rounded layers.
 STEP, ROUNDING_OF_VARIANCE = 1e-4, 1e-4
-VIDEO = ("body.fc.weight", "body.layer4.1.conv1.1.weight", "body.layer2.0.conv1.1.running_var")
+VIDEO = ("body.fc.weight", "body.layer4.0.conv1.1.weight", "body.layer2.0.conv1.1.running_var")
 N = 2
 
 
@@ -42,11 +43,11 @@ def fitted_lstm(**given: Any) -> LSTMRegressor:
     return small(**options).fit(clips[:10], y[:10], validation=(clips[10:], y[10:]))
 
 
-def fitted_video() -> Video3DRegressor:
+def fitted_video() -> NarrowRegressor:
     """Do one step with a batch of 7 clips: shares of 4 and 3."""
     rng = np.random.default_rng(3)
     X, y = rng.integers(0, 255, (7, 8, 32, 32, 3), dtype=np.uint8), rng.normal(size=7)
-    model = Video3DRegressor(
+    model = NarrowRegressor(
         max_epochs=1, batch_size=8, patience=None, lr=STEP, seed=2, progress=False
     )
     return model.fit(X, y)

@@ -1,7 +1,8 @@
 """The code on a page of the documentation, run from top to bottom in one folder.
 
 - ``python``: executed; all blocks of a page share their names.
-- ``console``: lines that begin with ``$`` are commands; ``pyexpr`` is this checkout's.
+- ``console``: lines that begin with ``$`` are commands; ``pyexpr`` is this checkout's, called in
+  this process.
 - ``toml`` or ``csv`` whose first line is ``# name``: written to the file of that name.
 - ``text`` right after ``python``, or the rest of a ``console`` block: what is printed, to
   the letter, where a line ``...`` stands for any lines.
@@ -17,9 +18,12 @@ import shlex
 import subprocess
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
+
+from command_line import called
 
 DOCS = Path(__file__).parents[2] / "docs"
 OF_R = DOCS.parent / "R" / "README.md"
@@ -110,15 +114,21 @@ def _console(text: str, folder: Path) -> str:
     for line in text.splitlines():
         if not line.startswith("$ "):
             continue
-        command = shlex.split(line[2:], comments=True)
-        if command[0] == "pyexpr":
-            command = [sys.executable, "-m", "pyexpr.cli.main", *command[1:]]
+        lines += [line, *_called(shlex.split(line[2:], comments=True), folder)]
+    return _trimmed("\n".join(lines))
+
+
+def _called(command: list[str], folder: Path) -> list[str]:
+    terminal = {"COLUMNS": "100", "TERM": "dumb"}
+    if command[0] != "pyexpr":
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False,
-            env={**os.environ, "COLUMNS": "100", "TERM": "dumb"},
+            env={**os.environ, **terminal},
         )  # fmt: skip
-        lines += [line, *done.stdout.splitlines(), *done.stderr.splitlines()]
-    return _trimmed("\n".join(lines))
+        return [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    with chdir(folder), mock.patch.dict(os.environ, terminal):
+        printed, errors, _ = called(*command[1:])
+    return [*printed.splitlines(), *errors.splitlines()]
 
 
 def run_r(path: Path, folder: Path) -> list[BlockOutput]:
