@@ -23,6 +23,7 @@ MEANT = {
     "OpenFaceRecording.unit(group)",
     "AgreementResult(groups)", "ICCResult(groups)", "ComparisonResult.plot(contexts)",
     "VarianceComponentsResult(groups)", "DesignStudyResult(groups)", "MultilevelICCResult(groups)",
+    "TraceReliabilityResult(groups)",
     "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
 }  # fmt: skip
 

@@ -132,7 +132,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         lambda: px.rating_ceiling(
             table().assign(y=table()[INDICATORS].mean(axis=1)), ratings(), truth="y",
             predictions="p", targets=["subject", "task", "clip"], cluster="subject",
-            ratings="score", raters="rater", form="ICC(C,k)", context="task", n_boot=20,
+            ratings="score", raters="rater", form="ICC(C,k)", context="task", n_boot=60,
         ),
         lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
     ),

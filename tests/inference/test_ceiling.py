@@ -242,6 +242,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no form": ({"form": None, "raters": "rater"}, "4 raters rated every target"),
     "question without raters": ({"question": "question"}, "raters="),
     "subjects as targets": ({"targets": "task"}, "several rows"),
+    "two columns of subjects": ({"cluster": ("subject", "task")}, "one column of subjects"),
     "studentized": ({"method": "studentized"}, "no studentized intervals"),
     "several columns": ({"predictions": {"m": ["p", "q"]}}, "several columns"),
     "adjust": ({"adjust": "holm"}, "adjust="),

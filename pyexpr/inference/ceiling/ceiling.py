@@ -220,7 +220,9 @@ def rating_ceiling(
     used = ~np.isnan(y) & ~np.isnan(p).any(axis=0)
     if not used.any():
         raise DataError(f"no row of {called(frame, TABLE)} has the truth and every prediction")
-    name, codes, labels = read_clusters(frame, cluster, what=TABLE)
+    name, codes, labels, memberships = read_clusters(frame, cluster, what=TABLE)
+    if memberships is not None:
+        raise DataError(say("the ceiling requires one column of subjects in {cluster=}"))
     check_enough(codes, labels, used)
     found = rated_targets(frame, used, rated, columns)
     contexts, incomplete = _contexts(frame, context, used, codes, y, p, found, form)
