@@ -172,8 +172,9 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/reliability.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
-	$(BIN)/python benchmarks/coverage_study/components.py
-	$(BIN)/python benchmarks/coverage_study/dyads.py --studies $(STUDIES)
+	for study in agreement components raters traces contrasts ceiling dyads; do \
+	  $(BIN)/python benchmarks/coverage_study/$$study.py --studies $(STUDIES) || exit 1; \
+	done
 
 docs: $(STAMP)-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
