@@ -185,4 +185,4 @@ def test_one_clip_a_subject_is_not_multilevel() -> None:
     table = long(balanced())
     found = px.multilevel_icc(table[table["clip"] == 0], **COLUMNS, raters="rater").tidy()
     assert found["estimate"].isna().all()
-    assert "do not separate" in found["reason"].iloc[0]
+    assert "several targets of a subject" in found["reason"].iloc[0]

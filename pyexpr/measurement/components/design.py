@@ -59,10 +59,12 @@ class Design:
 
     def label(self, effect: tuple[str, ...]) -> str:
         """Return an effect's name: its facets without those in which one of them is nested."""
-        if not effect:
-            return RESIDUAL
+        return ":".join(self.named(effect)) if effect else RESIDUAL
+
+    def named(self, effect: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the facets of an effect without those in which one of them is nested."""
         inside = {up for name in effect for up in self.closure(name) if up != name}
-        return ":".join(name for name in effect if name not in inside)
+        return tuple(name for name in effect if name not in inside)
 
     def closed_sets(self) -> list[tuple[str, ...]]:
         """Return all effects that the facets can have, the interaction of all facets last."""

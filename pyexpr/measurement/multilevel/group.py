@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyexpr.base.messages import codes_of
 from pyexpr.measurement.components.group import ComponentsGroup
+from pyexpr.measurement.components.notes import ALIKE
+from pyexpr.measurement.multilevel.notes import TOO_FEW_LEVELS
 from pyexpr.measurement.multilevel.structure import CROSSED, IN_SUBJECTS, IN_TARGETS, Means
 
 TARGET_LEVEL, SUBJECT_LEVEL = "target", "subject"
@@ -30,6 +33,12 @@ class MultilevelGroup:
     components: ComponentsGroup
     structure: str
     means: Means
+
+    @property
+    def reason(self) -> str:
+        """Return why nothing can be estimated, without the argument of other functions."""
+        found = self.components.reason
+        return TOO_FEW_LEVELS if ALIKE.code in codes_of(found) else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def _weights(structure: str, **weights: float) -> tuple[float, ...]:
 
 
 def _forms(
-    structure: str, k: float, q: float, *, asked: bool
+    structure: str, k: float, q: float, *, given: bool
 ) -> Iterator[tuple[str, float, float]]:
     """Yield name, number of raters, and share of the raters' variance of each form."""
     if structure == IN_TARGETS:
@@ -93,13 +102,13 @@ def _forms(
     yield "ICC(A,k)", k, 1 / k
     yield "ICC(C,1)", 1.0, 0.0
     yield "ICC(C,k)", k, 0.0
-    if not asked and _NONE < q < 1 / k - _NONE:
+    if not given and _NONE < q < 1 / k - _NONE:
         yield "ICC(Q,k)", k, q
 
 
 def _of_target(group: MultilevelGroup, k: float | None) -> Iterator[Coefficient]:
     number = group.means.k_target if k is None else k
-    forms = _forms(group.structure, number, group.means.q_target, asked=k is not None)
+    forms = _forms(group.structure, number, group.means.q_target, given=k is not None)
     for form, raters, q in forms:
         yield Coefficient(
             TARGET_LEVEL, form, raters, 1.0, q,
@@ -110,7 +119,7 @@ def _of_target(group: MultilevelGroup, k: float | None) -> Iterator[Coefficient]
 
 def _of_subject(group: MultilevelGroup, k: float | None) -> Iterator[Coefficient]:
     number = group.means.k_subject if k is None else k
-    forms = _forms(group.structure, number, group.means.q_subject, asked=k is not None)
+    forms = _forms(group.structure, number, group.means.q_subject, given=k is not None)
     for form, raters, q in forms:
         yield Coefficient(
             SUBJECT_LEVEL, form, raters, float("inf"), q,

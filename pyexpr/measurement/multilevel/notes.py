@@ -11,6 +11,11 @@ NOTE_LEVELS = Template(
     # Studies do not compute it.
     report="",
 )()
+TOO_FEW_LEVELS = Template(
+    "multilevel_too_few_levels",
+    "the variances cannot be separated; several subjects, several targets of a subject and several "
+    "raters are required",
+)()
 NOTE_NESTED_SUBJECTS = Template(
     "multilevel_nested_in_subjects",
     "each rater rated one subject only, which does not separate raters from subjects: the ICCs of "

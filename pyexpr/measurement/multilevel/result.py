@@ -14,6 +14,7 @@ from pyexpr.base.versions import versions
 from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.columns import counted_contexts
+from pyexpr.measurement.components.design import RESIDUAL
 from pyexpr.measurement.components.intervals import ratio_limits, variance_limits
 from pyexpr.measurement.components.notes import AT_BOUND, NO_VARIANCE, NOTE_SEM
 from pyexpr.measurement.icc.notes import NOTE_MISSING
@@ -101,7 +102,7 @@ class MultilevelICCResult(Result):
                 "conf_high": limits.high,
                 "sem": float(np.sqrt(noise)),
                 "mdc": float(change * np.sqrt(noise)),
-                "reason": found.reason or none or limits.reason,
+                "reason": group.reason or none or limits.reason,
             }
 
     def components(self) -> pd.DataFrame:
@@ -122,16 +123,16 @@ class MultilevelICCResult(Result):
         for j, effect in enumerate([*design.effects, ()]):
             limits = variance_limits(found.sampling, j, self.confidence)
             variance = float(found.variances[j])
-            label = design.label(effect)
+            facets = [names[part] for part in design.named(effect)]
             yield {
-                "effect": ":".join(names.get(part, part) for part in label.split(":")),
+                "effect": ":".join(facets) or RESIDUAL,
                 "estimate": variance,
                 "share": variance / total if total > 0 else float("nan"),
                 "std_error": float(found.std_errors[j]),
                 "conf_low": limits.low,
                 "conf_high": limits.high,
                 "n_levels": [*found.levels, found.n_ratings][j],
-                "reason": found.reason or limits.reason or (AT_BOUND if variance == 0 else ""),
+                "reason": group.reason or limits.reason or (AT_BOUND if variance == 0 else ""),
             }
 
     def counts(self) -> pd.DataFrame:
