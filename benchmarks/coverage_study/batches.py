@@ -65,7 +65,8 @@ def prepare(
     groups = tuple(build_groups(rows, levels, None))
     draws = MetricDraws(groups, len(rows), seed, 1, ())
     drawn = draws.replicates(0, n_boot)
-    evidence = gather(rows, groups, draws, levels.why_undefined, 0.0, drawn, levels.repeats, 0)
+    null = 0.0, dict.fromkeys((row.metric for row in rows), 0.0)
+    evidence = gather(rows, groups, draws, levels.why_undefined, null, drawn, levels.repeats, 0)
     return Study(rows, groups, evidence)
 
 

@@ -17,7 +17,9 @@ _FORMS = ("ICC(1,k)", "ICC(C,k)")
 
 def ceiling(
     ctx: typer.Context,
-    data: Annotated[Path, typer.Argument(help="Table (CSV), one row a clip, a column a model.")],
+    data: Annotated[
+        Path, typer.Argument(help="Table (CSV) with a row per clip and a column per model.")
+    ],
     ratings_table: Annotated[
         Path,
         typer.Argument(help="Ratings from which the truth was computed (CSV), in long format."),

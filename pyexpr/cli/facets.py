@@ -12,7 +12,7 @@ from pyexpr.cli.options import TO_STANDARD_OUTPUT, Json, Output, Overwrite, Quie
 from pyexpr.cli.ratings import Confidence
 from pyexpr.cli.showing import Showing, write
 
-Data = Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")]
+Data = Annotated[Path, typer.Argument(help="Long table of ratings (CSV) with a row per rating.")]
 Ratings = Annotated[str, typer.Option(help="Column of the ratings.")]
 Context = Annotated[
     str | None,

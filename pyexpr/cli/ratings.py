@@ -167,7 +167,9 @@ def agreement(
 
 def raters(
     ctx: typer.Context,
-    data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), one row a rating.")],
+    data: Annotated[
+        Path, typer.Argument(help="Long table of ratings (CSV) with a row per rating.")
+    ],
     raters: Annotated[str, typer.Option(help="Column of the raters.")],
     targets: Targets = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
@@ -232,9 +234,7 @@ def raters(
 
 def traces(
     ctx: typer.Context,
-    data: Annotated[
-        Path, typer.Argument(help="Long table of traces (CSV), one row a value at a time.")
-    ],
+    data: Annotated[Path, typer.Argument(help="Long table of traces (CSV) with a row per value.")],
     cluster: Annotated[
         str, typer.Option(help="Column of the subjects to whom the clips belong.")
     ] = "subject",

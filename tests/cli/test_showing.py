@@ -213,7 +213,7 @@ def test_the_shell_completes_commands_options_and_values() -> None:
         )  # fmt: skip
         return done.stdout.split()
 
-    assert completed("comp") == ["compare"]
+    assert completed("compa") == ["compare"]
     assert completed("compare", "--metrics", "rmse,corr") == ["rmse,correlation"]
 
 

@@ -18,13 +18,16 @@ _OF_GNU = re.compile(
 )
 # What only compilers that have them define.
 _GUARD = re.compile(
-    r"__GNUC__|__SIZEOF_INT128__|PYEXPR_VECTORS|PYEXPR_NUMBER_LANES|PYEXPR_SANITIZE"
+    r"__GNUC__|__SIZEOF_INT128__|PYEXPR_VECTORS|PYEXPR_NUMBER_LANES|PYEXPR_SANITIZE|PYEXPR_SHA"
 )
+# What Visual C++ defines: it never sees the other branch.
+_WINDOWS = re.compile(r"if\s+defined\(_WIN32\)")
 
 
 def _unasked(text: str) -> list[int]:
     """Return the lines where an extension is used and no condition around asks for it."""
     guarded: list[bool] = []
+    windows: list[bool] = []
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         directive = re.match(r"\s*#\s*(if|elif|else|endif)", line)
@@ -34,12 +37,14 @@ def _unasked(text: str) -> list[int]:
             continue
         if directive[1] == "if":
             guarded.append(bool(_GUARD.search(line)) and "!defined" not in line)
+            windows.append(bool(_WINDOWS.search(line)))
         elif directive[1] == "elif":
             guarded[-1] = bool(_GUARD.search(line)) and "!defined" not in line
         elif directive[1] == "else":
-            guarded[-1] = False
+            guarded[-1] = windows[-1]
         else:
             guarded.pop()
+            windows.pop()
     assert guarded == []
     return found
 
@@ -58,6 +63,8 @@ def test_extensions_are_guarded() -> None:
 def test_an_extension_without_a_guard_is_found() -> None:
     text = "#if defined(__GNUC__)\nunsigned __int128 a;\n#else\nunsigned __int128 b;\n#endif\n"
     assert _unasked(text) == [4]
+    for_windows = "#if defined(_WIN32)\nssize_t a;\n#else\nssize_t b;\n#endif\nssize_t c;\n"
+    assert _unasked(for_windows) == [2, 6]
     for line in (
         "typedef int V __attribute__((vector_size(16)));", "#include <sys/mman.h>",
         "ssize_t n = 0;", "a ?: b", "if (__builtin_expect(x, 1)) {",

@@ -119,7 +119,10 @@ def test_a_study_refuses_what_the_function_refuses(given) -> None:
     ("text", "line"),
     [
         (inspect.getdoc(extract_features), r"^{} : {{(.*)}}$"),
-        ((ROOT / "R" / "R" / "behavior.R").read_text(encoding="utf-8"), r"^#' @param {} (.*)$"),
+        (
+            (ROOT / "R" / "R" / "behavior.R").read_text(encoding="utf-8").replace("\n#'   ", " "),
+            r"^#' @param {} (.*)$",
+        ),
     ],
     ids=["docstring", "R"],
 )
