@@ -54,7 +54,7 @@ def ceiling(
     method: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(WITHOUT_ERRORS)}; by default {DEFAULT}.",
+            help=f"Method of the intervals: {', '.join(WITHOUT_ERRORS)}. The default is {DEFAULT}.",
             autocompletion=one_of(WITHOUT_ERRORS),
         ),
     ] = None,

@@ -36,7 +36,9 @@ def components(
     ratings: Ratings = "score",
     nested: Annotated[
         list[str] | None,
-        typer.Option(help="clip=subject: clips are nested within subjects. May be repeated."),
+        typer.Option(
+            help='Nesting: "clip=subject" if clips are nested within subjects. May be repeated.'
+        ),
     ] = None,
     repeated: Annotated[
         bool, typer.Option("--replicates", help="A cell of all facets may have several ratings.")
