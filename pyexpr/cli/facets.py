@@ -48,8 +48,8 @@ def components(
     levels: Annotated[
         list[str] | None,
         typer.Option(
-            help="rater=2,4,8: also compute the reliability of means over so many levels of a "
-            "facet. May be repeated."
+            help='Numbers of levels of a facet, such as "rater=2,4,8", for which the reliability '
+            "of means is computed as well. May be repeated."
         ),
     ] = None,
     projection: Annotated[
