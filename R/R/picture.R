@@ -87,6 +87,16 @@ missing_by_panel <- function(table, panels) {
   do.call(rbind, c(list(cbind(table[0, panels], said = character())), unname(found)))
 }
 
+# A series per combination of numbers of levels of `facets`, side by side at each number `k`.
+with_series <- function(table, facets) {
+  parts <- lapply(facets, function(name) paste0(name, ": ", format(table[[paste0("n_", name)]])))
+  table$.series <- if (length(facets)) do.call(paste, c(parts, sep = ", ")) else rep("", nrow(table))
+  place <- match(table$.series, unique(table$.series))
+  step <- 0.02 * max(diff(range(table$k)), 1)
+  table$.at <- table$k + step * (place - (max(place) + 1) / 2)
+  table
+}
+
 # How the intervals were made, from the result. A sign-flip test has none.
 told_of <- function(object) {
   table <- object$tables$tidy

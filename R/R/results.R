@@ -128,6 +128,9 @@ continued <- function(found, x) {
 #' | [context_contrasts()] | `"tidy"`, `"omnibus"` |
 #' | [agreement()] | `"tidy"`, `"by_category"`, `"counts"` |
 #' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
+#' | [multilevel_icc()] | `"tidy"`, `"components"`, `"counts"` |
+#' | [variance_components()] | `"tidy"`, `"counts"` |
+#' | [d_study()] of variance components | `"tidy"`, `"cheapest"` (with `target`) |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |

@@ -20,6 +20,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
     "ContrastResult": ("omnibus",),
+    "DesignStudyResult": ("cheapest",),
     "FeatureResult": ("quality", "recordings", "dropped", "means"),
     "MovementSeries": ("dropped",),
     "SynchronyResult": ("windows",),
@@ -35,7 +36,9 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "constant",
         "unseen",
     ),
+    "MultilevelICCResult": ("components", "counts"),
     "TrackedVideos": ("dropped",),
+    "VarianceComponentsResult": ("counts",),
 }
 
 _kept: dict[int, Any] = {}
