@@ -13,7 +13,7 @@ from pyexpr.base.results import Result
 ROOT = Path(__file__).parents[1]
 SHEET = (ROOT / "docs" / "cheat_sheet.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`]+)`", SHEET)
-RESULTS = (px.ComparisonResult, px.CFAResult, px.ICCResult, Result)
+RESULTS = (px.ComparisonResult, px.CFAResult, px.ICCResult, px.VarianceComponentsResult, Result)
 
 
 def _call(text: str) -> ast.Call:

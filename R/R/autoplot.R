@@ -80,9 +80,10 @@ autoplot.pyexpr_d_study <- function(object, ...) {
 autoplot.pyexpr_multilevel_icc <- function(object, ...) {
   told <- told_of(object)
   told$methods <- "jackknife"
-  range_plot(in_order(object$tables$tidy, "level"), "form", told, holds = c(0, 1)) +
+  panels <- c(attr(object, "own"), "level")
+  range_plot(in_order(object$tables$tidy, "level"), "form", told, holds = c(0, 1), panels = panels) +
     zero_line() +
-    ggplot2::facet_wrap(by_columns(c(attr(object, "own"), "level")), labeller = short_names(22)) +
+    ggplot2::facet_wrap(by_columns(panels), labeller = short_names(22)) +
     ggplot2::labs(x = "Intraclass correlation", y = NULL)
 }
 
@@ -94,7 +95,7 @@ autoplot.pyexpr_components <- function(object, ...) {
   numbers <- c("estimate", "conf.low", "conf.high")
   table[numbers] <- lapply(table[numbers], sqrt)
   own <- attr(object, "own")
-  plot <- range_plot(table, "effect", told_of(object), holds = 0) +
+  plot <- range_plot(table, "effect", told_of(object), holds = 0, panels = as.character(own)) +
     ggplot2::labs(x = "Standard deviation of the effect", y = NULL)
   if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
@@ -107,7 +108,8 @@ autoplot.pyexpr_design_study <- function(object, ...) {
   own <- attr(object, "own")
   table <- in_order(object$tables$tidy, "coefficient")
   several <- names(Filter(function(x) length(x) > 1L, object$provenance$numbers))
-  if (!length(several)) several <- sub("^n_", "", setdiff(names(table), own)[1])
+  lines <- length(several) > 0L
+  if (!lines) several <- sub("^n_", "", setdiff(names(table), own)[1])
   table$k <- table[[paste0("n_", several[1])]]
   table <- with_series(table, several[-1])
   panels <- c(own, "coefficient")
@@ -116,7 +118,8 @@ autoplot.pyexpr_design_study <- function(object, ...) {
   told$methods <- character()
   ggplot2::ggplot(table, ggplot2::aes(x = .data$.at, y = .data$estimate)) +
     ggplot2::geom_linerange(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), na.rm = TRUE) +
-    ggplot2::geom_point(na.rm = TRUE) + ggplot2::geom_line(na.rm = TRUE) +
+    ggplot2::geom_point(na.rm = TRUE) +
+    (if (lines) ggplot2::geom_line(na.rm = TRUE)) +
     ggplot2::geom_text(ggplot2::aes(x = -Inf, y = -Inf, label = .data$said),
       missing_by_panel(table, panels), hjust = -0.05, vjust = -0.3, size = 2.3,
       fontface = "italic", colour = "grey40", inherit.aes = FALSE) +

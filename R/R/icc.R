@@ -191,6 +191,10 @@ d_study.pyexpr_icc <- function(result, raters, ...) {
 d_study.pyexpr_components <- function(result, n = NULL, fixed = NULL, target = NULL, cost = NULL,
                                       cost_per_rating = 0, ...) {
   call <- rlang::current_env()
+  if ("raters" %in% names(list(...))) {
+    data_error(paste("`raters` is for the result of `icc()`; here numbers of levels are in `n`, such as",
+      "`n = list(rater = c(2, 4))`."), call)
+  }
   rlang::check_dots_empty(env = call, call = call)
   by_facet <- function(value, arg, example, of_one) {
     if (is.null(value)) return(NULL)
@@ -202,7 +206,10 @@ d_study.pyexpr_components <- function(result, n = NULL, fixed = NULL, target = N
     fixed = many(as.character(fixed)), target = one(target),
     cost = by_facet(cost, "cost", "c(rater = 50)", one), cost_per_rating = one(cost_per_rating)
   ), call)
-  new_result(found, "pyexpr_design_study", result$tables$tidy, attr(result, "own"))
+  made <- new_result(found, "pyexpr_design_study", result$tables$tidy, attr(result, "own"))
+  # The criterion is the name of a column.
+  if (!is.null(target)) made$tables$cheapest$criterion <- broom(made$tables$cheapest$criterion)
+  made
 }
 
 need_class <- function(x, class, maker, call, arg = "result") {

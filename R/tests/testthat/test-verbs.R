@@ -472,13 +472,14 @@ test_that("components, multilevel ICCs and d_study() follow from R's analysis of
   expect_equal(tidy(plan)$estimate[3:4], tolerance = 1e-5,
     subject / (subject + c(relative, relative + rater / 6)))
   expect_identical(tidy(plan)$cost, c(18, 18, 36, 36))
-  expect_identical(tidy(plan, "cheapest")$criterion, rep(c("estimate", "conf_low"), 2))
+  expect_identical(tidy(plan, "cheapest")$criterion, rep(c("estimate", "conf.low"), 2))
   expect_identical(names(d_study(found)$tables), "tidy")
   expect_equal(tidy(d_study(found, fixed = "rater"))$estimate[1], tolerance = 1e-5,
     (subject + both / 3) / (subject + both / 3 + clip / 4 + error / 12))
   expect_error(d_study(found, c(2, 4)), "such as `list(rater = c(2, 4))`", fixed = TRUE,
     class = "pyexpr_data_error")
-  expect_error(d_study(found, list(ratr = 2)), "rater", class = "pyexpr_data_error")
+  expect_error(d_study(found, list(ratr = 2)), "did you mean 'rater'", class = "pyexpr_data_error")
+  expect_error(d_study(found, raters = 4), "numbers of levels are in `n`", class = "pyexpr_data_error")
 
   levels <- multilevel_icc(rated, clip, score, subject, raters = rater)
   expect_equal(coef(levels)[c("target: ICC(A,k)", "subject: ICC(C,1)")], tolerance = 1e-5,
