@@ -10,9 +10,10 @@
 #' is an ordinary ggplot: add a theme, or save it at its printed size with
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
-#' @param object A result of [icc()], [icc_interval()], [agreement()], [rater_diagnostics()],
-#'   [d_study()], [fit_cfa()], [bootstrap_cfa()], [invariance()], [compare_models()] (also of
-#'   [fit_models()]), [context_contrasts()], [rating_ceiling()], [sign_flip()],
+#' @param object A result of [icc()], [icc_interval()], [multilevel_icc()], [variance_components()],
+#'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
+#'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
+#'   [rating_ceiling()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
@@ -84,6 +85,64 @@ autoplot.pyexpr_d_study <- function(object, ...) {
     ggplot2::labs(x = "Number of raters", y = "Reliability of their mean",
       caption = caption_of(table, told_of(object))) +
     printed()
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_multilevel_icc <- function(object, ...) {
+  told <- told_of(object)
+  told$methods <- "jackknife"
+  panels <- c(attr(object, "own"), "level")
+  range_plot(in_order(object$tables$tidy, "level"), "form", told, holds = c(0, 1), panels = panels) +
+    zero_line() +
+    ggplot2::facet_wrap(by_columns(panels), labeller = short_names(22)) +
+    ggplot2::labs(x = "Intraclass correlation", y = NULL)
+}
+
+# Standard deviations, in the units of the ratings.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_components <- function(object, ...) {
+  table <- object$tables$tidy
+  numbers <- c("estimate", "conf.low", "conf.high")
+  table[numbers] <- lapply(table[numbers], sqrt)
+  own <- attr(object, "own")
+  plot <- range_plot(table, "effect", told_of(object), holds = 0, panels = as.character(own)) +
+    ggplot2::labs(x = "Standard deviation of the effect", y = NULL)
+  if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
+  plot
+}
+
+# By the levels of the first facet with several numbers; a line is a combination of the others.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_design_study <- function(object, ...) {
+  own <- attr(object, "own")
+  table <- in_order(object$tables$tidy, "coefficient")
+  several <- names(Filter(function(x) length(x) > 1L, object$provenance$numbers))
+  lines <- length(several) > 0L
+  if (!lines) several <- sub("^n_", "", setdiff(names(table), own)[1])
+  table$k <- table[[paste0("n_", several[1])]]
+  table <- with_series(table, several[-1])
+  panels <- c(own, "coefficient")
+  target <- object$provenance$target
+  told <- told_of(object)
+  told$methods <- character()
+  ggplot2::ggplot(table, ggplot2::aes(x = .data$.at, y = .data$estimate)) +
+    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), na.rm = TRUE) +
+    ggplot2::geom_point(na.rm = TRUE) +
+    (if (lines) ggplot2::geom_line(na.rm = TRUE)) +
+    ggplot2::geom_text(ggplot2::aes(x = -Inf, y = -Inf, label = .data$said),
+      missing_by_panel(table, panels), hjust = -0.05, vjust = -0.3, size = 2.3,
+      fontface = "italic", colour = "grey40", inherit.aes = FALSE) +
+    (if (!is.null(target)) ggplot2::geom_hline(yintercept = target, linetype = "dashed", colour = "grey50")) +
+    ggplot2::facet_wrap(by_columns(panels), ncol = 2, labeller = short_names(22)) +
+    ggplot2::expand_limits(y = c(0, 1)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(x = paste("Number of levels of", wrapped(several[1])), y = "Reliability",
+      caption = caption_of(table, told, if (!is.null(target)) "dashed: target")) +
+    printed() +
+    (if (length(several) > 1L) list(told_apart(table, ".series"), ggplot2::labs(colour = NULL, shape = NULL)))
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -251,9 +310,10 @@ autoplot.pyexpr_models <- function(object, ...) {
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
-  drawn <- c("icc()", "icc_interval()", "agreement()", "rater_diagnostics()", "d_study()",
-    "fit_cfa()", "bootstrap_cfa()", "invariance()", "compare_models()", "context_contrasts()",
-    "rating_ceiling()", "sign_flip()", "cluster_bootstrap()", "context_coefficients()")
+  drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
+    "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
+    "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
+    "cluster_bootstrap()", "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

@@ -33,7 +33,7 @@
 #'   such as `group` or `.by`, are an error that refers to `context`.
 #' @return An object with [tidy()][result-tables] (a row per context and form), tables
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
-#' @seealso [choose_icc()], [d_study()], [icc_interval()]
+#' @seealso [choose_icc()], [d_study()], [icc_interval()], [multilevel_icc()]
 #' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
 #'   \doi{10.1037/1082-989X.1.1.30}
 #' @export
@@ -126,26 +126,90 @@ print.pyexpr_icc_choice <- function(x, ...) {
   invisible(x)
 }
 
-#' Reliability of the mean of other numbers of raters
+#' Reliability with other numbers of raters, or of levels of each facet
 #'
-#' Applies the Spearman-Brown formula to the estimate and to its limits, in order to plan the number
-#' of raters of a future study.
+#' @description
+#' Projects the reliability to other numbers of raters, in order to plan a future study (a decision
+#' study). Of [icc()] the Spearman-Brown formula is applied to the estimate and to its limits. Of
+#' [variance_components()] every facet has numbers of levels, and the reliability is that of means
+#' over them: the generalizability coefficient, of the order of the objects, and the dependability
+#' coefficient, of their values (Brennan 2001).
 #'
-#' @param result The result of [icc()].
+#' @param result The result of [icc()] or of [variance_components()].
 #' @param raters Numbers of raters.
-#' @return An object with [tidy()][result-tables] (one row per context, form and number) and
-#'   `autoplot()`.
+#' @param n Numbers of levels of each facet over which a score is averaged, in all combinations:
+#'   `list(rater = c(2, 4, 6), clip = c(4, 8))`. Of a nested facet it is the number within each level
+#'   of the facet that holds it. Facets that are not named keep the number in the ratings (a harmonic
+#'   mean).
+#' @param fixed Names of facets whose levels are all that there are, such as the questions of a
+#'   questionnaire. By default all facets are random.
+#' @param target Reliability to be reached: `tidy(x, "cheapest")` has the cheapest design that
+#'   reaches it by its estimate, and by the lower limit of its interval.
+#' @param cost Cost of a level of a facet: `c(rater = 50, clip = 10)`.
+#' @param cost_per_rating Cost of a rating. With neither, a design costs its number of ratings of one
+#'   object.
+#' @param ... Not used.
+#' @return An object with [tidy()][result-tables] and `autoplot()`. The table has one row per
+#'   context, form and number of raters, or one row per context, combination of numbers of levels and
+#'   coefficient; then there is also a table `"cheapest"` if `target` is given.
+#' @references Brennan, R. L. (2001). Generalizability theory. Springer.
+#'   \doi{10.1007/978-1-4757-3456-0}
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
 #' tidy(d_study(found, raters = c(1, 3, 6, 12)))
-d_study <- function(result, raters) {
+#'
+#' # Shrout and Fleiss (1979): four raters of six targets
+#' scores <- c(9, 6, 8, 7, 10, 6, 2, 1, 4, 1, 5, 2, 5, 3, 6, 2, 6, 4, 8, 2, 8, 6, 9, 7)
+#' rated <- data.frame(target = rep(1:6, 4), rater = rep(1:4, each = 6), score = scores)
+#' found <- variance_components(rated, score, c(target, rater))
+#' tidy(d_study(found, n = list(rater = c(1, 4, 12)), target = 0.9))
+d_study <- function(result, ...) {
+  given(result, "the result of `icc()` or `variance_components()`")
+  UseMethod("d_study")
+}
+
+#' @export
+d_study.default <- function(result, ...) {
+  data_error(sprintf("`result` must be the result of `icc()` or `variance_components()`, not %s.",
+    described_type(result)), rlang::current_env())
+}
+
+#' @rdname d_study
+#' @export
+d_study.pyexpr_icc <- function(result, raters, ...) {
   call <- rlang::current_env()
-  need_class(result, "pyexpr_icc", "icc()", call)
+  rlang::check_dots_empty(env = call, call = call)
   given(raters, "numbers of raters", call = call)
   found <- ask("d_study", list(key = key_of(result, call), raters = many(raters)), call)
   own <- attr(result, "own")
   new_result(found, "pyexpr_d_study", result$tables$tidy, own)
+}
+
+#' @rdname d_study
+#' @export
+d_study.pyexpr_components <- function(result, n = NULL, fixed = NULL, target = NULL, cost = NULL,
+                                      cost_per_rating = 0, ...) {
+  call <- rlang::current_env()
+  if ("raters" %in% names(list(...))) {
+    data_error(paste("`raters` is for the result of `icc()`; here numbers of levels are in `n`, such as",
+      "`n = list(rater = c(2, 4))`."), call)
+  }
+  rlang::check_dots_empty(env = call, call = call)
+  by_facet <- function(value, arg, example, of_one) {
+    if (is.null(value)) return(NULL)
+    check_named(value, arg, sprintf("facets with their numbers, such as `%s`", example), call)
+    dictionary(lapply(as.list(value), of_one, arg = arg, call = call))
+  }
+  found <- ask("design_study", list(
+    key = key_of(result, call), n = by_facet(n, "n", "list(rater = c(2, 4))", many),
+    fixed = many(as.character(fixed)), target = one(target),
+    cost = by_facet(cost, "cost", "c(rater = 50)", one), cost_per_rating = one(cost_per_rating)
+  ), call)
+  made <- new_result(found, "pyexpr_design_study", result$tables$tidy, attr(result, "own"))
+  # The criterion is the name of a column.
+  if (!is.null(target)) made$tables$cheapest$criterion <- broom(made$tables$cheapest$criterion)
+  made
 }
 
 need_class <- function(x, class, maker, call, arg = "result") {

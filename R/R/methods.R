@@ -13,6 +13,7 @@
 #' | [fit_cfa()] | `coef()`, `vcov()`, `confint()`, `nobs()`, `logLik()`, `predict()`, `fitted()`, `residuals()`, `augment()` |
 #' | [agreement()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc()] | `coef()`, `confint()`, `nobs()` |
+#' | [multilevel_icc()], [variance_components()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc_interval()] | `coef()`, `confint()` |
 #' | [compare_models()], [context_contrasts()], [rating_ceiling()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
 #' | [context_coefficients()] | `coef()`, `vcov()`, `confint()`, `nobs()` |
@@ -31,8 +32,9 @@
 #' @section Intervals:
 #' `confint()` gives the limits of `tidy()` at the level of the result. Another `level`, and for
 #' resampled results another `method`, needs no new draws; [boot_interval()] computes them. The
-#' intervals of [icc()] and [agreement()] have the level of the original call, and so do those of coefficients that
-#' were adjusted by [adjust_tests()], which are simultaneous.
+#' intervals of [icc()], [multilevel_icc()], [variance_components()] and [agreement()] have the level
+#' of the original call, and so do those of coefficients that were adjusted by [adjust_tests()], which
+#' are simultaneous.
 #'
 #' @param object,x A result of this package.
 #' @param parm Names or numbers of the requested rows; by default all.
@@ -75,7 +77,9 @@ NULL
 row_names <- function(x) {
   table <- x$tables$tidy
   before <- names(table)[seq_len(match("estimate", names(table)) - 1L)]
-  labels <- lapply(table[setdiff(before, "shrout_fleiss")], as.character)
+  # What tells no rows apart: another name of the form, and numbers that follow from it.
+  beside <- setdiff(c("shrout_fleiss", "k", "n_targets", "q"), attr(x, "own"))
+  labels <- lapply(table[setdiff(before, beside)], as.character)
   do.call(paste, c(unname(labels), sep = ": "))
 }
 
@@ -123,6 +127,14 @@ coef.pyexpr_agreement <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
 #' @export
+coef.pyexpr_multilevel_icc <- coef.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
+coef.pyexpr_components <- coef.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
 coef.pyexpr_icc_interval <- function(object, ...) estimates(object)
 
 #' @rdname model-methods
@@ -141,6 +153,14 @@ confint.pyexpr_agreement <- confint.pyexpr_icc
 
 #' @rdname model-methods
 #' @export
+confint.pyexpr_multilevel_icc <- confint.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
+confint.pyexpr_components <- confint.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
 confint.pyexpr_icc_interval <- confint.pyexpr_icc
 
 #' @rdname model-methods
@@ -151,6 +171,14 @@ nobs.pyexpr_agreement <- function(object, ...) sum(object$tables$counts$n_rating
 #' @importFrom stats nobs
 #' @export
 nobs.pyexpr_icc <- function(object, ...) sum(object$tables$counts$n_ratings)
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_multilevel_icc <- nobs.pyexpr_icc
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_components <- nobs.pyexpr_icc
 
 # --- resampled results -----------------------------------------------------------
 

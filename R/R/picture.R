@@ -1,15 +1,17 @@
 # What the pictures share: rows of estimates with intervals, and the words around them.
 
 # A row per label of `term`; with `series` several marks in each, told apart by shape and
-# colour. `holds` is what every axis must hold.
+# colour. `holds` is what every axis must hold. With `panels`, the columns of the panels, a reason
+# that several rows of a panel share is written once.
 range_plot <- function(table, term, told, series = NULL, holds = NULL, label = wrapped,
-                       hollow = without_interval(table), hollow_is = "no interval") {
+                       panels = NULL, hollow = without_interval(table), hollow_is = "no interval") {
   table$.term <- factor(table[[term]], rev(unique(table[[term]])))
   table$.low <- ifelse(is.na(table$conf.low), table$estimate, table$conf.low)
   table$.high <- ifelse(is.na(table$conf.high), table$estimate, table$conf.high)
   missing <- is.na(table$estimate)
   table$.hollow <- ifelse(hollow & !missing, table$estimate, NA_real_)
   table$.said <- ifelse(missing, reasons(table), NA_character_)
+  if (!is.null(panels)) table$.said <- once(table$.said, do.call(paste, c(table[panels], sep = "\r")))
   # All layers have all rows, or each would be dodged in its own way.
   beside <- if (is.null(series)) "identity" else ggplot2::position_dodge(0.7)
   plot <- ggplot2::ggplot(table, ggplot2::aes(x = .data$estimate, y = .data$.term)) +
@@ -30,6 +32,13 @@ range_plot <- function(table, term, told, series = NULL, holds = NULL, label = w
     printed()
   if (!is.null(holds)) plot <- plot + ggplot2::expand_limits(x = holds)
   if (is.null(series)) plot else plot + told_apart(table, series)
+}
+
+# Of equal texts in a group only the one in the middle.
+once <- function(said, group) {
+  middle <- stats::ave(seq_along(said), paste(group, said, sep = "\r"),
+    FUN = function(i) i[(length(i) + 1L) %/% 2L])
+  ifelse(middle == seq_along(said), said, NA_character_)
 }
 
 # Letters of a size for print, and no number over another in a narrow panel.
@@ -85,6 +94,16 @@ missing_by_panel <- function(table, panels) {
     cbind(part[1, panels], said = wrapped(paste(said, collapse = "; "), 16))
   })
   do.call(rbind, c(list(cbind(table[0, panels], said = character())), unname(found)))
+}
+
+# A series per combination of numbers of levels of `facets`, side by side at each number `k`.
+with_series <- function(table, facets) {
+  parts <- lapply(facets, function(name) paste0(name, ": ", format(table[[paste0("n_", name)]])))
+  table$.series <- if (length(facets)) do.call(paste, c(parts, sep = ", ")) else rep("", nrow(table))
+  place <- match(table$.series, unique(table$.series))
+  step <- 0.02 * max(diff(range(table$k)), 1)
+  table$.at <- table$k + step * (place - (max(place) + 1) / 2)
+  table
 }
 
 # How the intervals were made, from the result. A sign-flip test has none.

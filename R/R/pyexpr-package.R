@@ -3,7 +3,7 @@
 #' @section How the parts fit:
 #' | you have | you call |
 #' |---|---|
-#' | ratings | [icc()], [d_study()], [choose_icc()]; a published figure: [icc_interval()] |
+#' | ratings | [icc()], [d_study()], [choose_icc()]; of clips of subjects, or with further facets: [multilevel_icc()], [variance_components()]; a published figure: [icc_interval()] |
 #' | means of the ratings | [cfa_scores()], [fit_cfa()], [invariance()] |
 #' | OpenFace files | [read_openface()], [extract_features()] |
 #' | a table of clips | [split_subjects()], [fit_models()], [compare_models()], [context_coefficients()], [cluster_bootstrap()] |

@@ -130,6 +130,9 @@ continued <- function(found, x) {
 #' | [rater_diagnostics()] | `"tidy"`, `"by_rater"`, `"scale_use"` |
 #' | [trace_reliability()] | `"tidy"`, `"lags"`, `"traces"`, `"frames"`, `"mean_trace"` |
 #' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
+#' | [multilevel_icc()] | `"tidy"`, `"components"`, `"counts"` |
+#' | [variance_components()] | `"tidy"`, `"counts"` |
+#' | [d_study()] of variance components | `"tidy"`, `"cheapest"` (with `target`) |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |

@@ -10,6 +10,8 @@ from pyexpr.base.messages import Voice, in_voice
 
 # What a shell takes as one word.
 _ONE_WORD = re.compile(r"[\w.,+-]+")
+# A call in Python -> the command that does the same.
+_COMMANDS = {"px.multilevel_icc": "pyexpr multilevel"}
 
 
 class _CommandLine(Voice):
@@ -26,6 +28,9 @@ class _CommandLine(Voice):
             return typed
         parts = value if isinstance(value, list | tuple) else [value]
         return f"{typed} {','.join(map(_as_typed, parts))}"
+
+    def call(self, code: str) -> str:
+        return _COMMANDS.get(code, code)
 
 
 def _as_typed(value: Any) -> str:

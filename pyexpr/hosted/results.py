@@ -20,6 +20,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
     "ContrastResult": ("omnibus",),
+    "DesignStudyResult": ("cheapest",),
     "FeatureResult": ("quality", "recordings", "dropped", "means"),
     "MovementSeries": ("dropped",),
     "SynchronyResult": ("windows",),
@@ -35,9 +36,11 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "constant",
         "unseen",
     ),
+    "MultilevelICCResult": ("components", "counts"),
     "RaterDiagnosticsResult": ("by_rater", "scale_use"),
     "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),
     "TrackedVideos": ("dropped",),
+    "VarianceComponentsResult": ("counts",),
 }
 
 _kept: dict[int, Any] = {}

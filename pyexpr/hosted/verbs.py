@@ -59,6 +59,25 @@ def do_icc(data: Any, **options: Any) -> dict[str, Any]:
     return described(icc(data, **options))
 
 
+def do_multilevel_icc(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.multilevel_icc`."""
+    from pyexpr.measurement.multilevel.multilevel_icc import multilevel_icc
+
+    return described(multilevel_icc(data, **options))
+
+
+def do_variance_components(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.variance_components`."""
+    from pyexpr.measurement.components.variance_components import variance_components
+
+    return described(variance_components(data, **options))
+
+
+def do_design_study(key: int, **options: Any) -> dict[str, Any]:
+    """`VarianceComponentsResult.d_study` of kept variance components."""
+    return described(kept(key).d_study(**options))
+
+
 def do_rating_ceiling(table: Any, ratings_table: Any, **options: Any) -> dict[str, Any]:
     """`px.rating_ceiling`."""
     from pyexpr.inference.ceiling.ceiling import rating_ceiling

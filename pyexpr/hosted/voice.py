@@ -21,6 +21,7 @@ _CALLS = {
     "px.subject_folds": "rsample::group_vfold_cv()",
     # Of a factor as.numeric() alone gives the codes of its levels.
     "pandas.to_numeric": "as.numeric(as.character(x))",
+    "px.multilevel_icc": "multilevel_icc()",
     "schedules.BP4D_PLUS": '"bp4d_plus"',
     # Of fitted models.
     "compare()": "compare_models(x)",

@@ -84,7 +84,7 @@ def test_errors_name_options(
     assert err.endswith("say that it may be replaced (--overwrite)")
     _, err, code = printed(capsys, "icc", ratings, "--targets", "subject", "--context", "")
     assert code == 1
-    assert "use --targets subject,clip with 'subject' as --cluster;" in err
+    assert "use --targets subject,clip with 'subject' as --cluster; pyexpr multilevel" in err
 
 
 def test_what_the_user_named_stays() -> None:

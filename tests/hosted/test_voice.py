@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
         ("not {given!r}", {"given": "X = None"}, "not 'X = None'"),
         ("numbers ({call pandas.to_numeric})", {}, "numbers (as.numeric(as.character(x)))"),
         ("folds ({call px.subject_folds})", {}, "folds (rsample::group_vfold_cv())"),
+        ("{call px.multilevel_icc} computes it", {}, "multilevel_icc() computes it"),
         ("column 'X' of {argument X}", {}, "column 'X' of `data`"),
         ("the {column p_value} is {value NaN}", {}, "the p.value is NA"),
         ("{column boot_std_error} and {column std_error}", {}, "boot_std_error and std.error"),

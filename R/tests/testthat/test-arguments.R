@@ -22,7 +22,8 @@ test_that("arguments are those of Python", {
   px <- reticulate::import("pyexpr")
   inspect <- reticulate::import("inspect")
   builtins <- reticulate::import_builtins()
-  verbs <- c("icc", "agreement", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
+  verbs <- c("icc", "agreement", "multilevel_icc", "variance_components", "icc_interval",
+    "choose_icc", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
     "cluster_bootstrap", "context_coefficients", "simulate_study", "track_videos")
@@ -33,6 +34,14 @@ test_that("arguments are those of Python", {
     expect_identical(sort(setdiff(r, c("...", ours[[verb]]))), sort(setdiff(python, elsewhere[[verb]])),
       info = verb)
   }
+  # One generic for what are a function and a method in Python.
+  methods <- list(pyexpr_icc = px$d_study, pyexpr_components = px$VarianceComponentsResult$d_study)
+  for (class in names(methods)) {
+    python <- unlist(builtins$list(inspect$signature(methods[[class]])$parameters))
+    r <- names(formals(utils::getS3method("d_study", class, envir = asNamespace("pyexpr"))))
+    expect_identical(sort(setdiff(r, c("...", "result"))), sort(setdiff(python, c("self", "result"))),
+      info = class)
+  }
 })
 
 test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of this package", {
@@ -42,7 +51,9 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
   refused(compare_models(), "`data` is missing: give a data frame.")
   refused(icc_interval(0.8), "`n_targets` is missing: give a value.")
   refused(choose_icc(TRUE), "`average` is missing: give TRUE or FALSE.")
-  refused(d_study(), "`result` is missing: give the result of `icc()`.")
+  refused(d_study(), "`result` is missing: give the result of `icc()` or `variance_components()`.")
+  refused(variance_components(), "`data` is missing: give a data frame.")
+  refused(multilevel_icc(), "`data` is missing: give a data frame.")
   refused(cluster_bootstrap(clips, cluster = subject), "`statistic` is missing")
   refused(cfa_scores(), "`x` is missing")
   refused(cfa_scores(clips), "`model` is missing")
@@ -64,9 +75,10 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
   refused(cfa_scores(clips, c(response, emotion, motion), allow_inadmissible = c(TRUE, FALSE)),
     "must be TRUE or FALSE, not <logical>.")
   # Every argument whose default is a logical, in every verb.
-  verbs <- c("compare_models", "cluster_bootstrap", "context_coefficients", "extract_features",
-    "run_study", "study_report", "simulate_study", "track_videos")
+  verbs <- c("variance_components", "compare_models", "cluster_bootstrap", "context_coefficients",
+    "extract_features", "run_study", "study_report", "simulate_study", "track_videos")
   given <- list(
+    variance_components = list(ratings, "score", c("subject", "clip")),
     compare_models = list(clips, "score", "au_count", "subject"),
     cluster_bootstrap = list(clips, function(data, weights) 1, "subject"),
     context_coefficients = list(clips, "score", "au_count", "context", "subject"),
@@ -127,7 +139,8 @@ def default(function, name):
     return value if isinstance(value, plain) else None
 ")
   main <- reticulate::import_main()
-  verbs <- c("icc", "agreement", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
+  verbs <- c("icc", "agreement", "multilevel_icc", "variance_components", "icc_interval",
+    "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
     "rating_ceiling", "context_coefficients",
     "simulate_study", "track_videos")
@@ -145,7 +158,9 @@ def default(function, name):
 test_that("what the column of contexts is called elsewhere is answered", {
   indicators <- c("response", "emotion", "motion")
   given <- list(
-    icc = list(ratings, c("subject", "clip"), "score"), fit_cfa = list(clips, indicators),
+    icc = list(ratings, c("subject", "clip"), "score"),
+    multilevel_icc = list(ratings, "clip", "score", "subject"),
+    variance_components = list(ratings, "score", c("subject", "clip")), fit_cfa = list(clips, indicators),
     cfa_scores = list(clips, indicators), invariance = list(clips, indicators),
     bootstrap_cfa = list(clips, indicators, "subject"),
     compare_models = list(clips, "score", "au_count", "subject"),

@@ -50,6 +50,34 @@ test_that("reliabilities are drawn, and reasons where there are none", {
   expect_shown(ggplot2::autoplot(named), tidy(named))
 })
 
+test_that("components, multilevel reliabilities and plans are drawn", {
+  need_python()
+  skip_if_not_installed("ggplot2")
+  set.seed(5)
+  rated <- expand.grid(rater = 1:3, clip = 1:3, subject = 1:10, context = c("calm", "pain"))
+  rated$score <- rnorm(10)[rated$subject] + rnorm(3)[rated$rater] + rnorm(180)
+  facets <- c("subject", "clip", "rater")
+  found <- variance_components(rated, score, all_of(facets), nested = list(clip = subject), context = context)
+  roots <- tidy(found)
+  roots[c("estimate", "conf.low", "conf.high")] <- sqrt(roots[c("estimate", "conf.low", "conf.high")])
+  expect_shown(ggplot2::autoplot(found), roots)
+  levels <- multilevel_icc(rated, clip, score, subject, rater, context)
+  shown <- tidy(levels)
+  # Where there is no interval the line has no length.
+  none <- is.na(shown$conf.low)
+  shown$conf.low[none] <- shown$conf.high[none] <- shown$estimate[none]
+  expect_shown(ggplot2::autoplot(levels), shown)
+  plan <- d_study(found, list(rater = c(2, 4), clip = c(3, 6)), target = 0.8)
+  plot <- drawn(ggplot2::autoplot(plan))
+  expect_setequal(ggplot2::layer_data(plot, 2)$y, tidy(plan)$estimate)
+  drawn(ggplot2::autoplot(d_study(found)))
+  # A reason that all rows of a panel share is written once.
+  rated$score[rated$context == "calm"] <- 3
+  flat <- variance_components(rated, score, all_of(facets), nested = list(clip = subject), context = context)
+  expect_length(said(drawn(ggplot2::autoplot(flat))), 1)
+  expect_identical(sum(!is.na(ggplot2::layer_data(ggplot2::autoplot(flat), 4)$label)), 1L)
+})
+
 test_that("factor models are drawn", {
   need_python()
   skip_if_not_installed("ggplot2")

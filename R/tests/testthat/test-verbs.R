@@ -418,6 +418,78 @@ test_that("rating_ceiling() is r divided by the root of the reliability", {
     "weighted sum of the mean ratings", class = "pyexpr_column_error")
 })
 
+test_that("variance_components() gives back lme4's components of the Dyestuff data", {
+  need_python()
+  # lme4::Dyestuff, from Davies and Goldsmith (1972).
+  dyestuff <- data.frame(
+    batch = factor(rep(LETTERS[1:6], each = 5)),
+    yield = c(
+      1545, 1440, 1440, 1520, 1580, 1540, 1555, 1490, 1560, 1495, 1595, 1550, 1605, 1510, 1560,
+      1445, 1440, 1595, 1465, 1545, 1595, 1630, 1515, 1635, 1625, 1520, 1455, 1450, 1480, 1445
+    )
+  )
+  found <- variance_components(dyestuff, yield, batch, replicates = TRUE)
+  # lme4's vignette: lmer(Yield ~ 1 + (1 | Batch), Dyestuff).
+  expect_equal(coef(found), c(batch = 1764.05, residual = 2451.25), tolerance = 1e-6)
+  expect_identical(nobs(found), 30L)
+  limits <- unlist(tidy(found)[1, c("conf.low", "conf.high")], use.names = FALSE)
+  expect_identical(unname(confint(found, "batch")[1, ]), limits)
+  expect_error(confint(found, level = 0.9), "give `confidence = 0.9`", class = "pyexpr_data_error")
+  expect_error(variance_components(dyestuff, yield, batch), "`replicates = TRUE`", fixed = TRUE,
+    class = "pyexpr_data_error")
+  expect_error(variance_components(dyestuff, yield, batch, nested = "batch"),
+    "`nested` must name in which facet a facet is nested, such as `list(clip = subject)`.",
+    fixed = TRUE, class = "pyexpr_data_error")
+})
+
+test_that("components, multilevel ICCs and d_study() follow from R's analysis of variance", {
+  need_python()
+  set.seed(2)
+  rated <- expand.grid(rater = c("ann", "ben", "cem"), clip = 1:4, subject = 1:12)
+  target <- interaction(rated$subject, rated$clip)
+  rated$score <- rnorm(12)[rated$subject] + rnorm(48)[target] + rnorm(3)[rated$rater] +
+    rnorm(36)[interaction(rated$subject, rated$rater)] + rnorm(144)
+  model <- score ~ factor(subject) * rater + factor(subject):factor(clip)
+  squares <- anova(lm(model, rated))$`Mean Sq`
+  names(squares) <- c("subject", "rater", "subject:rater", "clip", "residual")
+  error <- squares[["residual"]]
+  clip <- (squares[["clip"]] - error) / 3
+  both <- (squares[["subject:rater"]] - error) / 4
+  rater <- (squares[["rater"]] - squares[["subject:rater"]]) / 48
+  subject <- (squares[["subject"]] - 3 * clip - 4 * both - error) / 12
+  wanted <- c(subject = subject, rater = rater, clip = clip, "subject:rater" = both, residual = error)
+  expect_gt(min(wanted), 0)
+
+  found <- variance_components(rated, score, c(subject, clip, rater), nested = list(clip = subject))
+  expect_equal(coef(found)[names(wanted)], wanted, tolerance = 1e-5)
+  effects <- variance_components(rated, score, c(subject, clip, rater), c(clip = "subject"),
+    effects = list(subject, clip, rater, c(subject, rater)))
+  expect_identical(tidy(effects), tidy(found))
+
+  plan <- d_study(found, list(rater = c(3, 6), clip = 4), target = 0.5, cost = c(rater = 2),
+    cost_per_rating = 1)
+  relative <- clip / 4 + both / 6 + error / 24
+  expect_equal(tidy(plan)$estimate[3:4], tolerance = 1e-5,
+    subject / (subject + c(relative, relative + rater / 6)))
+  expect_identical(tidy(plan)$cost, c(18, 18, 36, 36))
+  expect_identical(tidy(plan, "cheapest")$criterion, rep(c("estimate", "conf.low"), 2))
+  expect_identical(names(d_study(found)$tables), "tidy")
+  expect_equal(tidy(d_study(found, fixed = "rater"))$estimate[1], tolerance = 1e-5,
+    (subject + both / 3) / (subject + both / 3 + clip / 4 + error / 12))
+  expect_error(d_study(found, c(2, 4)), "such as `list(rater = c(2, 4))`", fixed = TRUE,
+    class = "pyexpr_data_error")
+  expect_error(d_study(found, list(ratr = 2)), "did you mean 'rater'", class = "pyexpr_data_error")
+  expect_error(d_study(found, raters = 4), "numbers of levels are in `n`", class = "pyexpr_data_error")
+
+  levels <- multilevel_icc(rated, clip, score, subject, raters = rater)
+  expect_equal(coef(levels)[c("target: ICC(A,k)", "subject: ICC(C,1)")], tolerance = 1e-5,
+    c("target: ICC(A,k)" = clip / (clip + (rater + error) / 3), "subject: ICC(C,1)" = subject / (subject + both)))
+  expect_identical(nobs(levels), 144L)
+  expect_equal(sort(tidy(levels, "components")$estimate), sort(unname(wanted)), tolerance = 1e-5)
+  expect_error(multilevel_icc(rated, clip, score, subject, raters = rater, k = 0), "`k` must be at least 1",
+    class = "pyexpr_data_error")
+})
+
 test_that("agreement() gives back Krippendorff (2011) and the kappas of psych", {
   need_python()
   wide <- data.frame(

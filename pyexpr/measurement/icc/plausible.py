@@ -179,9 +179,9 @@ def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     return say(
         "{start}, which are not repeated ratings of the same target, so their similarity is "
         "not agreement between raters. For the reliability of the mean of a {plain} use "
-        "{targets=@all} with {target} as {cluster=}; the reliability of the mean of several "
-        "{plain}s requires separate variances of {target}, of {plain}s within {target} and of "
-        "raters (a generalisability study), which an ICC cannot separate",
+        "{targets=@all} with {target} as {cluster=}; {call px.multilevel_icc} computes the "
+        "reliability of the mean of several {plain}s of a {target}, and that of {plain}s within a "
+        "{target}, from separate variances of {target}, {plain}s and raters",
         start=start,
         plain=plain,
         target=target,
