@@ -20,6 +20,7 @@
 #' @param scale The ends of the rating scale, such as `c(1, 7)`. By default the lowest and the
 #'   highest rating.
 #' @param n_boot Number of bootstrap replicates, for methods that use them.
+#' @param seed Seed of the random draws, 0 or larger.
 #' @param method Method of the intervals, as for [cluster_bootstrap()].
 #' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust tests and intervals for the number of raters.
 #' @return An object with [tidy()][result-tables] (a row per context, quantity and rater), tables
