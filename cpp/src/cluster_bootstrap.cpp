@@ -429,8 +429,7 @@ void MetricDesign::jackknife(ArrayView<double, 2> out) const {
 void MetricDesign::weighted(ArrayView<const double, 2> counts, ArrayView<double, 2> out,
                             std::size_t n_threads) const {
     const std::size_t m = counts.shape[0];
-    if (counts.shape[1] != n_clusters_ || out.shape[0] != quantities_.size() ||
-        out.shape[1] != m) {
+    if (counts.shape[1] != n_clusters_ || out.shape[0] != quantities_.size() || out.shape[1] != m) {
         throw std::invalid_argument("counts must be (m, clusters), output (quantities, m)");
     }
     parallel_for((m + block_ - 1) / block_, n_threads, [&] {

@@ -143,8 +143,8 @@ class MetricDesign {
     // keeps its weight, as it does in every draw.
     void jackknife(ArrayView<double, 2> out) const;
 
-    // Every quantity with cluster g counted counts(i, g) times: out (quantities, m) for counts (m, G),
-    // which are not negative. O(m (G sums + quantities)).
+    // Every quantity with cluster g counted counts(i, g) times: out (quantities, m) for counts (m,
+    // G), which are not negative. O(m (G sums + quantities)).
     void weighted(ArrayView<const double, 2> counts, ArrayView<double, 2> out,
                   std::size_t n_threads) const;
 
