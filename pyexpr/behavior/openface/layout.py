@@ -246,10 +246,10 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
     if strangers:
         raise OpenFaceError(
             say(
-                "{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns {names}, so "
-                "those of the same names may mean something else; another tracker or version "
-                "wrote it: {call read_tracks} reads it, and {layout='auto'} computes its features, "
-                "by the layout that its header proves",
+                "{path!r}: not a file of OpenFace 0.x to 2.x, which has no columns {names}; the "
+                "other columns may therefore have another meaning. {call read_tracks} reads the "
+                "files of other trackers, and {layout='auto'} computes their features; both "
+                "recognise the tracker by the header",
                 path=path,
                 names=listed(strangers),
             )
@@ -298,10 +298,10 @@ def _refuse_bare_points(path: str, positions: Mapping[str, int], known: Sequence
         return
     if all(name in points or name in TIME_COLUMNS or name == "face_id" for name in known):
         raise OpenFaceError(
-            f"{path!r}: its header does not show that OpenFace wrote it: beside points it has "
+            f"{path!r}: its header does not show that OpenFace wrote it: it has points but "
             "none of OpenFace's other columns (confidence, success, pose_Tx, gaze_angle_x, "
-            "AU01_r and others), and other trackers name their points alike; export it from "
-            "OpenFace with 'confidence' and 'success'"
+            "AU01_r and others), and other trackers use the same names for points; export it "
+            "from OpenFace with 'confidence' and 'success'"
         )
 
 
