@@ -117,7 +117,7 @@ class Clip:
 _SPAN = Template("span", "[{start:g}, {end:g}] s")
 _TOO_SHORT = Template(
     "recording_too_short",
-    "the recording is too short for {span}: it has {frames} frames ({seconds:.4g} s)",
+    "the recording is too short for {span}: it has {frames} frames ({seconds:.7g} s)",
 )
 _NO_FRAME = Template("no_frame_in_span", "{span} holds no frame at {rate:g} frames per second")
 _OVERLAPS = Template(
@@ -344,7 +344,10 @@ def _why_not(
     """Return why a segment is not a clip of the recording, or ""."""
     span = _SPAN(start=segment.start, end=segment.end)
     if start < 0 or stop > n_frames:
-        return _TOO_SHORT(span=span, frames=n_frames, seconds=n_frames / fps)
+        # Rounded down, so that a recording that is a few milliseconds too short does not appear
+        # to be long enough.
+        lasts = math.floor(n_frames / fps * 1000 + _ROUNDING) / 1000
+        return _TOO_SHORT(span=span, frames=n_frames, seconds=lasts)
     if start >= stop:
         return _NO_FRAME(span=span, rate=fps)
     for clip in clips:

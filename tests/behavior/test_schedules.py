@@ -99,6 +99,14 @@ def test_short_recordings_lose_segments_and_say_so() -> None:
     assert BP4D_PLUS.cut("disgust", 0, 25.0)[0] == []
 
 
+def test_a_recording_a_few_milliseconds_too_short_does_not_appear_to_be_long_enough() -> None:
+    schedule = Schedule.from_table(
+        pd.DataFrame({"context": ["a"], "clip": ["1"], "start": [597.0], "end": [600.0]})
+    )
+    (dropped,) = schedule.cut("a", 9011, 15.0185)[1]
+    assert dropped.reason.endswith("[597, 600] s: it has 9011 frames (599.993 s)")
+
+
 def test_negative_starts_before_the_beginning_are_too_short() -> None:
     schedule = Schedule({"a": (Segment(-3.0, 0.0, "end"),)})
     assert spans(schedule.cut("a", 75, 25)[0]) == [("end", 0, 75)]
