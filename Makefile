@@ -100,7 +100,8 @@ sanitized-extension: $(STAMP)-fast
 	  -p no:cacheprovider -k "not memory_that_is_not_there" $(SANITIZED_TESTS)
 
 # The kernels' own tests, and the Python tests of those that have threads, under the thread sanitizer:
-# its library is loaded first. Python is not instrumented, so what happens in it alone is not seen.
+# its library is loaded first. Python is not instrumented, so what happens in it alone is not seen;
+# neither is NumPy's BLAS, whose threads would be reported, so that it gets one thread.
 TSAN_TESTS ?= tests/core/test_cluster_bootstrap.py tests/core/test_elastic_net_kernel.py \
   tests/core/test_logistic_net_kernel.py tests/core/test_interrupts.py \
   tests/core/test_many_threads.py tests/core/test_threads_at_once.py
@@ -111,7 +112,8 @@ tsan: $(STAMP)-fast
 	PATH="$(abspath $(BIN)):$$PATH" cmake --build --preset threads
 	build/threads/kernel_tests --no-intro
 	LD_PRELOAD="$$(c++ -print-file-name=libtsan.so) $$(c++ -print-file-name=libstdc++.so)" \
-	  TSAN_OPTIONS=halt_on_error=1 $(BIN)/python tools/with_extension.py build/threads \
+	  TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python \
+	  tools/with_extension.py build/threads \
 	  pytest -v --capture=sys -p no:cacheprovider $(TSAN_TESTS)
 
 # Coverage-guided fuzzing, so many seconds of each target: libFuzzer (Clang) for what is C++, atheris
