@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from pyexpr.behavior.features.binning import frame_bins
 from pyexpr.core.clip_features import bin_points
 from pyexpr.core.cluster_bootstrap import Level, MetricDesign, Quantity, draw_counts
 from pyexpr.core.cluster_bootstrap import cluster_sums as metric_sums
-from pyexpr.core.csv_reader import read_csv
+from pyexpr.core.csv_reader import RestOfFile, file_digest, read_csv
 from pyexpr.core.elastic_net import cross_products, elastic_net_fits
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.core.frame_grid import blank_rows, fastest_step, point_middles
@@ -101,9 +102,23 @@ def csv_file() -> bytes:
     return b"".join(np.asarray(one).tobytes() for one in read.tables)
 
 
+def csv_file_on_disk() -> bytes:
+    digest = file_digest()
+    if digest is None:  # A processor without instructions for SHA-256 reads in pieces.
+        return csv_file()
+    with TemporaryFile() as file:
+        file.write(TEXT * 20)
+        file.seek(0)
+        read = read_csv(
+            [], [[0, 2], [3]], n_columns=4, skip_lines=0, longest_line=10_000,
+            rest=RestOfFile(file.fileno(), digest),
+        )  # fmt: skip
+    return b"".join(np.asarray(one).tobytes() for one in read.tables) + digest.hexdigest().encode()
+
+
 KERNELS: list[Callable[[], bytes]] = [
     replicates, jackknife, flips, elastic_net, logistic_net, factor_model, reliability, movement,
-    frames, csv_file,
+    frames, csv_file, csv_file_on_disk,
 ]  # fmt: skip
 
 
