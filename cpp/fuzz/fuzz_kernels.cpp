@@ -76,7 +76,7 @@ class Array {
         }
     }
     ArrayView<T, N> view() { return {values_.data(), shape_}; }
-    ArrayView<const T, N> read() { return {values_.data(), shape_}; }
+    ArrayView<const T, N> read() const { return {values_.data(), shape_}; }
 
   private:
     std::array<std::size_t, N> shape_;
@@ -256,7 +256,8 @@ void icc(Choices& choose) {
                 pyexpr::icc::long_squares(values.read(), targets.read(), choose.below(6)));
             break;
         case 2:
-            pyexpr::icc::fill_cells(values.read(), targets.read(), raters.read(), cells.view());
+            static_cast<void>(pyexpr::icc::fill_cells(values.read(), targets.read(), raters.read(),
+                                                      cells.view()));
             break;
         default:
             static_cast<void>(pyexpr::icc::wald_limit(sizes.read(), choose.real(), choose.real()));
