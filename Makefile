@@ -71,6 +71,7 @@ lint: $(STAMP)-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	find cpp -name '*.[ch]pp' -exec $(BIN)/clang-format --dry-run --Werror {} +
+	c++ -std=c++20 -fsyntax-only -Wall -Wextra -Werror -Icpp/include cpp/fuzz/*.cpp
 
 # With doctest, and all else of Debian's that the tests need.
 kernels-with-debian:
