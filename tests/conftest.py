@@ -19,6 +19,7 @@ from fast import (  # noqa: F401  # pytest takes them from here: the option --fa
     pytest_make_collect_report,
     reaches_for_nothing_slow,
 )
+from file_times import pytest_sessionstart  # noqa: F401
 from study_variants import figures_left_empty
 
 from pyexpr.simulation.simulate import simulate_study
