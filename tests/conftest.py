@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 # Of the usual 700 new objects a collection is due hundreds of times in a test that draws or reads
 # tables, and finds nothing: together they were a twentieth of all tests' time.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(100_000, 20, 20)
 
 _files_begun: list[Path] = []
 
