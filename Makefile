@@ -14,10 +14,14 @@ $(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).
 # setuptools: some test requirements come as source, and old setuptools cannot make wheels.
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
 
-# A file's tests share what they made, and tests/conftest.py says which file comes first. Bytecode is
-# kept, or each of the hundreds of processes that the tests start compiles the package anew.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --maxprocesses 4 \
-  --dist loadfile --no-loadscope-reorder
+# Bytecode is kept, or each of the hundreds of processes that the tests start compiles the package
+# anew. pip makes none: compiling all of the packages takes a minute, and what is imported a quarter
+# of that.
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python -m pip install -q --no-compile
+
+# A file's tests share what they made, and tests/conftest.py says which file comes first.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # An index with builds of torch for CPUs alone saves gigabytes of CUDA: TORCH_INDEX=https://...
 TORCH_INDEX ?=
@@ -25,7 +29,7 @@ TORCH_INDEX ?=
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest coverage-of-tests lint kernels sanitized-extension tsan fuzz faults tidy r-check bench parity coverage docs golden clean install
+.PHONY: demo demo-deep test-fast test debian bridge kernels-with-debian test-lowest test-newest coverage-of-tests lint kernels sanitized-extension tsan fuzz faults tidy r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -45,10 +49,10 @@ coverage-of-tests: export COVERAGE_FILE := $(abspath build)/.coverage
 coverage-of-tests: $(STAMP)-coverage
 	$(PYTEST) --fast --cov pyexpr --cov-branch --cov-report term --cov-report html:build/coverage_of_tests
 
-# Python's packages come and the types are checked while Debian's come and the kernels compile.
+# Python's packages come and the types are checked while Debian's come and the kernels compile, all
+# of it at once, so that no processor waits for a download.
 test: $(STAMP)-venv
-	$(MAKE) --no-print-directory -j2 --output-sync=target lint kernels-with-debian
-	tools/install_r.sh $(VENV) tests
+	$(MAKE) --no-print-directory -j3 --output-sync=target lint bridge kernels-with-debian
 	$(PYTEST)
 
 # All tests but those that need torch, Sphinx, mypy or the R package, and that of the study of coverage,
@@ -73,10 +77,16 @@ lint: $(STAMP)-test
 	find cpp -name '*.[ch]pp' -exec $(BIN)/clang-format --dry-run --Werror {} +
 	c++ -std=c++20 -fsyntax-only -Wall -Wextra -Werror -Icpp/include cpp/fuzz/*.cpp
 
-# With doctest, and all else of Debian's that the tests need.
-kernels-with-debian:
+# Doctest, and all else of Debian's that the tests need; with Python's packages, the bridge to R.
+debian:
 	tools/install_r.sh $(VENV) tests debian
-	$(MAKE) --no-print-directory kernels
+
+bridge: $(STAMP)-test debian
+	tools/install_r.sh $(VENV) tests
+
+# The kernels take what the installation of packages leaves of the processors: that takes longer.
+kernels-with-debian: debian
+	nice -n 10 $(MAKE) --no-print-directory kernels
 
 # With the cmake of the virtual environment where the machine has none.
 kernels:
@@ -138,7 +148,7 @@ fuzz: $(STAMP)-fast
 	    -artifact_prefix=tests/fuzz/corpus/$$name/found- -max_total_time=$(FUZZ_SECONDS) \
 	    -max_len=4096 -timeout=30 -detect_leaks=0 -print_final_stats=1; \
 	done
-	$(BIN)/python -m pip install -q atheris || echo "no atheris for this Python: by chance" >&2
+	$(PIP) atheris || echo "no atheris for this Python: by chance" >&2
 	set -e; for name in $(FUZZ_PYTHON_TARGETS); do \
 	  PYTHONPATH=tests $(BIN)/python -m fuzz $$name --seconds $(FUZZ_SECONDS); \
 	done
@@ -202,41 +212,45 @@ $(STAMP)-venv:
 	  { echo "Python.h is missing: apt-get install python3-dev" >&2; exit 1; }
 	@command -v c++ >/dev/null || { echo "no C++ compiler: apt-get install g++" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --upgrade pip $(BUILD_NEEDS)
+	$(PIP) --upgrade pip $(BUILD_NEEDS)
 	touch $@
 
 # Without build isolation a rebuild takes seconds: the build directory is kept.
 $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
-	$(BIN)/python -m pip install -q --no-build-isolation -e .
+	$(PIP) --no-build-isolation -e .
 	touch $@
 
 $(STAMP)-fast: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test-fast]'
+	$(PIP) --no-build-isolation -e '.[test-fast]'
 	touch $@
 
-# Both from one index and in one command, or torchvision's operators do not match torch.
-$(STAMP)-torch: $(STAMP)-package
+# Both from one index and in one command, or torchvision's operators do not match torch. An index of
+# its own may lack what they need: the package brings it first.
+$(STAMP)-torch: $(if $(TORCH_INDEX),$(STAMP)-package,$(STAMP)-venv)
 	if [ -n "$(TORCH_INDEX)" ]; then \
-	  $(BIN)/python -m pip install -q --index-url "$(TORCH_INDEX)" torch torchvision; fi
+	  $(PIP) --index-url "$(TORCH_INDEX)" torch torchvision; fi
 	touch $@
 
-$(STAMP)-deep: $(STAMP)-torch
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
+$(STAMP)-deep: $(STAMP)-package $(STAMP)-torch
+	$(PIP) --no-build-isolation -e '.[deep]'
 	touch $@
 
 $(STAMP)-docs: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
+	$(PIP) --no-build-isolation -e '.[docs]'
 	touch $@
 
 $(STAMP)-coverage: $(STAMP)-fast
-	$(BIN)/python -m pip install -q 'pytest-cov>=6'
+	$(PIP) 'pytest-cov>=6'
 	touch $@
 
 $(STAMP)-tidy: $(STAMP)-venv pyproject.toml
-	$(BIN)/python -m pip install -q clang-tidy==23.1.4
+	$(PIP) clang-tidy==23.1.4
 	touch $@
 
-$(STAMP)-test: $(STAMP)-torch
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,lint,deep,docs]'
+# All in one go, the package too: a second one would build and resolve again.
+$(STAMP)-test: $(STAMP)-torch pyproject.toml $(SOURCES) $(MODULES)
+	$(PIP) --no-build-isolation -e '.[test,lint,deep,docs]'
+	touch $(STAMP)-package
+	touch $(STAMP)-torch
 	touch $(STAMP)-deep $(STAMP)-docs $(STAMP)-fast
 	touch $@

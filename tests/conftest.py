@@ -19,6 +19,7 @@ from fast import (  # noqa: F401  # pytest takes them from here: the option --fa
     pytest_make_collect_report,
     reaches_for_nothing_slow,
 )
+from file_times import pytest_sessionstart  # noqa: F401
 from study_variants import figures_left_empty
 
 from pyexpr.simulation.simulate import simulate_study
@@ -57,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 # Of the usual 700 new objects a collection is due hundreds of times in a test that draws or reads
 # tables, and finds nothing: together they were a twentieth of all tests' time.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(100_000, 20, 20)
 
 _files_begun: list[Path] = []
 

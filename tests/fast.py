@@ -1,4 +1,4 @@
-"""The fast part of the tests: no R, no torch, no browser, and a minute on two cores.
+"""The fast part of the tests: no R, no torch and no browser.
 
 `make test-fast` is `pytest --fast`: every module that SLOW does not name. What is new is therefore
 in the fast part until it is named, and there a test that reaches for R, torch, a browser or Sphinx

@@ -8,15 +8,15 @@ shift 2
 venv=.venv-$which
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip=("$venv/bin/python" -m pip)
-"${pip[@]}" install -q --upgrade pip "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
+"${pip[@]}" install -q --no-compile --upgrade pip "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
 # PyAV reads and writes the small videos of many tests; torch is left out.
 # A directory of its own for the build: that of .venv stays as it is.
 package=(--no-build-isolation -C "build-dir=build/$which" -e '.[test]' av)
 if [ "$which" = lowest ]; then
     "$venv/bin/python" tools/lowest.py > "$venv/constraints.txt"
-    "${pip[@]}" install -q --prefer-binary -c "$venv/constraints.txt" "${package[@]}"
+    "${pip[@]}" install -q --no-compile --prefer-binary -c "$venv/constraints.txt" "${package[@]}"
 else
-    "${pip[@]}" install -q --prefer-binary --upgrade --upgrade-strategy eager "${package[@]}"
+    "${pip[@]}" install -q --no-compile --prefer-binary --upgrade --upgrade-strategy eager "${package[@]}"
 fi
 "${pip[@]}" freeze --exclude-editable > "$venv/versions.txt"
 tools/install_r.sh "$venv" tests || echo "pyexpr: without R, the tests that need it fail." >&2

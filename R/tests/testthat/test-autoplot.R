@@ -1,26 +1,37 @@
 # Pictures show every number of the table, and a reason for what is not there.
 
+# To build a plot takes as long as to draw it: what is looked at is what was drawn.
+built <- local({
+  last <- list()
+  function(plot) {
+    if (!identical(plot, last$plot)) last <<- list(plot = plot, built = ggplot2::ggplot_build(plot))
+    last$built
+  }
+})
+
+layer <- function(plot, i) built(plot)$data[[i]]
+
 # All of it is drawn, to no file: what is only wrong when drawn is found, too.
 drawn <- function(plot) {
   expect_s3_class(plot, "ggplot")
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
-  expect_no_warning(print(plot))
+  expect_no_warning(plot(ggplot2::ggplot_gtable(built(plot))))
   invisible(plot)
 }
 
 # Where marks and intervals are drawn, in the order of the table.
 expect_shown <- function(plot, table) {
   drawn(plot)
-  intervals <- ggplot2::layer_data(plot, 1)
-  marks <- ggplot2::layer_data(plot, 2)
+  intervals <- layer(plot, 1)
+  marks <- layer(plot, 2)
   expect_setequal(marks$x, table$estimate)
   expect_setequal(intervals$xmin, table$conf.low)
   expect_setequal(intervals$xmax, table$conf.high)
 }
 
 said <- function(plot) {
-  texts <- lapply(seq_along(plot$layers), function(i) ggplot2::layer_data(plot, i)$label)
+  texts <- lapply(seq_along(plot$layers), function(i) layer(plot, i)$label)
   texts <- unlist(texts)
   unique(gsub("\n", " ", texts[!is.na(texts)]))
 }
@@ -69,13 +80,13 @@ test_that("components, multilevel reliabilities and plans are drawn", {
   expect_shown(ggplot2::autoplot(levels), shown)
   plan <- d_study(found, list(rater = c(2, 4), clip = c(3, 6)), target = 0.8)
   plot <- drawn(ggplot2::autoplot(plan))
-  expect_setequal(ggplot2::layer_data(plot, 2)$y, tidy(plan)$estimate)
+  expect_setequal(layer(plot, 2)$y, tidy(plan)$estimate)
   drawn(ggplot2::autoplot(d_study(found)))
   # A reason that all rows of a panel share is written once.
   rated$score[rated$context == "calm"] <- 3
   flat <- variance_components(rated, score, all_of(facets), nested = list(clip = subject), context = context)
   expect_length(said(drawn(ggplot2::autoplot(flat))), 1)
-  expect_identical(sum(!is.na(ggplot2::layer_data(ggplot2::autoplot(flat), 4)$label)), 1L)
+  expect_identical(sum(!is.na(layer(ggplot2::autoplot(flat), 4)$label)), 1L)
 })
 
 test_that("factor models are drawn", {
@@ -95,7 +106,7 @@ test_that("factor models are drawn", {
   plot <- drawn(ggplot2::autoplot(freed))
   expect_match(plot$labels$caption, "hollow: free in every context", fixed = TRUE)
   freed <- tidy(freed, "contrasts")
-  hollow <- ggplot2::layer_data(plot, 3)$x
+  hollow <- layer(plot, 3)$x
   expect_setequal(hollow[!is.na(hollow)], freed$estimate[freed$freed])
 })
 
@@ -108,7 +119,7 @@ test_that("refits of the factor model are drawn, all quantities or some", {
   plot <- ggplot2::autoplot(refits)
   expect_shown(plot, table)
   # Groups stand side by side, the first on top, in shapes of their own.
-  marks <- ggplot2::layer_data(plot, 2)
+  marks <- layer(plot, 2)
   expect_length(unique(marks$shape), 3)
   expect_identical(nrow(unique(marks[c("PANEL", "y")])), nrow(table))
   first <- marks[marks$PANEL == 1 & marks$y > 2.5, ]
@@ -153,7 +164,7 @@ test_that("comparisons and their tests are drawn", {
 
   test <- sign_flip(result, n_flips = 99)
   plot <- drawn(ggplot2::autoplot(test))
-  expect_setequal(ggplot2::layer_data(plot, 2)$x, tidy(test)$estimate)
+  expect_setequal(layer(plot, 2)$x, tidy(test)$estimate)
   expect_identical(sort(said(plot)), sort(unique(pyexpr:::p_text(tidy(test)$p.value))))
   expect_identical(pyexpr:::p_text(c(0.0001, 0.005, 1)), c("p < .001", "p = .005", "p = 1.000"))
 })
@@ -165,7 +176,7 @@ test_that("statistics and coefficients are drawn", {
   found <- cluster_bootstrap(clips, mean_of, subject, n_boot = 20, null = 0.5)
   plot <- ggplot2::autoplot(boot_interval(found, confidence = 0.8))
   drawn(plot)
-  lines <- unlist(lapply(seq_along(plot$layers), function(i) ggplot2::layer_data(plot, i)$xintercept))
+  lines <- unlist(lapply(seq_along(plot$layers), function(i) layer(plot, i)$xintercept))
   expect_identical(lines, 0.5)
   expect_match(plot$labels$caption, "^80 % interval")
   coefficients <- context_coefficients(clips, score, au_intensity, context, subject, alpha = 0.1,
@@ -186,9 +197,9 @@ test_that("an infinite limit ends in an arrowhead, and what has no interval is h
   expect_identical(plot$labels$caption,
     "95 % interval\nhollow: no interval\narrowhead: no limit")
   expect_identical(said(plot), "too few")
-  heads <- ggplot2::layer_data(plot, 4)
+  heads <- layer(plot, 4)
   expect_identical(heads$x, c(-Inf, NA, NA))
-  expect_identical(ggplot2::layer_data(plot, 3)$x, c(NA, 2, NA))
+  expect_identical(layer(plot, 3)$x, c(NA, 2, NA))
 })
 
 test_that("what has no picture says what has one", {

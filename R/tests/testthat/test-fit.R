@@ -2,9 +2,9 @@
 
 few <- clips[clips$subject %in% unique(clips$subject)[1:20], ]
 
-fitted_models <- function(..., data = few) {
+fitted_models <- function(..., data = few, folds = 3) {
   fit_models(data, label = score, features = c(au_count, au_intensity), cluster = subject,
-    context = context, folds = 3, seed = 4, ...)
+    context = context, folds = folds, seed = 4, ...)
 }
 
 test_that("the same seed gives the same bytes as in Python", {
@@ -20,7 +20,7 @@ def _twin(data):
     ridge = px.ModelSpec(Ridge(), grid={'alpha': [1.0, 10.0]}, scale=True)
     result = px.fit_models(
         data, label='score', features=['au_count', 'au_intensity'], cluster='subject',
-        context='context', folds=3, inner_folds=2, seed=4, repeats=2,
+        context='context', folds=2, inner_folds=2, seed=4, repeats=2,
         context_as=['separate', 'pooled'],
         models={'net': px.ElasticNetRegressor(n_folds=2), 'forest': forest, 'ridge': ridge},
     )
@@ -33,7 +33,7 @@ verbs.do_twin = _twin
   forest <- model_spec("sklearn.ensemble.RandomForestRegressor", list(n_estimators = 5),
     grid = list(max_depth = list(2, NULL)))
   ridge <- model_spec("sklearn.linear_model.Ridge", grid = list(alpha = c(1, 10)), scale = TRUE)
-  ours <- fitted_models(data = complete, repeats = 2,
+  ours <- fitted_models(data = complete, folds = 2, repeats = 2,
     models = list(net = "elastic_net", forest = forest, ridge = ridge), inner_folds = 2)
   plain <- function(x) lapply(as.list(x), function(column) as.vector(without(column)))
   without <- function(x) if (is.double(x)) replace(x, is.nan(x), NA) else x

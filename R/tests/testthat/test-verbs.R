@@ -568,24 +568,30 @@ test_that("a forked R asks its own lavaan", {
 })
 
 # Some of each kind of result, for what holds of all.
-results <- function() {
-  agreement <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
-  unequal <- icc(ratings[-1, ], c(subject, context, clip), score, context = question, cluster = subject)
-  indicators <- c("response", "emotion", "motion")
-  comparison <- compare_models(clips, score, c(au_intensity, au_count), subject, context = context,
-    n_boot = 99)
-  coefficients <- context_coefficients(clips, score, c(au_intensity, head_velocity), context,
-    subject, alpha = 0.1, l1_ratio = 0.5, n_boot = 20)
-  list(
-    agreement, unequal, d_study(agreement, 1:3), icc_interval(0.8, 20, 3),
-    fit_cfa(clips, indicators), fit_cfa(clips, indicators, context, subject),
-    invariance(clips, indicators, context, subject),
-    suppressWarnings(bootstrap_cfa(clips, indicators, subject, n_boot = 99)),
-    comparison, adjust_tests(comparison, "holm"), sign_flip(comparison, 99), coefficients,
-    adjust_tests(coefficients, "max_t"), split_subjects(clips, subject), doctor(),
-    cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20)
-  )
-}
+# Made once for all tests that look at each of them: they take seconds, and none is changed.
+results <- local({
+  made <- NULL
+  function() {
+    if (!is.null(made)) return(made)
+    agreement <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
+    unequal <- icc(ratings[-1, ], c(subject, context, clip), score, context = question, cluster = subject)
+    indicators <- c("response", "emotion", "motion")
+    comparison <- compare_models(clips, score, c(au_intensity, au_count), subject, context = context,
+      n_boot = 99)
+    coefficients <- context_coefficients(clips, score, c(au_intensity, head_velocity), context,
+      subject, alpha = 0.1, l1_ratio = 0.5, n_boot = 20)
+    made <<- list(
+      agreement, unequal, d_study(agreement, 1:3), icc_interval(0.8, 20, 3),
+      fit_cfa(clips, indicators), fit_cfa(clips, indicators, context, subject),
+      invariance(clips, indicators, context, subject),
+      suppressWarnings(bootstrap_cfa(clips, indicators, subject, n_boot = 99)),
+      comparison, adjust_tests(comparison, "holm"), sign_flip(comparison, 99), coefficients,
+      adjust_tests(coefficients, "max_t"), split_subjects(clips, subject), doctor(),
+      cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20)
+    )
+    made
+  }
+})
 
 test_that("names of columns are broom's, or have underscores", {
   need_python()
