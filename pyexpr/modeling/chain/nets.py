@@ -1,0 +1,187 @@
+"""Elastic nets of the chain, tuned and refitted on drawn subjects by the kernel.
+
+Folds, outer and inner, are made of subjects once, before any is drawn or left out: all copies of
+a subject are in one fold, and the folds of the others do not change when one is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
+from pyexpr.core.elastic_net import (
+    CrossProducts,
+    cross_products,
+    elastic_net_fits,
+    squared_errors,
+)
+from pyexpr.inference.coefficients.penalised import lowest_errors
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part, evaluated_contexts
+from pyexpr.modeling.fitting.specs import Model
+from pyexpr.modeling.fitting.table import Table
+from pyexpr.modeling.splits import subject_folds
+from pyexpr.modeling.tuned_net import checked_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Masks = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """One model with one way in which the context enters, of one context or over all.
+
+    Attributes
+    ----------
+    rows : (m,) int64
+        Rows of the table.
+    X : (m, p) float64
+    codes : (m,) int64
+        Subject of each row, a position in the table's.
+    pooled : bool
+        Whether it predicts the label over all contexts.
+    alphas, ratios : tuple of float
+    train : (P, S) int64
+        For each part, 1 for the subjects to which it is fitted.
+    test : list of (rows,) int64
+        For each part, what it predicts: positions among `rows`.
+    repeat : (P,) int64
+    inner_train, inner_test : (T, S) int64
+        For each inner fold of each part, the subjects fitted and those tuned on.
+    owner : (T,) int64
+        Part of each inner fold.
+    """
+
+    rows: NDArray[np.int64]
+    X: Array
+    codes: NDArray[np.int64]
+    pooled: bool
+    alphas: tuple[float, ...]
+    ratios: tuple[float, ...]
+    train: Masks
+    test: list[NDArray[np.int64]]
+    repeat: NDArray[np.int64]
+    inner_train: Masks
+    inner_test: Masks
+    owner: NDArray[np.int64]
+
+    def predict(self, y: Array, counts: NDArray[np.int64], out: Array) -> None:
+        """Predict all rows by models of drawn subjects, counts (S,), into `out`, (repeats, n).
+
+        `y` is the label of these rows, (m,). NaN where there is no model.
+        """
+        products = cross_products(self.X, y, self.codes, self.train.shape[1])
+        chosen = self._chosen(products, counts)
+        for pair in np.unique(chosen, axis=0):
+            parts = np.flatnonzero((chosen == pair).all(axis=1))
+            fits = elastic_net_fits(
+                products, counts * self.train[parts], n_threads=1,
+                alpha=self.alphas[pair[0]], l1_ratio=self.ratios[pair[1]],
+            )  # fmt: skip
+            slope = fits.coef[:, 0, 0] / fits.scale
+            slope[~fits.converged[:, 0, 0]] = np.nan
+            for k, part in enumerate(parts):
+                test = self.test[part]
+                away = self.X[test] - fits.mean[k]
+                out[self.repeat[part], self.rows[test]] = away @ slope[k] + fits.intercept[k]
+
+    def _chosen(self, products: CrossProducts, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which alpha and which l1_ratio each part chooses, (P, 2)."""
+        if not len(self.owner):
+            return np.zeros((len(self.train), 2), dtype=np.int64)
+        fits = elastic_net_fits(
+            products, counts * self.inner_train, n_threads=1,
+            alpha=self.alphas, l1_ratio=self.ratios,
+        )  # fmt: skip
+        errors, _ = squared_errors(products, counts * self.inner_test, fits, n_threads=1)
+        total = np.zeros((len(self.train), *errors.shape[1:]))
+        np.add.at(total, self.owner, errors)
+        return lowest_errors(total)
+
+
+def nets_of(
+    models: Sequence[Model], strategies: Sequence[str], parts: Sequence[Part], table: Table
+) -> dict[tuple[str, str], list[Net]]:
+    """Return the nets of every model and way in which the context enters, in order."""
+    found: dict[tuple[str, str], list[Net]] = {}
+    for model in models:
+        _check_net(model)
+        for strategy in strategies:
+            contexts: list[int | None] = [None]
+            if strategy == SEPARATE:
+                contexts = sorted({c for part in parts for c in evaluated_contexts(table, part)})
+            own = [_net(model.template, strategy, context, parts, table) for context in contexts]
+            found[model.name, strategy] = own
+    return found
+
+
+def _check_net(model: Model) -> None:
+    net = model.template
+    if not isinstance(net, ElasticNetRegressor):
+        raise DataError(
+            say(
+                "model {name:label} is {kind}, but the chain is available for "
+                "{call ElasticNetRegressor()} only, which is refitted thousands of times in "
+                "seconds; {call compare_procedures()} refits any model without each subject, with "
+                "its label as given",
+                name=model.name,
+                kind=type(net).__name__,
+            )
+        )
+    if checked_grid(net.alpha, "alpha", high=np.inf)[0] == 0:
+        raise DataError(
+            say(
+                "model {name:label}: {alpha=} must be above 0 in the chain, because a fit to "
+                "fewer subjects without a penalty may have no unique solution",
+                name=model.name,
+            )
+        )
+
+
+def _net(net: Any, strategy: str, context: int | None, parts: Sequence[Part], table: Table) -> Net:
+    rows = np.arange(len(table.y))
+    if context is not None:
+        rows = np.flatnonzero(table.contexts == context)
+    X = table.X.to_numpy(dtype=np.float64)[rows]
+    if strategy == FEATURE:
+        X = np.hstack([X, table.indicators().to_numpy(dtype=np.float64)[rows]])
+    place = np.full(len(table.y), -1)
+    place[rows] = np.arange(len(rows))
+    S = len(table.cluster_labels)
+    alphas = tuple(checked_grid(net.alpha, "alpha", high=np.inf))
+    ratios = tuple(checked_grid(net.l1_ratio, "l1_ratio", high=1.0))
+    train, test, owner = [], [], []
+    inner: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
+    for at, part in enumerate(parts):
+        own = part.train[place[part.train] >= 0]
+        there = np.zeros(S, dtype=bool)
+        there[table.clusters[own]] = True
+        train.append(there)
+        test.append(place[part.test][place[part.test] >= 0])
+        if len(alphas) * len(ratios) == 1:
+            continue
+        # As the regressor makes them of the rows that it is fitted to.
+        fold = np.full(S, -1)
+        fold[table.clusters[own]] = subject_folds(
+            table.clusters[own], min(int(net.n_folds), int(there.sum())), net.seed
+        )
+        for k in range(int(fold.max()) + 1):
+            inner.append((there & (fold != k), fold == k))
+            owner.append(at)
+    return Net(
+        rows=rows, X=np.ascontiguousarray(X), codes=table.clusters[rows],
+        pooled=strategy != SEPARATE, alphas=alphas, ratios=ratios,
+        train=np.array(train, dtype=np.int64), test=test,
+        repeat=np.array([part.repeat for part in parts]),
+        inner_train=np.array([one for one, _ in inner], dtype=np.int64).reshape(-1, S),
+        inner_test=np.array([one for _, one in inner], dtype=np.int64).reshape(-1, S),
+        owner=np.array(owner, dtype=np.int64),
+    )  # fmt: skip
