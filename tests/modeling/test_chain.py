@@ -193,18 +193,17 @@ def test_models_are_those_of_fit_models(tables: Tables, result: px.ChainResult) 
         context="context", models={"net": NET}, folds=3, seed=4,
     ).compare(["rmse", "correlation"], n_boot=0).tidy()  # fmt: skip
     own = result.tidy().query("step == 'models'")
-    assert own[["metric", "term", "context"]].values.tolist() == usual[
-        ["metric", "term", "context"]
-    ].values.tolist()
+    assert (
+        own[["metric", "term", "context"]].values.tolist()
+        == usual[["metric", "term", "context"]].values.tolist()
+    )
     for ours, theirs in (("estimate", "estimate"), ("fixed_error", "std_error"),
                          ("fixed_low", "conf_low"), ("fixed_high", "conf_high")):  # fmt: skip
         np.testing.assert_allclose(own[ours], usual[theirs], atol=DESCENT)
 
 
 @pytest.mark.parametrize("metric", ["mae", "bias", "concordance", "r2", "nrmse"])
-def test_other_metrics_without_resampling_are_those_of_compare(
-    tables: Tables, metric: str
-) -> None:
+def test_other_metrics_without_resampling_are_those_of_compare(tables: Tables, metric: str) -> None:
     width = {"score_range": 7.0} if metric == "nrmse" else {}
     found = px.bootstrap_chain(*tables, **OPTIONS, metrics=metric, **width, repeats=2)
     step = found.steps[-1]
@@ -242,8 +241,15 @@ def test_mean_rating_as_label(tables: Tables) -> None:
     assert found.tidy()["step"].unique().tolist() == ["reliability", "models"]
     table, ratings = tables
     mean = ratings.groupby(KEYS)["rating"].mean().rename("y").reset_index()
-    usual = px.fit_models(table.merge(mean, on=KEYS), label="y", features=FEATURES,
-                          cluster="subject", context="context", models={"net": NET}, folds=3)
+    usual = px.fit_models(
+        table.merge(mean, on=KEYS),
+        label="y",
+        features=FEATURES,
+        cluster="subject",
+        context="context",
+        models={"net": NET},
+        folds=3,
+    )
     wanted = usual.compare(["rmse"], n_boot=0).tidy()["estimate"]
     np.testing.assert_allclose(
         found.tidy().query("step == 'models'")["estimate"], wanted, atol=DESCENT
@@ -253,8 +259,16 @@ def test_mean_rating_as_label(tables: Tables) -> None:
 def test_one_context_and_one_question(tables: Tables) -> None:
     table, ratings = (one[one["context"] == "a"] for one in tables)
     calm = ratings[ratings["question"] == "calm"]
-    found = px.bootstrap_chain(table, calm, features=FEATURES, targets=KEYS, cluster="subject",
-                               models={"net": NET}, folds=3, metrics="rmse")
+    found = px.bootstrap_chain(
+        table,
+        calm,
+        features=FEATURES,
+        targets=KEYS,
+        cluster="subject",
+        models={"net": NET},
+        folds=3,
+        metrics="rmse",
+    )
     assert found.tidy()[["term", "context"]].values.tolist() == [["rating", "all"], ["net", "all"]]
     assert str(found).startswith("The whole analysis of 10 subjects (subject)")
 
@@ -280,8 +294,10 @@ def test_what_was_left_out_is_said(tables: Tables) -> None:
 def test_saved_and_drawn(result: px.ChainResult, tmp_path: Path) -> None:
     result.save(tmp_path / "chain.px")
     again = px.load(tmp_path / "chain.px")
-    assert again.interval(method="percentile").tidy().equals(
-        result.interval(method="percentile").tidy()
+    assert (
+        again.interval(method="percentile")
+        .tidy()
+        .equals(result.interval(method="percentile").tidy())
     )
     assert len(result.plot(metrics=["rmse"]).axes) >= 3
 
@@ -326,7 +342,11 @@ def test_bad_tables(tables: Tables) -> None:
         (table.assign(joy=1.0), ratings, "which is the name of the label"),
         (table, ratings[ratings["subject"] < 3], "at least 4 subjects"),
         (table, ratings.iloc[:0], "no rows"),
-        (table, ratings.assign(context=ratings["context"].replace("b", "all")), "may not be called"),
+        (
+            table,
+            ratings.assign(context=ratings["context"].replace("b", "all")),
+            "may not be called",
+        ),
         (table, ratings.assign(rating="x"), "rating"),
         (table.assign(subject=table["subject"].astype(str)), ratings, "other labels there"),
     ]

@@ -227,7 +227,7 @@ class PenalisedModel:
                 errors += squared_errors(
                     self.products, counts * inside, trained, n_threads=self.n_threads
                 )[0]
-            chosen = lowest_errors(errors)
+            chosen = _lowest(errors)
         b = np.arange(B)
         weights = fits.coef[b, chosen[:, 0], chosen[:, 1]].copy()
         weights[~fits.converged[b, chosen[:, 0], chosen[:, 1]]] = np.nan
@@ -287,7 +287,7 @@ class FittedModel:
         return Weights(self.estimate, self.alpha, self.l1_ratio, replicates)
 
 
-def lowest_errors(errors: NDArray[np.float64]) -> NDArray[np.int64]:
+def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the position of each lowest error; ties go to the larger alpha, then l1_ratio."""
     flat = errors.reshape(len(errors), -1)
     least = np.where(np.isnan(flat), np.inf, flat).min(axis=1, keepdims=True)

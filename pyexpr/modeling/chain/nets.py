@@ -14,13 +14,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
-from pyexpr.core.elastic_net import (
-    CrossProducts,
-    cross_products,
-    elastic_net_fits,
-    squared_errors,
-)
-from pyexpr.inference.coefficients.penalised import lowest_errors
+from pyexpr.core.elastic_net import TuningPlan, tuned_fits
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part, evaluated_contexts
 from pyexpr.modeling.fitting.specs import Model
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-    Masks = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,68 +36,33 @@ class Net:
     ----------
     rows : (m,) int64
         Rows of the table.
-    X : (m, p) float64
-    codes : (m,) int64
-        Subject of each row, a position in the table's.
     pooled : bool
         Whether it predicts the label over all contexts.
-    alphas, ratios : tuple of float
-    train : (P, S) int64
-        For each part, 1 for the subjects to which it is fitted.
+    plan : TuningPlan
+        Of these rows and the subjects of the table, with a part for each outer fold.
+    moments : (centre, spread)
+        Of the features.
     test : list of (rows,) int64
         For each part, what it predicts: positions among `rows`.
     repeat : (P,) int64
-    inner_train, inner_test : (T, S) int64
-        For each inner fold of each part, the subjects fitted and those tuned on.
-    owner : (T,) int64
-        Part of each inner fold.
     """
 
     rows: NDArray[np.int64]
-    X: Array
-    codes: NDArray[np.int64]
     pooled: bool
-    alphas: tuple[float, ...]
-    ratios: tuple[float, ...]
-    train: Masks
+    plan: TuningPlan
+    moments: tuple[Array, Array]
     test: list[NDArray[np.int64]]
     repeat: NDArray[np.int64]
-    inner_train: Masks
-    inner_test: Masks
-    owner: NDArray[np.int64]
 
     def predict(self, y: Array, counts: NDArray[np.int64], out: Array) -> None:
         """Predict all rows by models of drawn subjects, counts (S,), into `out`, (repeats, n).
 
         `y` is the label of these rows, (m,). NaN where there is no model.
         """
-        products = cross_products(self.X, y, self.codes, self.train.shape[1])
-        chosen = self._chosen(products, counts)
-        for pair in np.unique(chosen, axis=0):
-            parts = np.flatnonzero((chosen == pair).all(axis=1))
-            fits = elastic_net_fits(
-                products, counts * self.train[parts], n_threads=1,
-                alpha=self.alphas[pair[0]], l1_ratio=self.ratios[pair[1]],
-            )  # fmt: skip
-            slope = fits.coef[:, 0, 0] / fits.scale
-            slope[~fits.converged[:, 0, 0]] = np.nan
-            for k, part in enumerate(parts):
-                test = self.test[part]
-                away = self.X[test] - fits.mean[k]
-                out[self.repeat[part], self.rows[test]] = away @ slope[k] + fits.intercept[k]
-
-    def _chosen(self, products: CrossProducts, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which alpha and which l1_ratio each part chooses, (P, 2)."""
-        if not len(self.owner):
-            return np.zeros((len(self.train), 2), dtype=np.int64)
-        fits = elastic_net_fits(
-            products, counts * self.inner_train, n_threads=1,
-            alpha=self.alphas, l1_ratio=self.ratios,
-        )  # fmt: skip
-        errors, _ = squared_errors(products, counts * self.inner_test, fits, n_threads=1)
-        total = np.zeros((len(self.train), *errors.shape[1:]))
-        np.add.at(total, self.owner, errors)
-        return lowest_errors(total)
+        slope, intercept = tuned_fits(self.plan, self.moments, y, counts)
+        for part, test in enumerate(self.test):
+            predicted = self.plan.x[test] @ slope[part] + intercept[part]
+            out[self.repeat[part], self.rows[test]] = predicted
 
 
 def nets_of(
@@ -176,12 +134,12 @@ def _net(net: Any, strategy: str, context: int | None, parts: Sequence[Part], ta
         for k in range(int(fold.max()) + 1):
             inner.append((there & (fold != k), fold == k))
             owner.append(at)
-    return Net(
-        rows=rows, X=np.ascontiguousarray(X), codes=table.clusters[rows],
-        pooled=strategy != SEPARATE, alphas=alphas, ratios=ratios,
-        train=np.array(train, dtype=np.int64), test=test,
-        repeat=np.array([part.repeat for part in parts]),
+    plan = TuningPlan(
+        x=np.ascontiguousarray(X), clusters=np.ascontiguousarray(table.clusters[rows]),
+        alphas=alphas, l1_ratios=ratios, train=np.array(train, dtype=np.int64),
         inner_train=np.array([one for one, _ in inner], dtype=np.int64).reshape(-1, S),
         inner_test=np.array([one for _, one in inner], dtype=np.int64).reshape(-1, S),
         owner=np.array(owner, dtype=np.int64),
     )  # fmt: skip
+    repeat = np.array([part.repeat for part in parts])
+    return Net(rows, strategy != SEPARATE, plan, plan.moments(), test, repeat)

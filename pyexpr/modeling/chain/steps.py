@@ -79,7 +79,7 @@ class Models:
             truth.append(over_all if nets[0].pooled else own)
             for net in nets:
                 y = truth[-1][net.rows]
-                if np.isfinite(y).all() and drawn[net.codes].any():
+                if np.isfinite(y).all() and drawn[net.plan.clusters].any():
                     net.predict(y, drawn, found[term])
         return found, truth
 
