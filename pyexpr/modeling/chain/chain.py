@@ -128,9 +128,9 @@ def bootstrap_chain(
     confidence : float
         Level of the intervals, between 0 and 1.
     seed : int
-        Seed of the folds, as for `fit_models`, and of the draws, which are those of `compare_models`
-        with the same seed and number of subjects. The random numbers of a draw depend only on
-        the seed and its number.
+        Seed of the folds, as for `fit_models`, and of the draws, which are those of
+        `compare_models` with the same seed and number of subjects. The random numbers of a draw
+        depend only on the seed and its number.
     n_jobs : int, optional
         Number of processes, as in joblib: None is 1, -1 is one per core. Results do not depend on
         it.
@@ -290,7 +290,7 @@ def _checked_metrics(metrics: str | Sequence[str]) -> tuple[str, ...]:
     if unknown or not wanted:
         raise DataError(
             say(
-                "{metrics=} must be any of {names} in the chain, not {given!r}",
+                "{metrics=} must be any of {names} here, not {given!r}",
                 names=listed(METRICS, most=20),
                 given=unknown[0] if unknown else metrics,
             )

@@ -86,10 +86,12 @@ def _check_net(model: Model) -> None:
     if not isinstance(net, ElasticNetRegressor):
         raise DataError(
             say(
-                "model {name:label} is {kind}, but the chain is available for "
-                "{call ElasticNetRegressor()} only, which is refitted thousands of times in "
-                "seconds; {call compare_procedures()} refits any model without each subject, with "
-                "its label as given",
+                "model {name:label} is {kind}, but the whole analysis is resampled with elastic "
+                "nets only, {call ElasticNetRegressor()}, which are fitted thousands of times in "
+                "seconds; {call compare_procedures()} refits any model, with the label as given",
+                r="model {name:label} is {kind}, but the whole analysis is resampled with elastic "
+                "nets only, `model_spec(\"elastic_net\")`, which are fitted thousands of times in "
+                "seconds; {call compare_procedures()} refits any model, with the label as given",
                 name=model.name,
                 kind=type(net).__name__,
             )
@@ -97,8 +99,8 @@ def _check_net(model: Model) -> None:
     if checked_grid(net.alpha, "alpha", high=np.inf)[0] == 0:
         raise DataError(
             say(
-                "model {name:label}: {alpha=} must be above 0 in the chain, because a fit to "
-                "fewer subjects without a penalty may have no unique solution",
+                "model {name:label}: {alpha=} must be above 0 here, because a fit to fewer subjects "
+                "without a penalty may have no unique solution",
                 name=model.name,
             )
         )

@@ -1,4 +1,4 @@
-"""Notes of the chain."""
+"""Notes of a resampled analysis."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ WHAT = Template(
 )
 FIXED = Template(
     "chain_fixed",
-    "{column fixed_error}, {column fixed_low} and {column fixed_high} are those of "
-    "{call compare()}, which takes scores and models as given; {column error_ratio} is the "
-    "standard error of the whole chain divided by that one. Reliability and factor models come "
-    "first, so nothing before them could be taken as given",
+    "{column fixed_error}, {column fixed_low} and {column fixed_high} are those of the usual "
+    "comparison, which takes scores and models as given; {column error_ratio} is the standard "
+    "error of the whole analysis divided by that one. Reliability and factor models come first, so "
+    "nothing before them could be taken as given",
     report="the fixed limits take scores and models as given; reliability and factor models come "
     "first, so nothing before them could be taken as given",
 )()
