@@ -29,7 +29,8 @@
 #'   `"r2"`.
 #' @param method `"jackknife_t"`: Student's t, and the standard error from analyses without each
 #'   subject. `"percentile"`: quantiles of draws; a draw has only about 63 % of the subjects, so that
-#'   its models are worse and these intervals cover less often.
+#'   its models are worse and these intervals are shifted towards worse performance. With few
+#'   subjects there often is none, because too many draws have no proper factor model.
 #' @param n_boot Number of draws: by default 2,000 for `"percentile"`, and none for `"jackknife_t"`.
 #' @inheritParams fit_models
 #' @inheritParams compare_models

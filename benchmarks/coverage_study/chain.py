@@ -22,6 +22,7 @@ import pandas as pd
 import work
 
 from pyexpr.base.errors import FactorModelError
+from pyexpr.base.files import write_text
 from pyexpr.modeling.chain.chain import bootstrap_chain
 from pyexpr.modeling.chain.labels import Labels, Weights
 from pyexpr.modeling.chain.result import ChainResult
@@ -39,8 +40,7 @@ WEIGHTS = np.array([0.6, 0.4, 0.2, 0, 0, 0])
 QUESTIONS = ("calm", "warm", "open")
 LOADINGS = {"a": (0.8, 0.7, 0.6), "b": (0.9, 0.6, 0.5)}
 KEYS = ["subject", "context", "clip"]
-METHODS = ("as given", "refitted", "chain, jackknife-t", "chain, percentile", "chain, basic",
-           "chain, normal")  # fmt: skip
+METHODS = ("as given", "refitted", "jackknife-t", "percentile", "basic", "normal")  # fmt: skip
 # What is shown of each study: metric, term, context.
 QUANTITIES = (
     ("ICC(1,k)", "calm", "a"),
@@ -218,11 +218,39 @@ def lines_of(number: int) -> list[str]:
                 cells.append("")
                 continue
             inside = (low <= wanted[q]) & (wanted[q] <= high)
-            share = f"{inside[there].mean():.2f}"
+            share = f"{inside[there].mean():.2f}".removeprefix("0")
             cells.append(f"{share} ({np.nanmedian(error) / spread:.2f}) {there.sum()}")
         made.append(f"| {design.name}, {design.subjects} subjects | {', '.join(name)} | "
                     f"{len(found)} | {wanted[q]:.3f} | {' | '.join(cells)} |")  # fmt: skip
     return made
+
+
+def heading() -> list[str]:
+    """Return the lines above the rows."""
+    return [
+        "# Intervals of whole analyses, simulated",
+        "",
+        "Written by benchmarks/coverage_study/chain.py: do not edit.",
+        "",
+        "Proportions of nominal 95 % intervals that include the true value; in parentheses the "
+        "median standard error divided by the standard deviation of the estimates over studies; "
+        "then the number of studies that have an interval. The column *studies* is the number of "
+        "studies simulated; those whose factor model has a negative residual variance have no "
+        "analysis. With 40 studies the Monte Carlo error of a coverage of .95 is .034, with 80 "
+        ".024: differences between neighbouring columns are within it. Ratings of three questions "
+        "in two contexts, six features; ridge regression and the lasso, tuned and evaluated by "
+        "5-fold cross-validation, predict the factor score. The true value is the mean of the "
+        "estimates over other studies of the same design (up to 200).",
+        "",
+        "*As given* is the interval of `compare()`, with scores and models as given; *refitted* is "
+        "the jackknife with scores as given, as `compare_procedures()` has it; *jackknife-t* and "
+        f"*percentile* are those of `bootstrap_chain()`, the latter with {DRAWS} draws, in the "
+        f"first {PIECE * DRAWN_PIECES} studies of a design. *Basic* and *normal* are intervals from "
+        "the same draws which are not offered.",
+        "",
+        f"| design | quantity | studies | true value | {' | '.join(METHODS)} |",
+        f"|{'---|' * (4 + len(METHODS))}",
+    ]
 
 
 def main() -> None:
@@ -243,9 +271,8 @@ def main() -> None:
         if batch < n // PIECE
     ]
     work.do(tasks, given.jobs)
-    head = f"| design | quantity | studies | true value | {' | '.join(METHODS)} |"
     rows = [line for number in range(len(DESIGNS)) for line in lines_of(number)]
-    print("\n".join([head, *rows]))
+    write_text(ROOT / "docs" / "coverage_chain.md", "\n".join([*heading(), *rows]) + "\n")
 
 
 if __name__ == "__main__":

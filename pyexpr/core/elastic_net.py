@@ -381,9 +381,7 @@ def tuned_fits(
         fits = kernels.elastic_net_fits(
             sums, counts * plan.inner_train, descending, ratios, start, *options
         )
-        errors, _ = kernels.elastic_net_squared_errors(
-            sums, counts * plan.inner_test, *fits[:4], 1
-        )
+        errors, _ = kernels.elastic_net_squared_errors(sums, counts * plan.inner_test, *fits[:4], 1)
         total = np.zeros((len(chosen), *errors.shape[1:]))
         np.add.at(total, plan.owner, errors)
         # Ascending alphas, then l1_ratios: of ties the last.

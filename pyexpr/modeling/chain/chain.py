@@ -121,7 +121,9 @@ def bootstrap_chain(
         ``"jackknife_t"`` (the default) uses Student's t and the standard error from analyses
         without each subject. ``"percentile"`` uses quantiles of the draws. A draw has only about
         63 % of the subjects, so its models are worse than those of the study, and these intervals
-        cover less often; see ``docs/coverage_chain.md``.
+        are shifted towards worse performance. With few subjects there often is none, because the
+        factor model of more than 10 % of the draws has no proper solution. The coverage of both is
+        reported in ``docs/coverage_chain.md``.
     n_boot : int, optional
         Number of draws; by default 2,000 for "percentile", and none for "jackknife_t", which does
         not use them.

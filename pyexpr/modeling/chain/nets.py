@@ -90,7 +90,7 @@ def _check_net(model: Model) -> None:
                 "nets only, {call ElasticNetRegressor()}, which are fitted thousands of times in "
                 "seconds; {call compare_procedures()} refits any model, with the label as given",
                 r="model {name:label} is {kind}, but the whole analysis is resampled with elastic "
-                "nets only, `model_spec(\"elastic_net\")`, which are fitted thousands of times in "
+                'nets only, `model_spec("elastic_net")`, which are fitted thousands of times in '
                 "seconds; {call compare_procedures()} refits any model, with the label as given",
                 name=model.name,
                 kind=type(net).__name__,
@@ -99,7 +99,7 @@ def _check_net(model: Model) -> None:
     if checked_grid(net.alpha, "alpha", high=np.inf)[0] == 0:
         raise DataError(
             say(
-                "model {name:label}: {alpha=} must be above 0 here, because a fit to fewer subjects "
+                "model {name:label}: {alpha=} must be above 0, because a fit to fewer subjects "
                 "without a penalty may have no unique solution",
                 name=model.name,
             )

@@ -22,9 +22,7 @@ FIXED = Template(
 FEWER_DISTINCT = Template(
     "chain_fewer_distinct",
     "a draw has about 63 % of the subjects, so its models are worse than those of all subjects and "
-    "percentile intervals are biased; in simulations {method='jackknife_t'} had better coverage",
-    report="a draw has about 63 % of the subjects, so its models are worse than those of all "
-    "subjects and percentile intervals are biased",
+    "percentile intervals are shifted towards worse performance",
 )()
 UNRATED = Template(
     "chain_unrated", "{n:count row, was, were} left out because the clip has no ratings"
