@@ -245,8 +245,8 @@ def heading() -> list[str]:
         "*As given* is the interval of `compare()`, with scores and models as given; *refitted* is "
         "the jackknife with scores as given, as `compare_procedures()` has it; *jackknife-t* and "
         f"*percentile* are those of `bootstrap_chain()`, the latter with {DRAWS} draws, in the "
-        f"first {PIECE * DRAWN_PIECES} studies of a design. *Basic* and *normal* are intervals from "
-        "the same draws which are not offered.",
+        f"first {PIECE * DRAWN_PIECES} studies of a design. *Basic* and *normal* are intervals "
+        "from the same draws which are not offered.",
         "",
         f"| design | quantity | studies | true value | {' | '.join(METHODS)} |",
         f"|{'---|' * (4 + len(METHODS))}",

@@ -12,6 +12,7 @@ from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.chain.intervals import JACKKNIFE, check_chain_method
@@ -44,6 +45,7 @@ _DRAWS = 2000
 
 
 @stoppable("subjects were resampled through the whole analysis")
+@explains(renamed=FORMER_CONTEXT)
 def bootstrap_chain(
     table: FrameLike,
     ratings_table: FrameLike,

@@ -120,7 +120,7 @@ def of_models(
     old = fixed.evidence
     zero = [place for place in fixed.draws.zero_rows if np.allclose(without[place], 0, atol=1e-12)]
     without[zero], replicates[zero] = 0.0, 0.0
-    worth = {}
+    worth: dict[int, Array] = {}
     for group in old.groups:
         assert group.effective is not None
         worth |= dict(zip(group.rows.tolist(), group.effective, strict=True))

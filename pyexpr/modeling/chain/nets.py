@@ -75,7 +75,7 @@ def nets_of(
         for strategy in strategies:
             contexts: list[int | None] = [None]
             if strategy == SEPARATE:
-                contexts = sorted({c for part in parts for c in evaluated_contexts(table, part)})
+                contexts = [*sorted({c for one in parts for c in evaluated_contexts(table, one)})]
             own = [_net(model.template, strategy, context, parts, table) for context in contexts]
             found[model.name, strategy] = own
     return found

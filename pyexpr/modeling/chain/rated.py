@@ -169,8 +169,8 @@ def _clips(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, list[st
         codes, labels = label_codes(frame[question], name=question, what=RATINGS, keep_order=True)
         questions = [str(label) for label in labels]
         named = frame.assign(**{question: [questions[code] for code in codes]})
-        wide = named.groupby([*keys, question], sort=True, observed=True)[columns.ratings].mean()
-        wide = wide.unstack(question)[questions]
+        means = named.groupby([*keys, question], sort=True, observed=True)[columns.ratings].mean()
+        wide = means.unstack(question)[questions]
     taken = [name for name in questions if name in (*keys, *others)]
     if taken:
         raise DataError(
