@@ -69,6 +69,8 @@ from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
 from pyexpr.modeling.baselines import human_baseline as human_baseline
 from pyexpr.modeling.baselines import normal_baseline as normal_baseline
 from pyexpr.modeling.baselines import uniform_baseline as uniform_baseline
+from pyexpr.modeling.chain.chain import bootstrap_chain as bootstrap_chain
+from pyexpr.modeling.chain.result import ChainResult as ChainResult
 from pyexpr.modeling.contextual import ContextualRegressor as ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegressor
 from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier as ElasticNetClassifier

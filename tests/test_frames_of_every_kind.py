@@ -294,6 +294,12 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         k.table(SCORED), k.table(RATED), truth="score", predictions={"same": "score"}, **LONG,
         cluster="subject", context=k.column(SCORED["context"]), form="ICC(C,k)", n_boot=20,
     ),
+    "bootstrap_chain": lambda k: px.bootstrap_chain(
+        k.table(SCORED.rename(columns={"score": "own"})), k.table(RATINGS), features=["own"],
+        targets=["subject", "context", "clip"], cluster="subject", context="context",
+        ratings="score", question="question", folds=2, metrics="rmse",
+        models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=20,
+    ),
     "context_coefficients": coefficients,
     "from_model": from_model,
     "ContextualRegressor": contextual,

@@ -25,6 +25,7 @@ MEANT = {
     "VarianceComponentsResult(groups)", "DesignStudyResult(groups)", "MultilevelICCResult(groups)",
     "TraceReliabilityResult(groups)",
     "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
+    "ChainResult.plot(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)
@@ -59,6 +60,9 @@ CALLS: dict[str, Callable[..., Any]] = {
         ratings="a",
         cluster="subject",
         **given,
+    ),
+    "bootstrap_chain": lambda **given: px.bootstrap_chain(
+        TABLE, TABLE, features=["b"], targets="c", cluster="subject", ratings="a", **given
     ),
     "context_coefficients": lambda **given: px.context_coefficients(
         TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given

@@ -136,6 +136,14 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
     ),
+    "bootstrap_chain": (
+        lambda: px.bootstrap_chain(
+            table(), ratings(), features=["p", "q"], targets=["subject", "task", "clip"],
+            cluster="subject", context="task", ratings="score", question="rater", metrics="rmse",
+            models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=60,
+        ),
+        lambda found: [found.interval(method="percentile"), found.replicates],
+    ),
     "variance_components": (
         lambda: px.variance_components(
             ratings(), ratings="score", facets=["clip", "rater"], context="task"

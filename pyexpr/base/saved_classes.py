@@ -93,6 +93,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
     "pyexpr.inference.coefficients.fit": ("WeightDraws",),
     "pyexpr.modeling.baselines": ("HumanBaseline",),
+    "pyexpr.modeling.chain.intervals": ("NoErrorsWithin",),
+    "pyexpr.modeling.chain.result": ("ChainResult", "ChainStep"),
     "pyexpr.modeling.fitting.procedure_result": ("ProcedureResult",),
     "pyexpr.modeling.fitting.result": ("ModelsResult",),
     "pyexpr.modeling.fitting.table": ("Names",),

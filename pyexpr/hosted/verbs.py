@@ -342,6 +342,19 @@ def do_compare_procedures(key: int, **options: Any) -> dict[str, Any]:
     return described(kept(key).compare_procedures(**options))
 
 
+def do_bootstrap_chain(
+    table: Any, ratings_table: Any, models: Any = None, inner_folds: Any = 5, **options: Any
+) -> dict[str, Any]:
+    """`px.bootstrap_chain`; models as `pyexpr.hosted.fitting` reads them."""
+    from pyexpr.hosted.fitting import models_of
+    from pyexpr.modeling.chain.chain import bootstrap_chain
+
+    nets = models_of(models, {"inner_folds": inner_folds})
+    return described(
+        bootstrap_chain(table, ratings_table, models=nets, inner_folds=inner_folds, **options)
+    )
+
+
 def do_fit_all(key: int) -> dict[str, Any] | None:
     """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
     from pyexpr.hosted.fitting import described_final
