@@ -28,7 +28,8 @@ def progress(
     """Yield `items` while showing a bar on standard error.
 
     `show=None` shows it when standard error is a terminal, once a second has passed, but not
-    within a task among others, whose bars would overwrite each other; `steps` says how many of `total` an item is, by default one.
+    within a task among others, whose bars would overwrite each other. `steps` says how many of
+    `total` an item is, by default one.
     """
     if show is None:
         show, patience = sys.stderr.isatty() and not within_task(), _PATIENCE

@@ -27,7 +27,7 @@ TABLES: Final = {
 KEY: Final = ("quantity", "context", "metric", "term")
 _NUMBERS: Final = ("null", "estimate", "conf_low", "conf_high", "p_value", "n", "n_clusters")
 _ABSENT = Template("conclusion_absent", "the results of this specification have no such row")()
-_NO_NULL = Template("no_null", "{metric:metric} has no value that means no effect")
+_NO_NULL = Template("no_null", "{metric:metric} has no null value")
 
 
 def conclusions(
@@ -160,7 +160,7 @@ def compared(table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
         joined([reason, _NO_NULL(metric=metric)]) if none else reason
         for reason, metric, none in zip(table["reason"], table["metric"], without, strict=True)
     ]
-    return table.assign(
+    found = table.assign(
         excludes_null=out.astype("boolean"),
         same_sign=same_sign.astype("boolean"),
         same_significance=same.astype("boolean"),
@@ -168,6 +168,7 @@ def compared(table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
         n_clusters=table["n_clusters"].astype("Int64"),
         reason=message_column(reasons, pd.RangeIndex(len(table))),
     )
+    return found[[*KEY, *_NUMBERS, "excludes_null", "same_sign", "same_significance", "reason"]]
 
 
 def _side(table: pd.DataFrame) -> pd.Series[Any]:

@@ -163,7 +163,7 @@ def _impossible(changed: Mapping[str, Any], problem: str) -> StudyError:
     ((entry, value),) = changed.items()
     return StudyError(
         say(
-            "{grid=}, {entry} = {value}: {problem}",
+            "{entry} = {value}: {problem}",
             entry=entry,
             value=shown(value),
             problem=problem,
@@ -195,13 +195,13 @@ def shown(value: Any) -> str:
 def _check_entry(entry: str, entries: Sequence[str]) -> None:
     if entry.partition(".")[0] in _WITHOUT_EFFECT:
         raise StudyError(
-            say("{grid=} contains {entry!r}, on which no number of a study depends", entry=entry)
+            say("{entry!r} cannot be changed: no number of a study depends on it", entry=entry)
         )
     inside = [other for other in entries if other.startswith(f"{entry}.")]
     if inside:
         raise StudyError(
             say(
-                "{grid=} contains both {entry!r} and {inside!r}, which is a part of it; leave "
+                "both {entry!r} and {inside!r}, which is a part of it, have other values; leave "
                 "one of them out",
                 entry=entry,
                 inside=inside[0],
@@ -214,13 +214,13 @@ def _alternatives(entry: str, given: Any, base: Any) -> list[Any]:
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DataError(
             say(
-                "{grid=}, {entry} must be a list of other values, not {given}",
+                "{entry} must have a list of other values, not {given}",
                 entry=entry,
                 given=kind_of(given),
             )
         )
     if not len(given):
-        raise DataError(say("{grid=}, {entry} is an empty list", entry=entry))
+        raise DataError(say("{entry} has an empty list of other values", entry=entry))
     as_list = isinstance(base, list)
     values = [_plain(value) for value in given]
     return [

@@ -33,16 +33,6 @@ _FAILED = Template(
     "{failed:count specification} of {all} failed, and {verb} not counted in the shares; the "
     "column {column reason} says why.",
 )
-_DISAGREE = Template(
-    "conclusions_disagree",
-    "{n:count conclusion} of {all} {verb} sign, or {also} excluded from or included in the "
-    "interval, in at least one specification: see {call summary()}.",
-)
-#: The columns of `tidy` that are of no entry of the grid.
-_OF_ROWS: Final = (
-    "null", "estimate", "conf_low", "conf_high", "p_value", "n", "n_clusters", "excludes_null",
-    "same_sign", "same_significance", "reason",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -132,11 +132,12 @@ def sensitivity(
     if len(specifications) == 1:
         raise DataError(
             say(
-                "{grid=} holds no value other than those of the study itself: {values}",
-                values=listed(f"{entry} = {shown(value)}" for entry, value in
-                              given.base_values.items()),
+                "there is no value other than those of the study itself: {values}",
+                values=", ".join(
+                    f"{entry} = {shown(value)}" for entry, value in given.base_values.items()
+                ),
             )
-        )  # fmt: skip
+        )
     wanted = _wanted(of, config)
     runs = begun(specifications, base.folder, output, base._of_recordings)
     with base._workers.held():
@@ -193,7 +194,7 @@ def _of_label(base: Study, label: str | None) -> tuple[StudyConfig, Path]:
         )
     if label is not None and label not in names:
         raise StudyError(
-            say("{label=} must be one of {names}, not {label!r}", names=listed(names), label=label)
+            say("{label=} must be one of {names}, not {given!r}", names=listed(names), given=label)
         )
     if len(names) == 1:
         return base.config, base.output
