@@ -1,4 +1,4 @@
-"""Commands for the robustness of conclusions: sensitivity, error-slopes."""
+"""Commands for the robustness of conclusions: sensitivity, errors."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def sensitivity(
     show.result(result, output, summary)
 
 
-def error_slopes(
+def errors(
     ctx: typer.Context,
     data: Annotated[
         Path, typer.Argument(help="Table (CSV) with a row per clip and a column per model.")
@@ -145,12 +145,12 @@ def error_slopes(
     """How the errors of models depend on properties of clips, such as the tracking quality."""
     show = Showing(json, quiet)
     check_files(ctx, [data], None, overwrite=overwrite)
-    from pyexpr.inference.error_slopes import error_slopes as computed
+    from pyexpr.inference.error_slopes import error_slopes
 
     if contrasts is not None and context is None:
         raise typer.BadParameter("--contrasts requires --context")
     table = read_table(data, labels=[cluster, *names_in(context)], what="the table of predictions")
-    result = computed(
+    result = error_slopes(
         table,
         truth=truth,
         predictions=names_in(predictions),

@@ -70,7 +70,7 @@ def specification_curve(
             axes.set_xlim(-0.6, len(drawn) - 0.4)
             for x in base:
                 axes.axvspan(x - 0.3, x + 0.3, color=plotting.PALE, lw=0, zorder=0)
-        curve.set_ylabel(_axis_name(rows.iloc[0], names))
+        curve.set_ylabel(_axis_name(rows.iloc[0].to_dict(), names))
         missing = len(rows) - len(drawn)
         failed = f"; {missing} without an estimate" if missing else ""
         board.set_xlabel(f"{counted(len(drawn), 'specification')}, sorted by estimate{failed}")
@@ -78,7 +78,7 @@ def specification_curve(
     return plotting.freeze(figure)
 
 
-def _look(row: Mapping[str, Any], many: bool) -> dict[str, Any]:
+def _look(row: Mapping[Any, Any], many: bool) -> dict[str, Any]:
     color = plotting.OKABE_ITO["vermillion"] if row["base"] else plotting.INK
     size = 5.0 if row["base"] else 2.2 if many else 3.4
     return {
@@ -171,7 +171,7 @@ def _name(label: str, names: Mapping[str, str] | None) -> str:
     return str((names or {}).get(label, label))
 
 
-def _axis_name(row: Mapping[str, Any], names: Mapping[str, str] | None) -> str:
+def _axis_name(row: Mapping[Any, Any], names: Mapping[str, str] | None) -> str:
     """Return what the curve shows, on a line each: metric and term, and the context."""
     metric = display_name(row["metric"], names)
     shown = f"{metric}: {display_name(row['term'], names)}"
@@ -185,7 +185,7 @@ def _axis_name(row: Mapping[str, Any], names: Mapping[str, str] | None) -> str:
 def _add_legend(figure: Figure, drawn: pd.DataFrame, confidence: float) -> None:
     from matplotlib.lines import Line2D
 
-    look = {"ls": "", "marker": "o", "ms": 3.4, "color": plotting.INK, "mew": 0.8}
+    look: dict[str, Any] = {"ls": "", "marker": "o", "ms": 3.4, "color": plotting.INK, "mew": 0.8}
     out = drawn["excludes_null"]
     handles = [
         Line2D([], [], ls="", marker="D", ms=5, color=plotting.OKABE_ITO["vermillion"],

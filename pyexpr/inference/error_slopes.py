@@ -36,7 +36,7 @@ _TABLE = "the table"
 # The context of all rows, where there are none.
 _ONE = "rows"
 # The penalised weights of the coefficients are not used.
-_NO_WEIGHTS = {"alpha": 1.0, "l1_ratio": 0.0, "n_boot": 0}
+_NO_WEIGHTS: dict[str, Any] = {"alpha": 1.0, "l1_ratio": 0.0, "n_boot": 0}
 _NOT_TAKEN = {
     "metrics": "it describes absolute errors",
     "n_boot": "no replicates are drawn",
@@ -49,6 +49,7 @@ NOTE_SLOPES = Template(
     "error_slopes",
     "A slope is the change of the absolute error per standard deviation of the property (column "
     "{column scale}), within contexts; for two models, of the difference of their absolute errors.",
+    report="",
 )()
 NOTE_ADJUSTED = Template(
     "error_slopes_adjusted", "The slopes of a context are adjusted for each other."
@@ -74,13 +75,13 @@ class ErrorSlopesResult(Result):
         The models, and the pairs of them.
     slopes : tuple of CoefficientResult
         Of the absolute error of each model, or of the difference of two.
-    contexts : bool
+    by_context : bool
         Whether there are contexts.
     """
 
     pairs: tuple[tuple[str, str | None], ...]
     slopes: tuple[CoefficientResult, ...]
-    contexts: bool
+    by_context: bool
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per model or pair of models, context and property.
@@ -101,7 +102,7 @@ class ErrorSlopesResult(Result):
                     pd.DataFrame(
                         {
                             "term": pair_label(*pair),
-                            "context": context if self.contexts else ALL,
+                            "context": context if self.by_context else ALL,
                             "property": one.data.features,
                             **{name: tested[name] for name in _COLUMNS},
                             "scale": one.data.scale,

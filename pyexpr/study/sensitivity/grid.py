@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -92,7 +93,7 @@ class Grid:
         for entry in self.entries:
             _check_entry(entry, self.entries)
         self.alternatives = {
-            str(entry): _alternatives(str(entry), given, self.base_values[str(entry)])
+            str(entry): _alternatives(str(entry), given, _is_list(base, str(entry)))
             for entry, given in grid.items()
         }
 
@@ -209,7 +210,22 @@ def _check_entry(entry: str, entries: Sequence[str]) -> None:
         )
 
 
-def _alternatives(entry: str, given: Any, base: Any) -> list[Any]:
+def _is_list(config: StudyConfig, entry: str) -> bool:
+    """Say whether an entry holds a list, and not also a single value."""
+    section: Any = config
+    *sections, name = entry.split(".")
+    for part in sections:
+        section = getattr(section, part, None)
+    field = getattr(type(section), "model_fields", {}).get(name)
+    if field is None:
+        return False
+    several = get_origin(field.annotation) in (Union, UnionType)
+    kinds = get_args(field.annotation) if several else (field.annotation,)
+    found = {get_origin(kind) or kind for kind in kinds}
+    return tuple in found and not found & {str, int, float}
+
+
+def _alternatives(entry: str, given: Any, as_list: bool) -> list[Any]:
     """Return the values of an entry, a list where the study has a list."""
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DataError(
@@ -221,7 +237,6 @@ def _alternatives(entry: str, given: Any, base: Any) -> list[Any]:
         )
     if not len(given):
         raise DataError(say("{entry} has an empty list of other values", entry=entry))
-    as_list = isinstance(base, list)
     values = [_plain(value) for value in given]
     return [
         [value] if as_list and value is not None and not isinstance(value, list) else value

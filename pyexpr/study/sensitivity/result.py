@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ONE_AT_A_TIME = Template(
     "one_choice_at_a_time",
     "Each specification differs from the base in one choice. {full=True} combines all choices.",
+    report="",
 )()
 _NOT_A_TEST = Template(
     "shares_are_no_test",
@@ -32,6 +33,7 @@ _FAILED = Template(
     "specifications_failed",
     "{failed:count specification} of {all} failed, and {verb} not counted in the shares; the "
     "column {column reason} says why.",
+    report="",
 )
 
 

@@ -98,10 +98,10 @@ def sensitivity(
     RMSE have no null value. The interval of a reliability is the one that takes subjects as
     clusters. Of several interval methods of a study the first is used.
 
-    The joint test of Simonsohn, Simmons and Nelson (2020) is not computed. It needs data in which
-    the null hypothesis is true for every specification. For predictions of models, whose features
-    and labels change from one specification to the next, no such resampling was found to be valid.
-    The shares of specifications describe how much a conclusion depends on the choices.
+    The joint test of Simonsohn, Simmons and Nelson (2020) is not computed. It needs samples in
+    which the null hypothesis is true for every specification, and how to draw them was not studied
+    for models whose features and labels change from one specification to the next. The proportions
+    of specifications describe how much a conclusion depends on the choices.
 
     Source: Simonsohn, Simmons and Nelson (2020), "Specification curve analysis", Nature Human
     Behaviour 4. Checked against: separate runs of changed study files, and simulated studies in
