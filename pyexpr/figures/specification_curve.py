@@ -135,9 +135,7 @@ def _draw_choices(
     base = drawn["base"].to_numpy()
     for number, (entry, values) in enumerate(blocks.items()):
         top = y
-        heading = plotting.wrap(
-            _name(entry, names), label_mm, size=plotting.SIZE_SMALL, weight="bold", max_lines=1
-        )
+        heading = _heading(_name(entry, names), label_mm)
         drawing.label_heading(axes, y + _ROW / 2, heading, va="center")
         y += _ROW
         for value in values:
@@ -164,6 +162,15 @@ def _draw_choices(
     axes.set_xticks([])
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
+
+
+def _heading(name: str, label_mm: float) -> str:
+    """Return the name of an entry; in a narrow figure without its section."""
+
+    def fitted(text: str) -> str:
+        return plotting.wrap(text, label_mm, size=plotting.SIZE_SMALL, weight="bold", max_lines=1)
+
+    return name if fitted(name) == name else fitted(name.rpartition(".")[2])
 
 
 def _name(label: str, names: Mapping[str, str] | None) -> str:
