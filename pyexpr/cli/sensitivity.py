@@ -95,7 +95,12 @@ def sensitivity(
     planned = Study.from_file(study, cluster=cluster)
     check_files(ctx, [study], planned, overwrite=overwrite)
     _check_figure(figure)
-    shown = {"quantity": quantity, "context": context, "metric": metric, "term": term}
+    shown: dict[str, Any] = {
+        "quantity": quantity,
+        "context": context,
+        "metric": metric,
+        "term": term,
+    }
     if figure is None and any(value is not None for value in shown.values()):
         raise typer.BadParameter("--quantity, --context, --metric and --term require --figure")
     result = computed(
@@ -169,7 +174,7 @@ def _check_figure(figure: Path | None) -> None:
         raise typer.BadParameter(f"--figure must end in {', '.join(_FORMATS)}, not {figure.name!r}")
 
 
-def _write_figure(result: SensitivityResult, shown: dict[str, str | None], path: Path) -> None:
+def _write_figure(result: SensitivityResult, shown: dict[str, Any], path: Path) -> None:
     from pyexpr.base.files import whole_file
     from pyexpr.figures.plotting import PNG_DPI, style
 

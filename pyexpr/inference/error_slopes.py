@@ -158,7 +158,12 @@ class ErrorSlopesResult(Result):
         )
 
     def interval(self, *, confidence: float) -> ErrorSlopesResult:
-        """Return the result with intervals at another level."""
+        """Return the result with intervals at another level.
+
+        Parameters
+        ----------
+        confidence : float
+        """
         return replace(
             self, slopes=tuple(one.interval(confidence=confidence) for one in self.slopes)
         )
@@ -323,7 +328,7 @@ def error_slopes(
     >>> rng = np.random.default_rng(1)
     >>> table = pd.DataFrame({"subject": np.repeat(np.arange(40), 6), "y": rng.normal(size=240)})
     >>> table["share_valid"] = rng.uniform(0.6, 1, size=240)
-    >>> noise = rng.normal(size=240) * (1.6 - table["share_valid"])
+    >>> noise = rng.normal(size=240) * (1.2 - table["share_valid"])
     >>> table["model"] = table["y"] + noise
     >>> found = error_slopes(table, truth="y", predictions="model", properties="share_valid",
     ...                      cluster="subject")

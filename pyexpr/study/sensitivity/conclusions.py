@@ -172,7 +172,8 @@ def compared(table: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
 
 
 def _side(table: pd.DataFrame) -> pd.Series[Any]:
-    return np.sign(table["estimate"] - table["null"])  # type: ignore[no-any-return]
+    away = table["estimate"] - table["null"]
+    return (away > 0).astype("float64").where(away >= 0, -1.0).where(away.notna())
 
 
 def _excludes(table: pd.DataFrame) -> pd.Series[Any]:

@@ -78,9 +78,15 @@ class Runs:
 
 
 def begun(
-    specifications: Sequence[Specification], folder: Path, output: Path, of_recordings: Path
+    specifications: Sequence[Specification],
+    folder: Path,
+    output: Path,
+    of_recordings: Path,
+    wanted: Sequence[str],
 ) -> Runs:
     """Read the tables of every specification; what is wrong with them makes it fail.
+
+    What only models require is checked if a stage that is `wanted` has models.
 
     Raises
     ------
@@ -88,6 +94,7 @@ def begun(
         If the study itself cannot be run.
     """
     read: dict[str, Sources] = {}
+    with_models = any(stage != "reliability" for stage in wanted)
     runs = [
         Run(
             None
@@ -102,7 +109,8 @@ def begun(
             continue
         try:
             _read(run.study, read)
-            check_early(run.study.config, run.study.inputs)
+            if with_models:
+                check_early(run.study.config, run.study.inputs)
         except PyexprError as error:
             if number == 0:
                 raise

@@ -139,7 +139,7 @@ def sensitivity(
             )
         )
     wanted = _wanted(of, config)
-    runs = begun(specifications, base.folder, output, base._of_recordings)
+    runs = begun(specifications, base.folder, output, base._of_recordings, wanted)
     with base._workers.held():
         for run in runs.runs:
             if run.study is not None:
