@@ -54,7 +54,7 @@ n_boot = 10
 # Values that other stages depend on: the label, the models, the comparison, the slopes.
 CHANGES: dict[str, list[Any]] = {
     "label.question": ["negative"],
-    "features.use": [["AU6"]],
+    "features.use": ["AU6"],
     "compare.methods": ["percentile"],
     "coefficients.cr": ["CR3"],
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.messages import say
@@ -88,7 +89,8 @@ class StudyResult(Result):
     ) -> ErrorSlopesResult:
         """Estimate how the errors of the models depend on the quality of the recordings.
 
-        The predictions are those of the models over all contexts, whose label has one scale.
+        The predictions are those of the models over all contexts, whose label has one scale; if
+        the study has none, those of the models of each context.
 
         Parameters
         ----------
@@ -111,7 +113,9 @@ class StudyResult(Result):
             raise StudyError("the label is a class, so its predictions have no absolute error")
         names = checked_names(properties, argument=say("{properties=}"))
         rows = self.table("predictions")
-        rows = rows[rows["evaluated"] == rows["evaluated"].unique()[-1]]
+        over_all = rows["evaluated"] == ALL
+        # Without models over all contexts those of the contexts.
+        rows = rows[over_all] if over_all.any() else rows
         tables = self.tables()
         for name in names:
             known = next(
