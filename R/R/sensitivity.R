@@ -14,8 +14,8 @@
 #' @param study The study file (TOML).
 #' @param grid Other values of entries of the study file, with the section before a dot:
 #'   `list(features.rate = c(4, 10), compare.methods = "percentile")`. An entry that holds several
-#'   values takes a list of vectors: `list(features.leave_out = list(c("a", "b"), "c"))`. `NULL` in a
-#'   list leaves the entry out.
+#'   values takes a list of vectors: `list(features.leave_out = list(c("a", "b"), "c"))`. `NULL` in
+#'   a list leaves the entry out.
 #' @param full Whether to combine all values of all entries.
 #' @param of Tables with conclusions: some of `"comparison"`, `"reliability"` and `"coefficients"`.
 #'   By default all that the study has.
