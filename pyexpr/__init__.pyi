@@ -39,6 +39,8 @@ from pyexpr.inference.comparison.comparison import compare_models as compare_mod
 from pyexpr.inference.comparison.predictions import Predictions as Predictions
 from pyexpr.inference.comparison.result import ComparisonResult as ComparisonResult
 from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
+from pyexpr.inference.error_slopes import ErrorSlopesResult as ErrorSlopesResult
+from pyexpr.inference.error_slopes import error_slopes as error_slopes
 from pyexpr.measurement.agreement.agreement import agreement as agreement
 from pyexpr.measurement.agreement.result import AgreementResult as AgreementResult
 from pyexpr.measurement.components.d_study import DesignStudyResult as DesignStudyResult
@@ -93,5 +95,7 @@ from pyexpr.study.pipeline import Study as Study
 from pyexpr.study.results.report import study_report as study_report
 from pyexpr.study.results.result import OutcomesResult as OutcomesResult
 from pyexpr.study.results.result import StudyResult as StudyResult
+from pyexpr.study.sensitivity.result import SensitivityResult as SensitivityResult
+from pyexpr.study.sensitivity.sensitivity import sensitivity as sensitivity
 
 __version__: str

@@ -301,6 +301,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=20,
     ),
     "context_coefficients": coefficients,
+    "error_slopes": lambda k: px.error_slopes(
+        k.table(CLIPS), truth="truth", predictions="model0", properties=["smile", "nod"],
+        cluster=k.column(CLIPS["subject"]), context=k.column(CLIPS["task"]),
+    ),
     "from_model": from_model,
     "ContextualRegressor": contextual,
     "ContextualRegressor, contexts beside": contexts_beside,
@@ -386,7 +390,7 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         # Of videos, too: tests/behavior/test_tracking.py.
         "track_provenance", "track_videos",
         # Of a saved result, and of a study's files.
-        "load", "join", "check_study", "init_study",
+        "load", "join", "check_study", "init_study", "sensitivity",
     }  # fmt: skip
     functions = {name for name in px.__all__ if name[0].islower() and callable(getattr(px, name))}
     assert functions - without_tables <= taken

@@ -67,6 +67,9 @@ CALLS: dict[str, Callable[..., Any]] = {
     "context_coefficients": lambda **given: px.context_coefficients(
         TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
     ),
+    "error_slopes": lambda **given: px.error_slopes(
+        TABLE, truth="a", predictions="b", properties="c", cluster="subject", **given
+    ),
     "split_subjects": lambda **given: px.split_subjects(TABLE["subject"], **given),
 }
 # So that three indicators measure something.

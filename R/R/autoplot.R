@@ -14,7 +14,9 @@
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
 #'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
 #'   [rating_ceiling()], [sign_flip()],
-#'   [cluster_bootstrap()] or [context_coefficients()].
+#'   [cluster_bootstrap()], [context_coefficients()], [sensitivity()] or [error_slopes()].
+#' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
+#'   `context`, `metric` and `term`. By default the first difference of two models.
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
 #'   with the interval of the procedure); for a bootstrapped factor model some of
@@ -300,6 +302,60 @@ autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
       y = NULL)
 }
 
+# A row per specification, sorted by its estimate; what differs from the base is its label.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_sensitivity <- function(object, conclusion = list(), ...) {
+  table <- conclusion_of(object$tables$tidy, conclusion, rlang::current_env())
+  base <- table[table$base, ]
+  changed <- vapply(seq_len(nrow(table)), function(i) {
+    differs <- object$entries[vapply(object$entries, function(entry) {
+      !identical(table[[entry]][i], base[[entry]])
+    }, NA)]
+    if (table$base[i]) "base" else paste(differs, "=", table[i, differs], collapse = ", ")
+  }, "")
+  table$.specification <- make.unique(changed, sep = " ")
+  table$.base <- ifelse(table$base, "base", "other specification")
+  table <- table[order(table$estimate), ]
+  excluded <- !is.na(table$excludes_null) & table$excludes_null
+  plot <- range_plot(table, ".specification", told_of(object), hollow = !excluded,
+    hollow_is = "the interval includes the null value") +
+    ggplot2::aes(colour = .data$.base, shape = .data$.base) +
+    ggplot2::scale_colour_manual(values = c(base = "#D55E00", "other specification" = "black")) +
+    ggplot2::scale_shape_manual(values = c(base = 18, "other specification" = 16)) +
+    ggplot2::labs(x = paste0(base$metric, ": ", base$term, " (", base$context, ")"), y = NULL,
+      colour = NULL, shape = NULL)
+  if (is.na(base$null)) plot else plot + zero_line(base$null)
+}
+
+conclusion_of <- function(table, conclusion, call) {
+  keys <- c("quantity", "context", "metric", "term")
+  if (!is.list(conclusion) || length(setdiff(names(conclusion), keys))) {
+    data_error(sprintf("`conclusion` must be a list with some of %s.", listed(keys, 4L)), call)
+  }
+  rows <- table[table$base, ]
+  for (key in names(conclusion)) {
+    known <- unique(rows[[key]])
+    if (!conclusion[[key]] %in% known) {
+      data_error(sprintf("`%s` of `conclusion` must be one of %s.", key,
+        listed(known, length(known))), call)
+    }
+    rows <- rows[rows[[key]] == conclusion[[key]], ]
+  }
+  first <- rows[order(rows$quantity != "difference", rows$context != "all"), ][1, ]
+  table[Reduce(`&`, lapply(keys, function(key) table[[key]] == first[[key]])), ]
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_error_slopes <- function(object, ...) {
+  table <- in_order(object$tables$tidy, c("context", "property"))
+  range_plot(table, "term", told_of(object)) + zero_line() +
+    ggplot2::facet_grid(ggplot2::vars(.data$property), ggplot2::vars(.data$context),
+      labeller = short_names(22)) +
+    ggplot2::labs(x = "Change of the absolute error per standard deviation", y = NULL)
+}
+
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_models <- function(object, ...) {
@@ -313,7 +369,7 @@ autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
     "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
-    "cluster_bootstrap()", "context_coefficients()")
+    "cluster_bootstrap()", "context_coefficients()", "sensitivity()", "error_slopes()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

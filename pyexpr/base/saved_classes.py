@@ -58,6 +58,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.inference.comparison.sign_flip": ("SignFlipResult",),
     "pyexpr.inference.comparison.units": ("LeftOut",),
     "pyexpr.inference.coefficients.slopes": ("SlopeSpace",),
+    "pyexpr.inference.error_slopes": ("ErrorSlopesResult",),
     "pyexpr.inference.bootstrap.draws": ("Called", "NotCompiled", "Plan"),
     "pyexpr.measurement.agreement.group": ("AgreementEstimate", "AgreementGroup"),
     "pyexpr.measurement.agreement.intervals": ("AgreementInterval", "AgreementPlan"),
@@ -99,6 +100,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.modeling.fitting.result": ("ModelsResult",),
     "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),
+    "pyexpr.study.sensitivity.result": ("SensitivityResult",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

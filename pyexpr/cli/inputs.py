@@ -96,6 +96,8 @@ _WRITTEN = (
     "windows",
     "by_category",
     "contrasts",
+    "summary",
+    "figure",
 )
 _OF_A_STUDY = ("output", "scores", "quality", "weights")
 # What a study file leaves to the command: how it shows what it found.

@@ -30,6 +30,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
     from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
+    from pyexpr.cli.sensitivity import errors, sensitivity
     from pyexpr.cli.showing import show_error, show_warning
     from pyexpr.cli.simulated import demo, paper, simulate
     from pyexpr.cli.studies import check, init, report, run
@@ -37,7 +38,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
 
 # As the help lists them.
 _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Whole studies": (run, init, check, report),
+    "Whole studies": (run, init, check, report, sensitivity),
     "Single steps, from tables or a study file": (
         icc,
         agreement,
@@ -53,6 +54,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         fit,
         compare,
         ceiling,
+        errors,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),

@@ -549,3 +549,22 @@ def do_doctor() -> dict[str, Any]:
     from pyexpr.diagnosis import doctor
 
     return described(doctor())
+
+
+def do_sensitivity(study: str, grid: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """`px.sensitivity` of a study file; an entry may have a single other value."""
+    from pyexpr.study.sensitivity.sensitivity import sensitivity
+
+    # A vector of one value is one value here.
+    changed = {
+        entry: values if isinstance(values, list) else [values] for entry, values in grid.items()
+    }
+    result = sensitivity(os.path.expanduser(study), changed, **options)
+    return described(result) | {"confidence": result.confidence, "entries": list(result.entries)}
+
+
+def do_error_slopes(table: Any, **options: Any) -> dict[str, Any]:
+    """`px.error_slopes`."""
+    from pyexpr.inference.error_slopes import error_slopes
+
+    return described(error_slopes(table, **options))

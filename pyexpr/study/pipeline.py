@@ -187,6 +187,7 @@ class Study:
         models: Mapping[str, Any] | None = None,
     ) -> None:
         self.config = config if models is None else config.with_models(models)
+        self._given_models = models
         self.folder = Path(folder)
         self.output = Path(output) if output is not None else self.folder / config.output
         self.reused: list[str] = []
@@ -323,7 +324,7 @@ class Study:
         """Run stage 3: clips and features; `progress` is as in `run`."""
         if progress is not None:
             self._show_workers = progress
-        files = FeaturesFiles(self._of_recordings, self.output)
+        files = FeaturesFiles(self._of_recordings, *self._listings())
 
         def compute() -> StageOutput:
             if not self.inputs.recorded:
@@ -583,7 +584,7 @@ class Study:
         if name not in self._done:
             key = self._key(name)
             path = self._stored(name)
-            stored = load(path, key)
+            stored = self._loaded(name, key)
             if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None
             self._sources().known_hashes.keep()
@@ -598,7 +599,15 @@ class Study:
         return self._done[name]
 
     def _is_stored(self, name: str) -> bool:
-        return load(self._stored(name), self._key(name)) is not None
+        return self._loaded(name, self._key(name)) is not None
+
+    def _loaded(self, name: str, key: str) -> StageOutput | None:
+        """Return what is stored of a stage under this key, if anything."""
+        return load(self._stored(name), key)
+
+    def _listings(self) -> tuple[Path, ...]:
+        """Return the folders that list the features of recordings on which results rest."""
+        return (self.output,)
 
     def _connect(self) -> None:
         """Have tasks done where the study says; the stages that have any call it."""

@@ -115,6 +115,12 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
             tmp_path / "t.csv", "--truth", "y", "--predictions", "a,b", "--n-boot", "0",
             "--context", "subject",
         ],
+        "sensitivity": [
+            study / "study.toml", "--set", "compare.confidence=.9", "--of", "reliability",
+        ],
+        "errors": [
+            tmp_path / "t.csv", "--truth", "y", "--predictions", "a", "--properties", "b",
+        ],
         "simulate": [study, "--subjects", "3"],
         "demo": [study, "--subjects", "3"],
         "paper": [],

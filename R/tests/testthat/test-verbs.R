@@ -765,3 +765,55 @@ test_that("parquet files give the result of the data frame", {
   expect_error(compare_models(path, truth = y, predictions = a, cluster = subject,
     metrics = "spearman"), "order of all rows", class = "pyexpr_data_error")
 })
+
+test_that("error_slopes() is least squares within contexts, with a picture", {
+  need_python()
+  set.seed(1)
+  rows <- data.frame(subject = rep(letters[1:24], each = 6), task = c("a", "b"), y = rnorm(144),
+    share = runif(144, 0.5, 1))
+  rows$p <- rows$y + (1.6 - rows$share) * rnorm(144)
+  rows$q <- rows$y + rnorm(144)
+  found <- error_slopes(rows, y, c(p, q), share, subject, context = task)
+  table <- tidy(found)
+  # Least squares within contexts, per standard deviation within contexts.
+  scale <- sqrt(mean((rows$share - stats::ave(rows$share, rows$task))^2))
+  error <- abs(rows$y - rows$p)
+  own <- stats::lm(error ~ task + share:task, rows)
+  p <- table[table$term == "p" & table$context != "all", ]
+  expect_equal(p$estimate, unname(stats::coef(own)[3:4]) * scale)
+  expect_named(found$tables, c("tidy", "contrasts", "omnibus"))
+  expect_identical(nrow(tidy(found, "contrasts")), 3L)
+  expect_error(error_slopes(rows, y, p, p, subject), "`properties` names 'p'", fixed = TRUE)
+  skip_if_not_installed("ggplot2")
+  expect_s3_class(ggplot2::autoplot(found), "ggplot")
+})
+
+test_that("sensitivity() has a row per specification, and a picture", {
+  need_python()
+  folder <- withr::local_tempdir()
+  set.seed(2)
+  rows <- expand.grid(subject = sprintf("p%02d", 1:12), clip = 1:4)
+  rows$smile <- rnorm(48)
+  rows$joy <- rows$smile + rnorm(48)
+  utils::write.csv(rows, file.path(folder, "features.csv"), row.names = FALSE)
+  writeLines(c("[data]", "features = 'features.csv'", "contexts = false", "[label]",
+    "method = 'column'", "column = 'joy'", "[evaluation]", "scheme = 'cross_validation'",
+    "folds = 2", "inner_folds = 2", "[models.elastic_net]", "alpha = [0.1]", "l1_ratio = [0.5]",
+    "[compare]", "n_boot = 50"), file.path(folder, "study.toml"))
+  found <- sensitivity(file.path(folder, "study.toml"),
+    list(compare.methods = "percentile", evaluation.folds = c(3, 4)), of = "comparison",
+    progress = FALSE)
+  table <- tidy(found)
+  expect_identical(unique(table$specification), 0:3)
+  expect_identical(unique(table$evaluation.folds), c("2", "3", "4"))
+  expect_identical(tidy(found, "specifications")$failed, rep(FALSE, 4))
+  expect_error(sensitivity(file.path(folder, "study.toml"), list(compare.method = "bca")),
+    "did you mean 'methods'", fixed = TRUE)
+  expect_error(sensitivity(file.path(folder, "study.toml"), c("a", "b")), "`grid` must name")
+  skip_if_not_installed("ggplot2")
+  plot <- ggplot2::autoplot(found, conclusion = list(metric = "correlation"))
+  expect_s3_class(plot, "ggplot")
+  labels <- unique(plot$data$.specification)
+  expect_true(all(c("base", "evaluation.folds = 3") %in% labels))
+  expect_error(ggplot2::autoplot(found, conclusion = list(metric = "auc")), "must be one of")
+})

@@ -136,7 +136,7 @@ def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
     # Numbers that stand for those to be computed: no feature equals another, or the label.
     rng = np.random.default_rng(0)
     computed = config.features.computed()
-    for name in computed:
+    for name in (*computed, *config.quality_covariates):
         table[name] = rng.normal(size=len(table))
     output = StageOutput(
         {"features": table.assign(openface="", reason="")},
