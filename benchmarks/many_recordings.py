@@ -146,7 +146,6 @@ def one(task: str, folder: Path) -> None:
                 "processor_s": own + others.ru_utime + others.ru_stime,
                 "own_s": own,
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "peak_of_processes_mb": others.ru_maxrss / 1024,
             }
         )
     )
@@ -157,7 +156,7 @@ def show(n: int, what: str, found: dict[str, Any]) -> None:
         f"{n:>7,} {what:<36} {found['processor_s']:8.2f} s of the processor "
         f"({1e3 * found['processor_s'] / n:7.3f} ms each, {found['own_s']:.2f} s in this process), "
         f"{found['wall_s']:8.2f} s, {found['processor_s'] / found['wall_s']:.2f} cores, "
-        f"{found['peak_mb']:6.0f} MB, processes {found['peak_of_processes_mb']:.0f} MB",
+        f"{found['peak_mb']:6.0f} MB",
         flush=True,
     )
 

@@ -332,7 +332,7 @@ def rows_of(text: bytes, *, capitals: bool = True) -> Rows:
     names = _own_names(names) if capitals else names
     rows = _undone(records, names, decimal_comma=separator != ",")
     # Behind the last row there may be a comment.
-    ended = text.endswith((b"\n", b"\r")) or lines[-1].lstrip(' "').startswith("#")
+    ended = text.endswith((b"\n", b"\r")) or (lines or [""])[-1].lstrip(' "').startswith("#")
     return Rows(names, rows, ended)
 
 
