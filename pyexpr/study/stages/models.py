@@ -162,8 +162,8 @@ def complete_rows(
     one_sided = _ONE_SIDED["openface" in behavior.tables["features"]]
     no_label = _NO_SCORE if "loadings" in labelled.tables else _NO_LABEL
     # Many clips have the same reason, which is worded once.
-    why = cache(partial(_why_left_out, one_sided=one_sided, no_label=no_label))
-    reason = message_column(starmap(why, found), joined.index)
+    worded = cache(partial(_why_left_out, one_sided=one_sided, no_label=no_label))
+    reason = message_column(starmap(worded, found), joined.index)
     kept = reason == ""
     if not kept.any():
         why = "; ".join(
