@@ -49,7 +49,8 @@
 #'   its code.
 #' @param seed Seed, 0 or larger. Repeat r, counted from 0, uses `seed + r` for its folds, its inner
 #'   folds, and every random state that is not given.
-#' @param n_jobs Number of processes; `NULL` is 1, -1 is one per core.
+#' @param n_jobs Number of fits at a time: -1 is one per processor, `NULL` (the default) is 1. Results
+#'   do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @param ... Not used. Arguments with the names that other packages use, such as `outcome` or
 #'   `subject`, are an error that refers to the right argument.

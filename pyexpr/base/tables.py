@@ -103,6 +103,12 @@ def _distinct(names: Sequence[Any]) -> bool:
     return len(set(texts)) == len(names)
 
 
+def cells(column: pd.Series[Any]) -> list[Any]:
+    """Return the values of a column: of text much faster than one by one, as pandas gives them."""
+    found: list[Any] = column.to_numpy(dtype=object).tolist()
+    return found
+
+
 def text_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """Return columns of text of one length as pandas holds them.
 
@@ -420,6 +426,9 @@ def label_codes(
 
 def _refuse_two_scripts(labels: Iterable[Any], name: str, what: str) -> None:
     """Raise `ColumnError` for labels that are one number in the digits of two scripts."""
+    labels = list(labels)
+    if all(isinstance(label, str) and label.isascii() for label in labels):
+        return
     seen: dict[str, str] = {}
     for label in labels:
         if not isinstance(label, str):

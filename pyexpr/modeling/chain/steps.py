@@ -156,7 +156,7 @@ class Chain:
                 found[number] = values
         finally:
             # Ends the processes, whatever ended the work.
-            results.close()  # type: ignore[attr-defined]
+            results.close()
         return np.concatenate([one for one in found if one is not None], axis=1)
 
     def _bar(

@@ -131,7 +131,7 @@ def fit_models(
         Repeat r, counted from 0, uses ``seed + r`` for its folds (`subject_folds`), its inner
         folds, and every `random_state` of an estimator that is None.
     n_jobs : int, optional
-        Number of fits at a time, as in joblib: None is 1, -1 is one per core.
+        Number of fits at a time, as in joblib: -1 is one per processor, None (the default) is 1.
         ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.

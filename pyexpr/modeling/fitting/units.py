@@ -138,7 +138,7 @@ def done(
         yield from _without_errors(bar, len(units))
     finally:
         # Ends the processes, whatever ended the work.
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def _without_errors(

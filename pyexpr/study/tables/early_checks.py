@@ -121,7 +121,7 @@ def _check_columns(config: StudyConfig, inputs: Inputs) -> None:
 def _check_baseline(config: StudyConfig, inputs: Inputs) -> None:
     """Raise `StudyError` if the baseline of the features is no context of the study."""
     try:
-        check_baseline(config.features.baseline, inputs.recordings["context"])
+        check_baseline(config.features.baseline, inputs.recordings["context"].unique())
     except DataError as error:
         raise StudyError(say("[features] {error}", error=message_of(error))) from None
 
