@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ from pyexpr.modeling.importance.importance import feature_importance
 ROOT = Path(__file__).parents[2]
 SEED = 20261202
 SUBJECTS = (12, 20, 40)
-LARGE = 40_000
+LARGE = 20_000
+# Others of each row of the large sample.
+OTHERS = 15
 FEATURES = ["strong", "weak", "noise"]
 # Of the standardised features, in the two contexts.
 SLOPES = {"a": np.array([1.0, 0.4, 0.0]), "b": np.array([0.5, 0.4, 0.0])}
@@ -105,6 +108,7 @@ def metrics_of(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
     return float(np.sqrt(np.mean((y - p) ** 2))), float(np.corrcoef(y, p)[0, 1])
 
 
+@cache
 def true_values(design: Design) -> dict[tuple[str, str, str, str], float]:
     """Return the true importance by kind, metric, feature and context."""
     rng = np.random.default_rng(SEED)
@@ -120,8 +124,8 @@ def true_values(design: Design) -> dict[tuple[str, str, str, str], float]:
         means = np.stack([np.bincount(subject, x) / size for x in X.T], axis=1)
         # As many others of each row as make chance negligible.
         for kind in KINDS:
-            sums = {feature: np.zeros(6) for feature in FEATURES}
-            for _ in range(30):
+            sums = {feature: np.zeros(4) for feature in FEATURES}
+            for _ in range(OTHERS):
                 if kind == "rows":
                     # Of so many subjects it is hardly ever one's own.
                     other = X[rng.permutation(len(X))]
@@ -135,10 +139,10 @@ def true_values(design: Design) -> dict[tuple[str, str, str, str], float]:
                 for j, feature in enumerate(FEATURES):
                     q = p + b[j] * (other[:, j] - X[:, j])
                     sums[feature] += [
-                        np.mean((y - q) ** 2), np.mean(q), np.mean(q * q), np.mean(q * y), 1, 0
+                        np.mean((y - q) ** 2), np.mean(q), np.mean(q * q), np.mean(q * y)
                     ]  # fmt: skip
             for feature in FEATURES:
-                mse, q, qq, qy = sums[feature][:4] / sums[feature][4]
+                mse, q, qq, qy = sums[feature] / OTHERS
                 r = (qy - q * y.mean()) / np.sqrt((qq - q * q) * y.var())
                 found[kind, "rmse", feature, context] = np.sqrt(mse) - before[0]
                 found[kind, "correlation", feature, context] = before[1] - r
@@ -295,17 +299,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
     studies = parser.parse_args().studies
-    fewer = max(studies // 5, 1)
+    fewer = max(studies // 2, 1)
     warnings.simplefilter("ignore")
     cells = {}
+    procedure = {}
+    for subjects in (12, 20):
+        procedure[subjects] = of_procedure(subjects, fewer)
+        print(subjects, procedure[subjects], flush=True)
     for design in DESIGNS:
         for subjects in SUBJECTS:
             cells[design, subjects] = simulated(design, subjects, studies)
             print(design.name, subjects, cells[design, subjects], flush=True)
-    procedure = {}
-    for subjects in (20, 40):
-        procedure[subjects] = of_procedure(subjects, fewer)
-        print(subjects, procedure[subjects], flush=True)
     write_text(ROOT / "docs" / "coverage_importance.md", page(cells, procedure, studies, fewer))
 
 

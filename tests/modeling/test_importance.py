@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, Interrupted
 from pyexpr.modeling.importance import exchanged
 from pyexpr.modeling.importance.donors import pairs_of
-from pyexpr.modeling.importance.sums import SE, before_of, changes_of, metric_of
+from pyexpr.modeling.importance.sums import SE, before_of, changes_of, exchange_of, metric_of
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{FewSubjectsWarning.__module__}.FewSubjectsWarning"
@@ -154,9 +155,8 @@ def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
             random.shuffle(order)
             given = given[order]
             new = X.assign(**{column: X[column].to_numpy()[given]})
-            changed = changes_of(
-                y, p, forest.predict(new), subjects, np.arange(len(X)), subjects[given]
-            )[0]  # fmt: skip
+            exchange = exchange_of(subjects, np.arange(len(X)), subjects[given])
+            changed = changes_of(y, p, forest.predict(new), exchange)[0]
             total[[3, 4, 5, SE, 7]] += changed / n_repeats
         before = before_of(y, p, subjects).sum(axis=0)
         ours = metric_of(metric, (before + total)[None]) - metric_of(metric, before[None])
@@ -322,7 +322,8 @@ def test_the_same_bytes_for_any_number_of_jobs(monkeypatch: pytest.MonkeyPatch) 
     tree = DecisionTreeRegressor(max_depth=3, random_state=0).fit(table[FEATURES], table["joy"])
     options = COLUMNS | {"context": "task", "seed": 4}
     one = px.feature_importance(tree, table, **options).tidy()
-    two = px.feature_importance(tree, table, n_jobs=2, **options).tidy()
+    with joblib.parallel_config("threading"):
+        two = px.feature_importance(tree, table, n_jobs=2, **options).tidy()
     pd.testing.assert_frame_equal(one, two, check_exact=True)
     monkeypatch.setattr(exchanged, "_AT_ONCE", 37)
     small = px.feature_importance(tree, table, **options).tidy()
@@ -495,3 +496,9 @@ def test_bad_results(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(DataError, match="predict classes; fit regressors"):
         px.feature_importance(kinds)
+
+
+def test_too_many_predictions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanged, "_MOST_PAIRS", 100)
+    with pytest.raises(DataError, match="use a smaller number, such as n_repeats=20"):
+        px.feature_importance(Fixed([1, 1, 1]), clips(), **ALL_PAIRS)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.errors import DataError
 from pyexpr.base.jobs import Sent, in_processes
+from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.importance.donors import FEWEST, SUBJECTS, WITHIN, Pairs, pairs_of
 from pyexpr.modeling.importance.fitted import FittedModel, Predictor
 from pyexpr.modeling.importance.groups import Group
-from pyexpr.modeling.importance.sums import CellSums, before_of, changes_of
+from pyexpr.modeling.importance.sums import CellSums, before_of, changes_of, exchange_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 # Rows that a model predicts at once: many, so that calls cost little, and few, so that they fit
 # into memory.
 _AT_ONCE = 50_000
+# Predictions of one context and group of features; more take minutes and gigabytes.
+_MOST_PAIRS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,20 @@ def cells_of(
     for model in models:
         predicted[model.rows] = True
     return cells, np.flatnonzero(predicted & ~used)
+
+
+def check_pairs(cells: Sequence[Cell], n_repeats: int | None) -> None:
+    """Raise `DataError` if there are too many pairs to predict."""
+    most = max(len(cell.rows) for cell in cells)
+    pairs = most * (most if n_repeats is None else min(most, n_repeats))
+    if pairs > _MOST_PAIRS:
+        raise DataError(
+            say(
+                "{n_repeats=@given} makes up to {pairs:,} predictions of one context and feature, "
+                "more than {most:,}; use a smaller number, such as {n_repeats=20}",
+                given="all" if n_repeats is None else n_repeats, pairs=pairs, most=_MOST_PAIRS,
+            )
+        )  # fmt: skip
 
 
 def cell_sums(
@@ -163,14 +181,10 @@ def _done(sent: Sent) -> tuple[NDArray[np.int64], Array, Array]:
     with threadpool_limits(limits=1):
         p = task.predictor.predict(task.X, task.context)
         exchanged = predicted(task, subjects, pairs)
-    changes = [
-        changes_of(
-            task.y - task.centre, p - task.centre, one - task.centre, subjects, pairs.target,
-            pairs.from_subject,
-        )
-        for one in exchanged
-    ]  # fmt: skip
-    return present, before_of(task.y - task.centre, p - task.centre, subjects), np.array(changes)
+    exchange = exchange_of(subjects, pairs.target, pairs.from_subject)
+    y, p = task.y - task.centre, p - task.centre
+    changes = [changes_of(y, p, one - task.centre, exchange) for one in exchanged]
+    return present, before_of(y, p, subjects), np.array(changes)
 
 
 def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
@@ -231,6 +245,7 @@ def outside(
         return None
     values = table.X[list(names)].to_numpy()
     low, high = values.min(axis=0), values.max(axis=0)
+    slack = 1e-9 * (high - low)
     n_outside, n = np.zeros(len(names)), 0
     seen: set[int] = set()
     for cell in cells:
@@ -238,15 +253,15 @@ def outside(
             continue
         seen.add(cell.number)
         subjects = np.unique(table.clusters[cell.rows], return_inverse=True)[1].reshape(-1)
-        pairs = pairs_of(
-            subjects, options.kind, options.n_repeats, options.seed, cell.number
-        )
+        pairs = pairs_of(subjects, options.kind, options.n_repeats, options.seed, cell.number)
         own = values[cell.rows]
         means = subject_means(own, subjects)
-        given = own[pairs.target] - means[subjects[pairs.target]] + means[pairs.donor]
-        slack = 1e-9 * (high - low)
-        n_outside += ((given < low - slack) | (given > high + slack)).sum(axis=0)
-        n += len(given)
+        kept = own - means[subjects]
+        n += len(pairs.target)
+        for j in range(len(names)):
+            given = kept[pairs.target, j] + means[pairs.donor, j]
+            beyond = (given < low[j] - slack[j]) | (given > high[j] + slack[j])
+            n_outside[j] += np.count_nonzero(beyond)
     if not n or not n_outside.any():
         return None
     worst = int(n_outside.argmax())

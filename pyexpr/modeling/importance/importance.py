@@ -17,7 +17,7 @@ from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.clusters import warn_of_few_clusters
 from pyexpr.modeling.importance.contrasts import no_draws
 from pyexpr.modeling.importance.donors import KINDS, ROWS, SUBJECTS, WITHIN
-from pyexpr.modeling.importance.exchanged import Cell, Options, cell_sums, cells_of, outside
+from pyexpr.modeling.importance.exchanged import Cell, Options, cell_sums, cells_of, check_pairs, outside
 from pyexpr.modeling.importance.fitted import Given, given_models, reasons_left_out
 from pyexpr.modeling.importance.groups import (
     Group,
@@ -120,7 +120,7 @@ def feature_importance(
         values of another clip of the same subject, so that only variation within subjects is lost.
         ``"subjects"``: each clip keeps its deviation from the mean of its subject and is given the
         mean of another subject, so that only variation between subjects is lost. The default is the
-        importance of all variation; the two others divide it.
+        importance of all variation, which the two others divide approximately.
     metrics : str or sequence of str
         Any of ``rmse``, ``mse``, ``mae`` and ``correlation``. The importance is the increase of an
         error, and the decrease of a correlation. Correlations are computed within folds and
@@ -218,7 +218,9 @@ def feature_importance(
     >>> found = px.feature_importance(fitted)
     >>> found.tidy()[["term", "estimate", "conf_low", "conf_high"]].round(2)
         term  estimate  conf_low  conf_high
-    0  smile       0.0       0.0        0.0
+    0  smile      0.66      0.51       0.82
+    1    nod      0.16      0.11       0.22
+    2   gaze      0.01     -0.01       0.02
     """
     asked = _checked(permute, metrics, n_repeats, interval_for, confidence, adjust, seed)
     kind, names, repeats, level, options = asked
@@ -248,6 +250,7 @@ def feature_importance(
     cells, left_out = cells_of(given.models, table, kind)
     if not cells:
         raise DataError(_no_cells(kind, folds=given.folds))
+    check_pairs(cells, repeats)
 
     def summed(which: list[Any]) -> tuple[list[Cell], list[Any]]:
         made, _ = cells_of(which, table, kind)
@@ -269,7 +272,7 @@ def feature_importance(
         assert given.fits is not None
         found = values_of_procedure(given.fits, cells, sums, found, summed, combined, progress)
     remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for)
-    warn_of_few_clusters(int(found.n_clusters.min()))
+    warn_of_few_clusters(int(found.n_clusters[found.n_clusters > 0].min()))
     evidence = _evidence(found)
     result = ImportanceResult(
         evidence=evidence, intervals=NO_INTERVALS, draws=no_draws(options.seed, evidence),

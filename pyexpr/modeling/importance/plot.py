@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Names = Mapping[Any, str] | None
-_MSE = {"mse": "mean squared error"}
+# Within a sentence.
+_NAMES = {"mse": "mean squared error", "correlation": "correlation"}
 
 
 def importance_figure(
@@ -80,4 +81,4 @@ def _figure(
 
 
 def _name(metric: str) -> str:
-    return _MSE.get(metric) or display_name(metric)
+    return _NAMES.get(metric) or display_name(metric)

@@ -147,7 +147,7 @@ class ImportanceResult(JackknifeOnly):
         >>> found = px.feature_importance(fitted).contrasts().tidy()
         >>> found[["term", "context", "estimate", "conf_low", "conf_high"]].round(2)
             term         context  estimate  conf_low  conf_high
-        0  smile  pain - startle       0.0       0.0        0.0
+        0  smile  pain - startle      0.66      0.37       0.95
         """
         rows, evidence, (n, n_clusters) = contrasts_of(
             self.rows, self.evidence, (self.n, self.n_clusters), between, self.sizes

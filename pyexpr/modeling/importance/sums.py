@@ -57,14 +57,60 @@ def before_of(y: Array, p: Array, subjects: NDArray[np.int64]) -> Array:
     return np.stack([np.bincount(subjects, column) for column in columns], axis=1)
 
 
-def changes_of(
-    y: Array,
-    p: Array,
-    exchanged: Array,
-    subjects: NDArray[np.int64],
-    target: NDArray[np.int64],
-    from_subject: NDArray[np.int64],
-) -> Array:
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Which subject gives to which, of the pairs of a cell.
+
+    Attributes
+    ----------
+    target : (pairs,) int64
+        The row of each pair.
+    to : (pairs,) int64
+        Its subject, 0 to G - 1.
+    kind : (pairs,) int64
+        Position among the different combinations of a receiving and a giving subject.
+    receives, gives : (combinations,) int64
+    count : (combinations,) float64
+        Their pairs.
+    rows, pairs : (G,) float64
+        Rows and pairs of each receiving subject.
+    """
+
+    target: NDArray[np.int64]
+    to: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    receives: NDArray[np.int64]
+    gives: NDArray[np.int64]
+    count: Array
+    rows: Array
+    pairs: Array
+
+
+def exchange_of(
+    subjects: NDArray[np.int64], target: NDArray[np.int64], from_subject: NDArray[np.int64]
+) -> Exchange:
+    """Return who gives to whom.
+
+    Parameters
+    ----------
+    subjects : (n,) int64
+        The subject of each row, 0 to G - 1.
+    target, from_subject : (pairs,) int64
+        Row, and subject who gives, of each pair.
+    """
+    G = int(subjects.max()) + 1
+    to = subjects[target]
+    codes, kind = np.unique(to * G + from_subject, return_inverse=True)
+    kind = kind.reshape(-1)
+    return Exchange(
+        target, to, kind, codes // G, codes % G,
+        np.bincount(kind).astype(np.float64),
+        np.bincount(subjects, minlength=G).astype(np.float64),
+        np.bincount(to, minlength=G).astype(np.float64),
+    )  # fmt: skip
+
+
+def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Array:
     """Return how the sums change, of all subjects and without each, (1 + G, 5).
 
     Parameters
@@ -73,14 +119,11 @@ def changes_of(
         Truth and prediction.
     exchanged : (pairs,) float64
         The prediction with the donor's values.
-    subjects : (n,) int64
-        The subject of each row, 0 to G - 1.
-    target, from_subject : (pairs,) int64
-        Row and subject who gives, of each pair. The sum of a subject is its number of rows times
-        the mean over its pairs.
+    exchange : Exchange
+        The sum of a subject is its number of rows times the mean over its pairs. NaN where all
+        donors of another one are the subject that is left out.
     """
-    G = int(subjects.max()) + 1
-    to = subjects[target]
+    one, target = exchange, exchange.target
     delta = exchanged - p[target]
     delta[np.abs(delta) <= _ROUNDING * max(np.abs(p).max(), np.abs(exchanged).max())] = 0.0
     e = y[target] - p[target]
@@ -91,22 +134,22 @@ def changes_of(
         (delta - 2 * e) * delta,
         np.abs(e - delta) - np.abs(e),
     )
-    cell = to * G + from_subject
-    given = np.stack(
-        [np.bincount(cell, column, minlength=G * G).reshape(G, G) for column in columns], axis=2
-    )
-    counted = np.bincount(cell, minlength=G * G).reshape(G, G).astype(np.float64)
-    rows = np.bincount(subjects, minlength=G).astype(np.float64)
-    total, pairs = given.sum(axis=1), counted.sum(axis=1)
-    found = np.empty((1 + G, len(columns)))
-    found[0] = np.einsum("g,gk->k", rows / pairs, total)
-    own = np.arange(G)
-    for left_out in range(G):
-        kept = own != left_out
+    found = np.empty((1 + len(one.rows), len(columns)))
+    others = one.receives != one.gives
+    receives, gives = one.receives[others], one.gives[others]
+    rest = one.pairs[receives] - one.count[others]
+    for k, column in enumerate(columns):
+        given = np.bincount(one.kind, column, minlength=len(one.count))
+        total = np.bincount(one.to, column, minlength=len(one.rows))
+        own = one.rows * total / one.pairs
         with np.errstate(divide="ignore", invalid="ignore"):
-            # NaN where all donors of a subject are the one that is left out.
-            mean = (total - given[:, left_out])[kept] / (pairs - counted[:, left_out])[kept, None]
-        found[1 + left_out] = np.einsum("g,gk->k", rows[kept], mean)
+            mean = (total[receives] - given[others]) / rest
+        moved = one.rows[receives] * mean - own[receives]
+        # Left out as one who receives, and as one who gives.
+        found[0, k] = own.sum()
+        found[1:, k] = (
+            found[0, k] - own + np.bincount(gives, moved, minlength=len(one.rows))
+        )
     return found
 
 
