@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
 import pyexpr as px
 from pyexpr.base.errors import DataError, SavedResultError
@@ -135,6 +136,16 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
             ratings="score", raters="rater", form="ICC(C,k)", context="task", n_boot=60,
         ),
         lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
+    ),
+    "feature_importance": (
+        lambda: px.feature_importance(
+            Ridge().fit(table()[["p", "q"]], table()["y"]), table(), label="y",
+            features=["p", "q"], cluster="subject", context="task", adjust="holm",
+        ),
+        lambda found: [
+            found.interval(confidence=0.9), found.influence(), found.contrasts(),
+            found.contrasts(between="features"), found.adjust("max_t"),
+        ],
     ),
     "variance_components": (
         lambda: px.variance_components(

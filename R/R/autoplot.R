@@ -257,7 +257,7 @@ autoplot.pyexpr_importance <- function(object, ...) {
   first <- table$metric[1]
   table <- table[table$metric == first, ]
   worse <- if (first == "correlation") "Decrease" else "Increase"
-  importance_plot(table, object, sprintf("%s of %s", worse, unname(metric_names(first))))
+  importance_plot(table, object, sprintf("%s of %s", worse, importance_metric(first)))
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -266,7 +266,13 @@ autoplot.pyexpr_importance_contrasts <- function(object, ...) {
   table <- object$tables$tidy
   first <- table$metric[1]
   importance_plot(table[table$metric == first, ], object,
-    sprintf("Difference of importance (%s)", unname(metric_names(first))))
+    sprintf("Difference of importance (%s)", importance_metric(first)))
+}
+
+# Within a sentence.
+importance_metric <- function(name) {
+  known <- c(mse = "mean squared error", correlation = "correlation")
+  unname(if (name %in% names(known)) known[name] else metric_names(name))
 }
 
 # Features with intervals, a panel per context, and models by their marks.

@@ -145,7 +145,7 @@ metric_names <- function(x) {
   of_part <- grepl("_(within|between)$", x)
   part <- ifelse(of_part, sub(".*_", " ", x), "")
   base <- ifelse(of_part, sub("_(within|between)$", "", x), x)
-  known <- c(nrmse = "NRMSE", rmse = "RMSE", mse = "MSE", mae = "MAE", auc = "AUC", f1 = "F1",
+  known <- c(nrmse = "NRMSE", rmse = "RMSE", mae = "MAE", auc = "AUC", f1 = "F1",
     f1_macro = "Macro F1", brier = "Brier score", r2 = "R\u00b2")
   name <- ifelse(base %in% names(known), known[base],
     paste0(toupper(substr(base, 1, 1)), gsub("_", " ", substring(base, 2))))

@@ -466,7 +466,9 @@ class Classes(Fixed):
         (Fixed([1, 1, 1]), {"other_columns": ["nod"]}, DataError, "and in other_columns="),
     ],
 )
-def test_bad_input(model: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
+def test_bad_input(
+    model: Any, options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
     with pytest.raises(kind, match=message):
         px.feature_importance(model, clips(), **(COLUMNS | options))
 

@@ -241,7 +241,11 @@ def fit_models(
         unseen=None if table.classes is None else unseen_table(units, found, table),
         again=lambda: _final(job),
         fits=Fits(
-            table, parts, units, found, lambda more: _refitted(more, job),
+            table,
+            parts,
+            units,
+            found,
+            lambda more: _refitted(more, job),
             lambda more: _refitted(more, job, keep=True),
         ),
     )
@@ -305,9 +309,7 @@ def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]
     return [one for one in found if one is not None]
 
 
-def _refitted(
-    parts: list[Part], job: _Job, *, keep: bool = False
-) -> tuple[list[Unit], list[Done]]:
+def _refitted(parts: list[Part], job: _Job, *, keep: bool = False) -> tuple[list[Unit], list[Done]]:
     """Fit to other parts of the same table, by all else that was specified."""
     check_seen(job.table, parts, job.strategies)
     units = units_of(job.models, job.strategies, parts, job.table)

@@ -205,21 +205,16 @@ def contrasts_of(
         groups.setdefault((own_sizes > 0).tobytes(), []).append(i)
     jackknife = []
     n_clusters = (together > 0).sum(axis=1)
-    for own in groups.values():
+    for own in map(np.array, groups.values()):
         here = np.flatnonzero(together[own[0]] > 0)
         weight = together[np.ix_(own, here)]
         worth = (weight.sum(axis=1) ** 2 / (weight**2).sum(axis=1))[:, None]
         if len(here):
             jackknife.append(
-                JackknifeGroup(
-                    np.array(own), difference[np.ix_(own, here)], (len(here),), worth, here
-                )
+                JackknifeGroup(own, difference[np.ix_(own, here)], (len(here),), worth, here)
             )
     reason = [evidence.reason[i] or evidence.reason[k] for i, k in zip(first, second, strict=True)]
-    if between == CONTEXTS:
-        n = counts[0][first] + counts[0][second]
-    else:
-        n = counts[0][first]
+    n = counts[0][first] + (counts[0][second] if between == CONTEXTS else 0)
     made = replace(
         evidence, estimate=estimate, scale=["identity"] * len(found),
         simple_df=np.zeros(len(found), dtype=bool), null=np.zeros(len(found)),

@@ -218,9 +218,7 @@ def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
     return found.reshape(len(task.groups), n)
 
 
-def _frame(
-    X: pd.DataFrame, columns: dict[str, Array], target: NDArray[np.int64]
-) -> pd.DataFrame:
+def _frame(X: pd.DataFrame, columns: dict[str, Array], target: NDArray[np.int64]) -> pd.DataFrame:
     """Return the rows of a table with other values in some columns."""
     import pandas as pd
 

@@ -348,5 +348,5 @@ def without(fits: Fits, subject: int) -> list[Part]:
 
 def reasons_left_out(table: Table) -> tuple[int, str]:
     """Return how many rows of the data are not complete, and why."""
-    reasons = table.left_out["reason"] if len(table.left_out) else []
+    reasons: list[str] = table.left_out["reason"].tolist() if len(table.left_out) else []
     return len(table.left_out), "; ".join(dict.fromkeys(map(str, reasons)))

@@ -173,7 +173,7 @@ def farthest_apart(
         own = [place[name] for name in group.columns if name in place]
         together[np.ix_(own, own)] = True
     size = np.where(together, 0.0, np.abs(np.nan_to_num(correlations)))
-    first, second = np.unravel_index(int(size.argmax()), size.shape)
+    first, second = divmod(int(size.argmax()), len(names))
     if not size[first, second]:
         return None
     return names[first], names[second], float(correlations[first, second])

@@ -17,7 +17,14 @@ from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.clusters import warn_of_few_clusters
 from pyexpr.modeling.importance.contrasts import no_draws
 from pyexpr.modeling.importance.donors import KINDS, ROWS, SUBJECTS, WITHIN
-from pyexpr.modeling.importance.exchanged import Cell, Options, cell_sums, cells_of, check_pairs, outside
+from pyexpr.modeling.importance.exchanged import (
+    Cell,
+    Options,
+    cell_sums,
+    cells_of,
+    check_pairs,
+    outside,
+)
 from pyexpr.modeling.importance.fitted import Given, given_models, reasons_left_out
 from pyexpr.modeling.importance.groups import (
     Group,

@@ -9,6 +9,8 @@ OF_FITTED = Template(
     "the intervals refer to the fitted models: they count the subjects on whom the models are "
     "tested, and take the models as given; {interval_for='procedure'} counts the subjects of "
     "training, too",
+    report="the intervals refer to the fitted models: they count the subjects on whom the models "
+    "are tested, and take the models as given",
 )()
 OF_MODELS = Template(
     "importance_of_models",
@@ -40,6 +42,7 @@ NOTE_DONORS = Template(
     "importance_donors",
     "each clip is predicted with the values of up to {n} others; {n_repeats='all'} takes all of "
     "them",
+    report="each clip is predicted with the values of up to {n} others",
 )
 NOTE_OUTSIDE = Template(
     "importance_outside",
@@ -51,6 +54,8 @@ NOTE_APART = Template(
     "{first:label} and {second:label} correlate by {r:.2f} and are exchanged separately: each can "
     "seem unimportant because the model has the other; {groups='correlated'} exchanges them "
     "together",
+    report="{first:label} and {second:label} correlate by {r:.2f} and are exchanged separately: "
+    "each can seem unimportant because the model has the other",
 )
 NOTE_FEW = Template(
     "importance_rows_without_donors",
@@ -63,9 +68,7 @@ WHY_FEW_SUBJECTS = Template(
 WHY_ONE_CLIP = Template(
     "importance_one_clip", "the subject has no other clip in the same context{fold}"
 )
-NOTE_INCOMPLETE = Template(
-    "importance_incomplete", "{n:count row, is, are} left out: {reasons}"
-)
+NOTE_INCOMPLETE = Template("importance_incomplete", "{n:count row, is, are} left out: {reasons}")
 NOTE_OTHER_FIT = Template(
     "importance_other_fit",
     "model {name:model} gave other predictions when it was fitted again; its importance is that "

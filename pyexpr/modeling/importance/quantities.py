@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.modeling.importance.notes import CONSTANT_PREDICTION, NO_ROWS, OF_SOME_FOLD
-from pyexpr.modeling.importance.sums import CHANGED, N, CellSums, importance_of, metric_of
+from pyexpr.modeling.importance.sums import CHANGED, CellSums, N, importance_of, metric_of
 from pyexpr.resampling.intervals.evidence import JackknifeGroup
 
 if TYPE_CHECKING:

@@ -60,9 +60,7 @@ def _places(clusters: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
 def _tests(cell: Cell, fits: Fits, subject: int) -> bool:
     """Return whether a cell is of a fold in which the subject is tested."""
     model = cell.model
-    part = next(
-        one for one in fits.parts if (one.repeat, one.fold) == (model.repeat, model.fold)
-    )
+    part = next(one for one in fits.parts if (one.repeat, one.fold) == (model.repeat, model.fold))
     return bool((fits.table.clusters[part.test] == subject).any())
 
 

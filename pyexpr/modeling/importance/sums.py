@@ -147,9 +147,7 @@ def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Arra
         moved = one.rows[receives] * mean - own[receives]
         # Left out as one who receives, and as one who gives.
         found[0, k] = own.sum()
-        found[1:, k] = (
-            found[0, k] - own + np.bincount(gives, moved, minlength=len(one.rows))
-        )
+        found[1:, k] = found[0, k] - own + np.bincount(gives, moved, minlength=len(one.rows))
     return found
 
 
