@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,15 @@ from sklearn.linear_model import LinearRegression
 
 from pyexpr.base.files import write_text
 from pyexpr.modeling.fitting.fit_models import fit_models
-from pyexpr.modeling.importance.importance import feature_importance
+from pyexpr.modeling.importance.contrasts import contrasts_of
+from pyexpr.modeling.importance.donors import pairs_of
+from pyexpr.modeling.importance.exchanged import Cell, subject_means
+from pyexpr.modeling.importance.fitted import FittedModel, Predictor
+from pyexpr.modeling.importance.importance import evidence_of, feature_importance
+from pyexpr.modeling.importance.quantities import quantities_of
+from pyexpr.modeling.importance.sums import CellSums, before_of, changes_of, exchange_of
+from pyexpr.resampling.intervals.evidence import Evidence, Intervals
+from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261202
@@ -149,34 +158,92 @@ def true_values(design: Design) -> dict[tuple[str, str, str, str], float]:
     return found
 
 
+def importances(
+    table: pd.DataFrame, kind: str
+) -> list[tuple[Evidence, list[tuple[str, str, str, str]]]]:
+    """Return what the intervals of `feature_importance` and of contrasts are computed from.
+
+    With each their rows: kind, metric, feature and context.
+
+    By its own functions, without the time that reading a table and calling a model take.
+    """
+    y = table["y"].to_numpy() - table["y"].mean()
+    subject = np.unique(table["subject"], return_inverse=True)[1].reshape(-1)
+    cells, sums = [], []
+    for number, context in enumerate(SLOPES):
+        rows = np.flatnonzero((table["context"] == context).to_numpy())
+        present, own = np.unique(subject[rows], return_inverse=True)
+        own = own.reshape(-1)
+        X, b = table[FEATURES].to_numpy()[rows], FITTED[context]
+        p = np.einsum("ij,j->i", X, b)
+        pairs = pairs_of(own, kind, 20, 0, number)
+        means = subject_means(X, own)
+        if kind == "subjects":
+            given = X[pairs.target] - means[own[pairs.target]] + means[pairs.donor]
+        else:
+            given = X[pairs.donor]
+        changed = p[pairs.target, None] + b * (given - X[pairs.target])
+        exchange = exchange_of(own, pairs.target, pairs.from_subject)
+        centred = p - table["y"].mean()
+        changes = [
+            changes_of(y[rows], centred, one - table["y"].mean(), exchange) for one in changed.T
+        ]
+        model: Any = FittedModel("m", Predictor(None, ""), table, y, rows)
+        cells.append(Cell(model, number, rows, number))
+        sums.append(CellSums(present, before_of(y[rows], centred, own), np.array(changes)))
+    found = quantities_of(
+        cells, sums, terms=["m"], groups=FEATURES, contexts=list(SLOPES),
+        metrics=["rmse", "correlation"], n_subjects=int(subject.max()) + 1, folds=False,
+    )  # fmt: skip
+    evidence = evidence_of(found)
+    contrasts, of_contrasts, _ = contrasts_of(
+        found.rows, evidence, (found.n, found.n_clusters), "contexts", found.sizes
+    )
+    rows_of = [(kind, row.metric, row.term, row.context) for row in found.rows]
+    both = [(evidence, rows_of)]
+    if kind == "rows":
+        pairs_of_contexts = [(kind, row.metric, row.terms[0], "a - b") for row in contrasts]
+        both.append((of_contrasts, pairs_of_contexts))
+    return both
+
+
 def simulated(design: Design, subjects: int, studies: int) -> dict[str, float]:
     """Return the coverage of each quantity."""
     true = true_values(design)
     rng = np.random.default_rng(SEED + subjects)
     hits: dict[str, list[bool]] = {}
-    for _ in range(studies):
+    for number in range(studies):
         table = study(rng, design, subjects)
-        table["is_b"] = (table["context"] == "b").astype(float)
         for kind in KINDS:
-            result = feature_importance(
-                Linear(), table, label="y", features=FEATURES, cluster="subject",
-                context="context", other_columns=["is_b"], permute=kind,
-                metrics=["rmse", "correlation"],
-            )  # fmt: skip
-            found = result.tidy()
-            for row in found[found["context"] == "a"].itertuples():
-                key = f"{kind}: {row.metric}, {row.term}"
-                value = true[kind, row.metric, row.term, "a"]
-                hits.setdefault(key, []).append(bool(row.conf_low <= value <= row.conf_high))
-            if kind == "rows":
-                for row in result.contrasts().tidy().itertuples():
-                    key = f"rows: {row.metric}, {row.term}, a - b"
-                    value = (
-                        true[kind, row.metric, row.term, "a"]
-                        - true[kind, row.metric, row.term, "b"]
-                    )
-                    hits.setdefault(key, []).append(bool(row.conf_low <= value <= row.conf_high))
+            for evidence, rows in importances(table, kind):
+                found = jackknife_t(evidence, 0.95)
+                if number == 0 and rows[0][3] == "a":
+                    check(table, kind, evidence, found)
+                for row, low, high in zip(rows, found.low, found.high, strict=True):
+                    kind, metric, term, context = row
+                    if context not in ("a", "a - b"):
+                        continue
+                    value = true[kind, metric, term, "a"]
+                    if context == "a - b":
+                        value -= true[kind, metric, term, "b"]
+                    key = f"{kind}: {metric}, {term}" + (", a - b" if context != "a" else "")
+                    hits.setdefault(key, []).append(bool(low <= value <= high))
     return {key: float(np.mean(values)) for key, values in hits.items()}
+
+
+def check(table: pd.DataFrame, kind: str, evidence: Evidence, intervals: Intervals) -> None:
+    """Raise an error unless the public function has the same numbers."""
+    table = table.assign(is_b=(table["context"] == "b").astype(float))
+    found = feature_importance(
+        Linear(), table, label="y", features=FEATURES, cluster="subject", context="context",
+        other_columns=["is_b"], permute=kind, metrics=["rmse", "correlation"],
+    ).tidy()  # fmt: skip
+    for name, values in (
+        ("estimate", evidence.estimate),
+        ("conf_low", intervals.low),
+        ("conf_high", intervals.high),
+    ):
+        np.testing.assert_allclose(found[name], values, rtol=1e-6, atol=1e-9)
 
 
 def of_slopes(b: np.ndarray, beta: np.ndarray) -> tuple[float, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -246,7 +246,9 @@ def fit_models(
             units,
             found,
             lambda more: _refitted(more, job),
-            lambda more: _refitted(more, job, keep=True),
+            lambda more, n, bar: _refitted(
+                more, replace(job, processes=n, progress=bar), keep=True
+            ),
         ),
     )
 

@@ -121,7 +121,13 @@ class Given:
 
 
 def given_models(
-    models: Any, data: FrameLike | None, *, other_columns: Any, **columns: Any
+    models: Any,
+    data: FrameLike | None,
+    *,
+    other_columns: Any,
+    n_jobs: int,
+    progress: bool | None,
+    **columns: Any,
 ) -> Given:
     """Return the fitted models and their rows; arguments are those of `feature_importance`."""
     if isinstance(models, ModelsResult):
@@ -134,7 +140,7 @@ def given_models(
                     name=told[0],
                 )
             )
-        return _of_result(models)
+        return _of_result(models, n_jobs, progress)
     if data is None:
         raise DataError(
             say(
@@ -145,7 +151,7 @@ def given_models(
     return _of_objects(models, data, other_columns, columns)
 
 
-def _of_result(result: ModelsResult) -> Given:
+def _of_result(result: ModelsResult, n_jobs: int, progress: bool | None) -> Given:
     if result.classes is not None:
         raise DataError(
             "the importance of features is that for predicted numbers, but these models predict "
@@ -157,7 +163,7 @@ def _of_result(result: ModelsResult) -> Given:
             "fitted again; call fit_models() again"
         )
     fits = result.fits
-    units, found = fits.kept(list(fits.parts))
+    units, found = fits.kept(list(fits.parts), n_jobs, progress)
     others = {
         unit.model.name
         for unit, before, now in zip(units, fits.found, found, strict=True)

@@ -234,7 +234,7 @@ def feature_importance(
     processes = checked_jobs(n_jobs)
     given = given_models(
         models, data, label=label, features=features, cluster=cluster, context=context,
-        other_columns=other_columns,
+        other_columns=other_columns, n_jobs=processes, progress=progress,
     )  # fmt: skip
     table = given.table
     if interval_for == PROCEDURE and given.fits is None:
@@ -277,10 +277,12 @@ def feature_importance(
     found = combined(cells, sums)
     if interval_for == PROCEDURE:
         assert given.fits is not None
-        found = values_of_procedure(given.fits, cells, sums, found, summed, combined, progress)
+        found = values_of_procedure(
+            given.fits, cells, sums, found, summed, combined, n_jobs=processes, progress=progress
+        )
     remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for)
     warn_of_few_clusters(int(found.n_clusters[found.n_clusters > 0].min()))
-    evidence = _evidence(found)
+    evidence = evidence_of(found)
     result = ImportanceResult(
         evidence=evidence, intervals=NO_INTERVALS, draws=no_draws(options.seed, evidence),
         clusters=tuple(table.cluster_labels), cluster_name=table.names.cluster, rows=found.rows,
@@ -345,7 +347,8 @@ def _no_cells(kind: str, *, folds: bool) -> str:
     )
 
 
-def _evidence(found: Quantities) -> Evidence:
+def evidence_of(found: Quantities) -> Evidence:
+    """Return what the intervals are computed from."""
     n = len(found.rows)
     return Evidence(
         estimate=found.estimate,

@@ -30,6 +30,8 @@ def values_of_procedure(
     found: Quantities,
     summed: Summed,
     combined: Combined,
+    *,
+    n_jobs: int,
     progress: bool | None,
 ) -> Quantities:
     """Return the importances with values without each subject by models not fitted to it.
@@ -40,7 +42,7 @@ def values_of_procedure(
     values = np.full((len(found.rows), len(labels)), np.nan)
     subjects = range(len(labels))
     for subject in shown(subjects, total=len(labels), label="leaving out subjects", show=progress):
-        units, again = fits.kept(without(fits, subject))
+        units, again = fits.kept(without(fits, subject), n_jobs, False)
         other_cells, other_sums = summed(fitted_of(units, again, fits.table))
         own = [at for at, cell in enumerate(cells) if _tests(cell, fits, subject)]
         every = [*(cells[at] for at in own), *other_cells]
