@@ -338,12 +338,13 @@ def page(
         f"Carlo error of a coverage of .95 is {np.sqrt(0.95 * 0.05 / studies):.4f}. Two contexts "
         "of the same subjects, with different importance of `strong`; `a - b` is their difference.",
     ]
-    for design in DESIGNS:
+    for design in dict.fromkeys(design for design, _ in cells):
+        sizes = [n for n in SUBJECTS if (design, n) in cells]
         lines += ["", f"## {design.name[0].upper()}{design.name[1:]}", ""]
-        lines.append(f"| quantity | {' | '.join(f'{n} subjects' for n in SUBJECTS)} |")
-        lines.append("|---|" + "---|" * len(SUBJECTS))
-        for key in cells[design, SUBJECTS[0]]:
-            values = [share(cells[design, n][key]) for n in SUBJECTS]
+        lines.append(f"| quantity | {' | '.join(f'{n} subjects' for n in sizes)} |")
+        lines.append("|---|" + "---|" * len(sizes))
+        for key in cells[design, sizes[0]]:
+            values = [share(cells[design, n][key]) for n in sizes]
             lines.append(f"| {key} | {' | '.join(values)} |")
     lines += [
         "",

@@ -28,7 +28,7 @@ _CORRELATED = "correlated"
 
 def importance(
     ctx: typer.Context,
-    data: Annotated[Path, typer.Argument(help="Table (CSV), one row a clip.")],
+    data: Annotated[Path, typer.Argument(help="Table (CSV) with a row per clip.")],
     label: Annotated[str, typer.Option(help="Column of the score that models predict.")],
     features: Annotated[str, typer.Option(help="Columns of the features, separated by commas.")],
     cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",

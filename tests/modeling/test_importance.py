@@ -398,6 +398,18 @@ def test_means_outside_the_observed_range_are_told() -> None:
     assert note.values["share"] > 20
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feature_of_few_subjects_is_told(kind: str) -> None:
+    table = clips(20, most=14)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute="rows", **COLUMNS)
+    assert not any(note.code == "importance_few_carriers" for note in found.notes())
+    table["smile"] = table["smile"].where(table["subject"] < 2, 0.0)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute=kind, **COLUMNS)
+    note = next(one for one in found.notes() if one.code == "importance_few_carriers")
+    assert note.values["name"] == "smile"
+    assert note.values["worth"] < 2.5
+
+
 def test_a_constant_prediction_has_no_correlation() -> None:
     found = px.feature_importance(
         Fixed([0, 0, 0]), clips(), metrics="correlation", **COLUMNS

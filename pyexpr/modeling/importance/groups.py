@@ -140,18 +140,45 @@ def correlations_of(
         Of `pyexpr.modeling.importance.donors`: deviations from the means of contexts, from those of
         a subject in a context, or these means themselves.
     """
-    of_context = _means(values, contexts)
-    if kind in (WITHIN, SUBJECTS):
-        own = _means(values, contexts * (int(subjects.max()) + 1) + subjects)
-        part = values - own if kind == WITHIN else own - of_context
-    else:
-        part = values - of_context
+    part = _exchanged(values, contexts, subjects, kind)
     squares = np.einsum("ij,ij->j", part, part)
     squares[squares <= 1e-24 * np.einsum("ij,ij->j", values, values)] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(
             np.einsum("ij,ik->jk", part, part) / np.sqrt(squares[:, None] * squares[None])
         )
+
+
+def _exchanged(
+    values: Array, contexts: NDArray[np.int64], subjects: NDArray[np.int64], kind: str
+) -> Array:
+    """Return the part of the values that is exchanged."""
+    of_context = _means(values, contexts)
+    if kind not in (WITHIN, SUBJECTS):
+        return values - of_context
+    own = _means(values, contexts * (int(subjects.max()) + 1) + subjects)
+    return np.asarray(values - own if kind == WITHIN else own - of_context)
+
+
+def fewest_carriers(
+    values: Array, contexts: NDArray[np.int64], subjects: NDArray[np.int64], kind: str
+) -> tuple[int, int, float]:
+    """Return feature, context, and how many subjects of equal variation theirs is worth: the least.
+
+    ``(sum v_g)^2 / sum v_g^2``, v_g the sum of squares of a subject's part that is exchanged.
+    """
+    part = _exchanged(values, contexts, subjects, kind) ** 2
+    found = (0, 0, np.inf)
+    for context in np.unique(contexts).tolist():
+        here = contexts == context
+        for j, squares in enumerate(part[here].T):
+            own = np.bincount(subjects[here], squares)
+            rounding = 1e-24 * float(np.sum(values[here, j] ** 2))
+            if own.sum() > rounding:
+                worth = float(own.sum() ** 2 / np.sum(own**2))
+                if worth < found[2]:
+                    found = (j, context, worth)
+    return found
 
 
 def _means(values: Array, codes: NDArray[np.int64]) -> Array:

@@ -30,11 +30,13 @@ from pyexpr.modeling.importance.groups import (
     Group,
     correlations_of,
     farthest_apart,
+    fewest_carriers,
     read_groups,
 )
 from pyexpr.modeling.importance.notes import (
     AND_FOLD,
     NOTE_APART,
+    NOTE_CARRIERS,
     NOTE_DONORS,
     NOTE_FEW,
     NOTE_INCOMPLETE,
@@ -65,6 +67,10 @@ if TYPE_CHECKING:
 FITTED, PROCEDURE = "fitted models", "procedure"
 # Above it two features that are exchanged separately are named in a note.
 _CORRELATED = 0.7
+# Subjects of equal variation below which a note says that intervals are too short, and what they
+# covered in docs/coverage_importance.md.
+_FEW_CARRIERS = 4.0
+_COVERED = (".67", ".92")
 
 
 @stoppable("the importance of features was computed")
@@ -395,6 +401,18 @@ def _remarks(
     apart = farthest_apart(groups, features, correlations)
     if apart is not None and abs(apart[2]) >= _CORRELATED:
         found.append(NOTE_APART(first=apart[0], second=apart[1], r=apart[2]))
+    at, context, worth = fewest_carriers(
+        table.X[features].to_numpy(), table.contexts, table.clusters, kind
+    )
+    if worth < _FEW_CARRIERS:
+        several = len(table.context_labels) > 1
+        where = say(" in context {context:label}", context=str(table.context_labels[context]))
+        found.append(
+            NOTE_CARRIERS(
+                name=features[at], where=where if several else "", worth=worth, level=95,
+                least=_COVERED[0], most=_COVERED[1],
+            )
+        )  # fmt: skip
     n, reasons = reasons_left_out(table)
     if n:
         found.append(NOTE_INCOMPLETE(n=n, reasons=reasons))

@@ -57,6 +57,12 @@ NOTE_APART = Template(
     report="{first:label} and {second:label} correlate by {r:.2f} and are exchanged separately: "
     "each can seem unimportant because the model has the other",
 )
+NOTE_CARRIERS = Template(
+    "importance_few_carriers",
+    "the variation of {name:label} is that of few subjects{where}: it is worth that of "
+    "{worth:.1f} subjects with equal variation. In simulated studies {level:percent} intervals of "
+    "such features covered {least} to {most}; treat them as too short",
+)
 NOTE_FEW = Template(
     "importance_rows_without_donors",
     "{n:count row, is, are} left out before and after the exchange: {why}",
