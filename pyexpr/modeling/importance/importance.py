@@ -203,7 +203,7 @@ def feature_importance(
 
     A subject enters in two roles: its clips are predicted, and its values are given to others. The
     jackknife leaves it out of both. Intervals are Student's t (`jackknife_t` of `compare_models`).
-    The coverage is reported in ``docs/coverage_importance.md``.
+    The coverage of those for fitted models is reported in ``docs/coverage_importance.md``.
 
     Checked against: ``sklearn.inspection.permutation_importance`` with the same permutations; the
     closed form for linear models; simulation.
