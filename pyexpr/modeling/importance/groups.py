@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import real_number
-from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, near_names
 from pyexpr.base.messages import say
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.importance.donors import SUBJECTS, WITHIN
@@ -204,8 +204,3 @@ def farthest_apart(
     if not size[first, second]:
         return None
     return names[first], names[second], float(correlations[first, second])
-
-
-def named(groups: Sequence[Group]) -> str:
-    """Return the names for a sentence."""
-    return listed([group.name for group in groups])
