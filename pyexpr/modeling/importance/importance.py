@@ -67,10 +67,10 @@ if TYPE_CHECKING:
 FITTED, PROCEDURE = "fitted models", "procedure"
 # Above it two features that are exchanged separately are named in a note.
 _CORRELATED = 0.7
-# Subjects of equal variation below which a note says that intervals are too short, and what they
-# covered in docs/coverage_importance.md.
+# Subjects of equal variation below which a note says that intervals are too short, and the least
+# that they covered in docs/coverage_importance.md.
 _FEW_CARRIERS = 4.0
-_COVERED = (".67", ".92")
+_COVERED = ".67"
 
 
 @stoppable("the importance of features was computed")
@@ -410,7 +410,7 @@ def _remarks(
         found.append(
             NOTE_CARRIERS(
                 name=features[at], where=where if several else "", worth=worth, level=95,
-                least=_COVERED[0], most=_COVERED[1],
+                least=_COVERED,
             )
         )  # fmt: skip
     n, reasons = reasons_left_out(table)

@@ -61,7 +61,7 @@ NOTE_CARRIERS = Template(
     "importance_few_carriers",
     "the variation of {name:label} is that of few subjects{where}: it is worth that of "
     "{worth:.1f} subjects with equal variation. In simulated studies {level:percent} intervals of "
-    "such features covered {least} to {most}; treat them as too short",
+    "such features covered as little as {least}; treat them as too short",
 )
 NOTE_FEW = Template(
     "importance_rows_without_donors",
