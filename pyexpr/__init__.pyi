@@ -81,6 +81,9 @@ from pyexpr.modeling.fitting.fit_models import fit_models as fit_models
 from pyexpr.modeling.fitting.procedure_result import ProcedureResult as ProcedureResult
 from pyexpr.modeling.fitting.result import ModelsResult as ModelsResult
 from pyexpr.modeling.fitting.specs import ModelSpec as ModelSpec
+from pyexpr.modeling.importance.contrasts import ImportanceContrasts as ImportanceContrasts
+from pyexpr.modeling.importance.importance import feature_importance as feature_importance
+from pyexpr.modeling.importance.result import ImportanceResult as ImportanceResult
 from pyexpr.modeling.splits import SubjectSplit as SubjectSplit
 from pyexpr.modeling.splits import split_subjects as split_subjects
 from pyexpr.modeling.splits import subject_folds as subject_folds

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LinearRegression
 
 import pyexpr as px
 from pyexpr.base.errors import PyexprWarning
@@ -232,6 +233,11 @@ def figures(kind: Kind) -> Any:
     ]
 
 
+BY_CONTEXT = px.ContextualRegressor(LinearRegression(), context="task").fit(
+    COMPLETE[["smile", "nod", "task"]], COMPLETE["truth"]
+)
+
+
 def fitted_models(kind: Kind) -> Any:
     net = px.ElasticNetRegressor(alpha=[0.01, 0.1], l1_ratio=0.5)
     found = px.fit_models(
@@ -311,6 +317,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "ElasticNetRegressor": elastic_net,
     "ElasticNetClassifier": classifier,
     "fit_models": fitted_models,
+    "feature_importance": lambda k: px.feature_importance(
+        BY_CONTEXT, k.table(CLIPS), label="truth", features=["smile", "nod"], cluster="subject",
+        context="task",
+    ),
     "splits": splits,
     "synchrony": lambda k: px.synchrony(
         k.table(DYADS), series="way", window=4, lag=1, n_permutations=50

@@ -14,7 +14,8 @@ import pyexpr as px
 
 OTHER = ("by", "group", "contexts")
 # What has such a name and is no column of contexts: subjects, as scikit-learn's fit() calls
-# them; OpenFace's groups of columns; the parts of a result; contexts to be drawn.
+# them; OpenFace's groups of columns; the parts of a result; contexts to be drawn;
+# features that are exchanged together.
 MEANT = {
     "ContextualRegressor.fit(groups)", "ContextualRegressor.set_fit_request(groups)",
     "ElasticNetRegressor.fit(groups)", "ElasticNetRegressor.set_fit_request(groups)",
@@ -26,6 +27,8 @@ MEANT = {
     "TraceReliabilityResult(groups)",
     "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
     "ChainResult.plot(contexts)",
+    "feature_importance(groups)", "ImportanceResult.plot(contexts)",
+    "ImportanceContrasts.plot(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
 import pyexpr as px
 from pyexpr.base.errors import DataError, SavedResultError
@@ -143,6 +144,16 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
             models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=60,
         ),
         lambda found: [found.interval(method="percentile"), found.replicates],
+    ),
+    "feature_importance": (
+        lambda: px.feature_importance(
+            Ridge().fit(table()[["p", "q"]], table()["y"]), table(), label="y",
+            features=["p", "q"], cluster="subject", context="task", adjust="holm",
+        ),
+        lambda found: [
+            found.interval(confidence=0.9), found.influence(), found.contrasts(),
+            found.contrasts(between="features"), found.adjust("max_t"),
+        ],
     ),
     "variance_components": (
         lambda: px.variance_components(

@@ -13,7 +13,7 @@
 #' @param object A result of [icc()], [icc_interval()], [multilevel_icc()], [variance_components()],
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
 #'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
-#'   [rating_ceiling()], [sign_flip()],
+#'   [rating_ceiling()], [feature_importance()], [sign_flip()],
 #'   [cluster_bootstrap()], [context_coefficients()], [sensitivity()] or [error_slopes()].
 #' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
 #'   `context`, `metric` and `term`. By default the first difference of two models.
@@ -254,6 +254,40 @@ autoplot.pyexpr_ceiling <- function(object, ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_importance <- function(object, ...) {
+  table <- object$tables$tidy
+  first <- table$metric[1]
+  table <- table[table$metric == first, ]
+  worse <- if (first == "correlation") "Decrease" else "Increase"
+  importance_plot(table, object, sprintf("%s of %s", worse, importance_metric(first)))
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_importance_contrasts <- function(object, ...) {
+  table <- object$tables$tidy
+  first <- table$metric[1]
+  importance_plot(table[table$metric == first, ], object,
+    sprintf("Difference of importance (%s)", importance_metric(first)))
+}
+
+# Within a sentence.
+importance_metric <- function(name) {
+  known <- c(mse = "mean squared error", correlation = "correlation")
+  unname(if (name %in% names(known)) known[name] else metric_names(name))
+}
+
+# Features with intervals, a panel per context, and models by their marks.
+importance_plot <- function(table, object, title) {
+  table <- in_order(table, c("context", "term"))
+  several <- length(unique(table$model)) > 1L
+  range_plot(table, "term", told_of(object), series = if (several) "model", holds = 0) + zero_line() +
+    ggplot2::facet_wrap("context", labeller = short_names(22)) +
+    ggplot2::labs(x = title, y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_sign_flip <- function(object, ...) {
   table <- object$tables$tidy
   if (!nrow(table)) data_error("there are no differences to draw.", rlang::current_env())
@@ -368,8 +402,8 @@ autoplot.pyexpr_models <- function(object, ...) {
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
-    "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
-    "cluster_bootstrap()", "context_coefficients()", "sensitivity()", "error_slopes()")
+    "compare_models()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
+    "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "sensitivity()", "error_slopes()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

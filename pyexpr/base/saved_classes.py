@@ -101,6 +101,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),
     "pyexpr.study.sensitivity.result": ("SensitivityResult",),
+    "pyexpr.modeling.importance.contrasts": ("ImportanceContrast", "ImportanceContrasts"),
+    "pyexpr.modeling.importance.jackknife_only": ("NoDraws",),
+    "pyexpr.modeling.importance.quantities": ("ImportanceRow",),
+    "pyexpr.modeling.importance.result": ("ImportanceResult",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -27,6 +27,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.doctor import doctor
     from pyexpr.cli.facets import components, multilevel
     from pyexpr.cli.features import features
+    from pyexpr.cli.importance import importance
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
     from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
@@ -55,6 +56,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         compare,
         ceiling,
         errors,
+        importance,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),

@@ -355,6 +355,13 @@ def do_bootstrap_chain(
     )
 
 
+def do_feature_importance(key: int, **options: Any) -> dict[str, Any]:
+    """`px.feature_importance` of a kept result of `fit_models`."""
+    from pyexpr.modeling.importance.importance import feature_importance
+
+    return described(feature_importance(kept(key), **options))
+
+
 def do_fit_all(key: int) -> dict[str, Any] | None:
     """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
     from pyexpr.hosted.fitting import described_final

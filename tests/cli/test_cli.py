@@ -51,6 +51,7 @@ def test_help_lists_every_command() -> None:
         "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "raters",
         "traces", "components", "multilevel", "cfa", "ceiling", "features", "fit", "compare",
         "sensitivity", "errors", "doctor",
+        "importance", "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 

@@ -92,6 +92,8 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
         "ceiling": [tmp_path / "t.csv", tmp_path / "t.csv", "--predictions", "y", "--truth", "y",
                     "--targets", "a", "--ratings", "y"],
+        "importance": [tmp_path / "t.csv", "--label", "y", "--features", "a,b,c", "--folds", "2",
+                       "--model", "sklearn.linear_model.LinearRegression"],
         "components": [
             tmp_path / "t.csv", "--ratings", "y", "--facets", "subject", "--replicates"
         ],

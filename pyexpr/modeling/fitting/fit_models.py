@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -240,7 +240,16 @@ def fit_models(
         positive=job.positive,
         unseen=None if table.classes is None else unseen_table(units, found, table),
         again=lambda: _final(job),
-        fits=Fits(table, parts, units, found, lambda more: _refitted(more, job)),
+        fits=Fits(
+            table,
+            parts,
+            units,
+            found,
+            lambda more: _refitted(more, job),
+            lambda more, n, bar: _refitted(
+                more, replace(job, processes=n, progress=bar), keep=True
+            ),
+        ),
     )
 
 
@@ -302,11 +311,11 @@ def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]
     return [one for one in found if one is not None]
 
 
-def _refitted(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
+def _refitted(parts: list[Part], job: _Job, *, keep: bool = False) -> tuple[list[Unit], list[Done]]:
     """Fit to other parts of the same table, by all else that was specified."""
     check_seen(job.table, parts, job.strategies)
     units = units_of(job.models, job.strategies, parts, job.table)
-    return units, _all_done(units, job)
+    return units, _all_done(units, job, keep=keep)
 
 
 def _final(job: _Job) -> FinalModels:

@@ -30,6 +30,9 @@ class Fits:
         Of each unit.
     more : callable
         Fits the same models to other parts: returns their units, and what these gave.
+    kept : callable
+        The same with the fitted estimators, in `Done.estimator`; so many fits at a time, with or
+        without a progress bar.
     """
 
     table: Table
@@ -37,6 +40,7 @@ class Fits:
     units: Sequence[Unit]
     found: Sequence[Done]
     more: Callable[[list[Part]], tuple[list[Unit], list[Done]]]
+    kept: Callable[[list[Part], int, bool | None], tuple[list[Unit], list[Done]]]
 
     def folds(self) -> NDArray[np.int64]:
         """Return the fold of every subject in every repeat, (repeats, subjects)."""
