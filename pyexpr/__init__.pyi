@@ -35,6 +35,10 @@ from pyexpr.inference.ceiling.ceiling import rating_ceiling as rating_ceiling
 from pyexpr.inference.ceiling.result import CeilingResult as CeilingResult
 from pyexpr.inference.coefficients.coefficients import CoefficientResult as CoefficientResult
 from pyexpr.inference.coefficients.coefficients import context_coefficients as context_coefficients
+from pyexpr.inference.persons.persons import person_slopes as person_slopes
+from pyexpr.inference.persons.result import PersonSlopesResult as PersonSlopesResult
+from pyexpr.inference.pooling.pooled import pooled_coefficients as pooled_coefficients
+from pyexpr.inference.pooling.result import PooledCoefficientResult as PooledCoefficientResult
 from pyexpr.inference.comparison.comparison import compare_models as compare_models
 from pyexpr.inference.comparison.predictions import Predictions as Predictions
 from pyexpr.inference.comparison.result import ComparisonResult as ComparisonResult
