@@ -63,6 +63,12 @@ CALLS: dict[str, Callable[..., Any]] = {
     "context_coefficients": lambda **given: px.context_coefficients(
         TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
     ),
+    "pooled_coefficients": lambda **given: px.pooled_coefficients(
+        TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
+    ),
+    "person_slopes": lambda **given: px.person_slopes(
+        TABLE, score="a", signal="b", cluster="subject", **given
+    ),
     "split_subjects": lambda **given: px.split_subjects(TABLE["subject"], **given),
 }
 # So that three indicators measure something.

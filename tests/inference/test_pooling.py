@@ -162,7 +162,7 @@ def test_quantiles_of_a_mixture() -> None:
     assert mixture.quantile(0.9)[0] == pytest.approx(np.quantile(values, 0.9), abs=0.02)
 
 
-def planted(seed: int = 11) -> tuple[pd.DataFrame, pd.Series[float], dict[str, float]]:
+def planted(seed: int = 13) -> tuple[pd.DataFrame, pd.Series[float], dict[str, float]]:
     rng = np.random.default_rng(seed)
     slopes = {"a": 1.2, "b": 0.2, "c": 0.5, "d": 0.3}
     X = pd.DataFrame(rng.normal(size=(960, 2)), columns=["f", "g"])

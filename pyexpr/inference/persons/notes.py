@@ -8,6 +8,7 @@ FEW_ROWS = Template(
     "persons_few_rows",
     "the subject has only {n:count row}; at least {fewest} are required (the number of contexts of "
     "the subject, plus 2, and {min_rows=})",
+    report="the subject has only {n:count row}; at least {fewest} are required",
 )
 CONSTANT_SIGNAL = Template(
     "persons_constant_signal", "the signal does not vary within the subject (and context)"

@@ -11,7 +11,8 @@ differs from the others. Both depend on tau, the standard deviation of the featu
 contexts, which few contexts leave open. The limits are therefore quantiles of the mixture of
 Student's t distributions over the confidence distribution of tau (`spread`), given that tau is not
 0, much as generalised confidence intervals of the values of laboratories are (Iyer, Wang and Mathew
-2004).
+2004). The same holds of the tau of the other features, which move the slopes of this one where
+features are correlated.
 
 References
 ----------
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 # Contexts without which their spread cannot be told from error.
 FEWEST_CONTEXTS = 3
-# Equally probable values of tau.
-QUANTILES = 40
+# Equally probable values of tau: a prime number.
+QUANTILES = 41
 # Of these, the values for which degrees of freedom are computed.
 FEW_QUANTILES = 9
 _MOST_STEPS = 200
@@ -196,11 +197,9 @@ class Pooling:
         if self.spreads[feature].reason:
             nothing = np.zeros((len(contrasts), 0))
             return Mixture(np.zeros(0), nothing, nothing, nothing)
-        tau, weights = self._nodes(feature, common=common)
+        variances, weights = self._nodes(feature, common=common)
         rows, extra = [], []
-        for value in tau:
-            between = self.between.copy()
-            between[feature] = value**2
+        for between in variances:
             pooled, mean = self.matrices(between)
             if common:
                 own = contrasts @ mean[[feature]]
@@ -211,7 +210,7 @@ class Pooling:
                 bias[:, at] -= contrasts
             rows.append(own)
             extra.append((bias**2) @ between[self.feature])
-        k, m = len(tau), len(contrasts)
+        k, m = len(variances), len(contrasts)
         stacked = np.zeros((k, m, len(self.fit.coef)))
         stacked[:, :, : len(self.feature)] = rows
         flat = stacked.reshape(k * m, -1)
@@ -229,21 +228,31 @@ class Pooling:
     def _nodes(
         self, feature: int, *, common: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return values of tau (k,) and their weights (k,).
+        """Return variances between contexts (k, p) and their weights (k,).
 
         Of the confidence distribution that part is used where tau is not 0: slopes that are
         exactly the same in all contexts would be known from all contexts together, which no
-        p-value supports. For the common slope, which asks nothing of single contexts, 0 has the
-        confidence that the distribution gives it.
+        p-value supports. The values of the other features are combined with those of this one as
+        in a lattice, so that the result depends on no seed. For the common slope, which asks
+        nothing of single contexts, 0 has the confidence that the distribution gives it.
         """
-        spread = self.spreads[feature]
-        none = min(max(spread.p_value, 0.0), 1 - 1e-6)
-        inside = none + (1 - none) * (np.arange(QUANTILES) + 0.5) / QUANTILES
-        tau = spread.quantile(inside)
+        n = QUANTILES
+        values = np.tile(self.between, (n, 1))
+        for j, spread in enumerate(self.spreads):
+            if spread.reason:
+                continue
+            # A multiple of the numbers from 0 to n - 1, n prime, is a permutation of them.
+            factor = 1 if j == feature else 2 + j % (n - 2)
+            share = (np.arange(n) * factor % n + 0.5) / n
+            none = spread.none
+            values[:, j] = spread.quantile(none + (1 - none) * share) ** 2
         if not common:
-            return tau, np.full(QUANTILES, 1 / QUANTILES)
-        weights = np.concatenate([[none], np.full(QUANTILES, (1 - none) / QUANTILES)])
-        return np.concatenate([[0.0], tau]), weights
+            return values, np.full(n, 1 / n)
+        none = self.spreads[feature].none
+        first = self.between.copy()
+        first[feature] = 0.0
+        weights = np.concatenate([[none], np.full(n, (1 - none) / n)])
+        return np.vstack([first, values]), weights
 
 
 def shrinkers(

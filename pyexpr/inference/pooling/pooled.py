@@ -18,7 +18,7 @@ from pyexpr.inference.coefficients.slopes import least_squares_problem
 from pyexpr.inference.pooling.design import CONTEXTS, SUBJECT_EFFECTS, products_of
 from pyexpr.inference.pooling.estimates import FEWEST_CONTEXTS, pooling_of
 from pyexpr.inference.pooling.notes import NO_DRAWS, NO_TUNING, NOT_ADJUSTED
-from pyexpr.inference.pooling.reml import fit_reml
+from pyexpr.inference.pooling.reml import LEAST_RESIDUAL, fit_reml
 from pyexpr.inference.pooling.result import PooledCoefficientResult
 
 if TYPE_CHECKING:
@@ -177,9 +177,11 @@ def pooled_coefficients(
         *(f"intercept of {name}" for name in data.contexts),
     ]
     # Before the iteration: linearly dependent columns are named here.
-    cluster_ols(products.X, products.y, products.subject, names=names)
-    mixed = fit_reml(products)
-    if not mixed.converged:
+    separate = cluster_ols(products.X, products.y, products.subject, names=names)
+    left_over = products.y - products.X @ separate.coef
+    exact = float(left_over @ left_over) <= LEAST_RESIDUAL * products.yy
+    mixed = None if exact else fit_reml(products)
+    if mixed is None or not mixed.converged:
         raise DataError(
             "REML did not converge, so the slopes cannot be pooled; check for nearly collinear "
             "features, or for a label that the features explain completely"

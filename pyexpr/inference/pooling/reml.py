@@ -33,6 +33,7 @@ MOST_STEPS = 500
 CLOSE = 1e-14
 # Least residual variance, as a share of that of the label.
 LEAST_RESIDUAL = 1e-12
+_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ def _state(products: Products, ratios: NDArray[np.float64], df: int) -> _State:
     reach = np.linalg.solve(lower, (B / size).T)
     covariance = reach.T @ reach
     theta = covariance @ xy
-    square = float(yy - xy @ theta)
+    # Without any residual rounding alone is left.
+    square = max(float(yy - xy @ theta), _ROUNDING * products.yy)
     value = log_v + log_t + df * math.log(square)
     # P y in the columns of X and of Z, and the traces of P V_k.
     x_py = xy - A @ theta
@@ -219,10 +221,13 @@ def _moved(
         moved = np.maximum(ratios + length * step, 0.0)
         if (moved == ratios).all():
             return None
-        with np.errstate(invalid="ignore", divide="ignore"):
-            new = _state(products, moved, df)
         bound = 1e-4 * float(state.gradient @ (moved - ratios))
-        if math.isfinite(new.value) and new.value <= state.value + min(bound, 0.0):
+        try:
+            new = _state(products, moved, df)
+        except np.linalg.LinAlgError:
+            # So far from the residual's variance that rounding leaves no positive matrix.
+            new = None
+        if new is not None and new.value <= state.value + min(bound, 0.0):
             return moved, new
         length /= 2
     return None

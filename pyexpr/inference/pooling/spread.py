@@ -64,6 +64,11 @@ class Spread:
     below: NDArray[np.float64]
     reason: str = ""
 
+    @property
+    def none(self) -> float:
+        """The confidence that tau is 0, below 1."""
+        return min(self.p_value, 1 - 1e-6)
+
     def quantile(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the tau that is not exceeded with a confidence; 0 up to the p-value."""
         if self.reason:
