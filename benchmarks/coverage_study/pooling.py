@@ -58,16 +58,19 @@ class Design:
 def designs() -> Iterable[Design]:
     """Yield the designs."""
     for contexts in (3, 6, 12):
-        for subjects in (12, 24, 60):
-            yield Design("equal", contexts, subjects, 0.2)
-    for contexts in (3, 6, 12):
-        yield Design("equal", contexts, 24, 0.0)
+        yield Design("equal", contexts, 24, 0.2)
     for contexts in (3, 6):
         base = Design("", contexts, 24, 0.2)
         yield replace(
             base, name="all of these", unequal=True, unequal_errors=True, skewed=True, rare=True
         )
         yield replace(base, name="one context differs", one_context=True)
+        yield Design("equal", contexts, 24, 0.0)
+    for contexts in (3, 6, 12):
+        for subjects in (12, 60):
+            yield Design("equal", contexts, subjects, 0.2)
+    for contexts in (3, 6):
+        base = Design("", contexts, 24, 0.2)
         yield replace(base, name="few subjects show the feature", rare=True)
         yield replace(base, name="unequal contexts", unequal=True)
         yield replace(base, name="errors of unequal variance", unequal_errors=True)

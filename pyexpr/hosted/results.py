@@ -37,6 +37,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "unseen",
     ),
     "MultilevelICCResult": ("components", "counts"),
+    "PersonSlopesResult": ("reliability",),
+    "PooledCoefficientResult": ("contrasts", "variation", "variances"),
     "RaterDiagnosticsResult": ("by_rater", "scale_use"),
     "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),
     "TrackedVideos": ("dropped",),

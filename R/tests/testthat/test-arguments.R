@@ -5,6 +5,8 @@
 elsewhere <- list(
   compare_models = "table",
   rating_ceiling = "table",
+  person_slopes = "table",
+  pooled_coefficients = c("X", "rows"),
   cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
   context_coefficients = c("X", "rows")
 )
@@ -12,6 +14,7 @@ elsewhere <- list(
 ours <- list(
   compare_models = c("data", "rows"), cluster_bootstrap = "data", rating_ceiling = "data",
   context_coefficients = c("data", "features"),
+  pooled_coefficients = c("data", "features"), person_slopes = "data",
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   read_tracks = "time_unit"
 )
@@ -26,7 +29,8 @@ test_that("arguments are those of Python", {
     "choose_icc", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
-    "cluster_bootstrap", "context_coefficients", "simulate_study", "track_videos")
+    "cluster_bootstrap", "context_coefficients", "pooled_coefficients", "person_slopes",
+    "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
@@ -142,7 +146,7 @@ def default(function, name):
   verbs <- c("icc", "agreement", "multilevel_icc", "variance_components", "icc_interval",
     "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
-    "rating_ceiling", "context_coefficients",
+    "rating_ceiling", "context_coefficients", "pooled_coefficients", "person_slopes",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))

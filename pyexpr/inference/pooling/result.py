@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import confidence_level
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, counted
 from pyexpr.base.messages import joined, message_column
 from pyexpr.base.pairs import pair_columns, pair_label
 from pyexpr.base.results import Result
@@ -295,8 +295,8 @@ class PooledCoefficientResult(Result):
         """Return a sentence with the numbers of features, contexts, rows and subjects."""
         d = self.data
         return (
-            f"Slopes of {len(d.features)} features in {len(d.contexts)} contexts, pooled in part "
-            f"(REML), from {len(d.y)} rows of {d.n_clusters} subjects ({d.cluster_name}); "
+            f"Slopes of {counted(len(d.features), 'feature')} in {len(d.contexts)} contexts, pooled "
+            f"in part (REML), from {len(d.y)} rows of {d.n_clusters} subjects ({d.cluster_name}); "
             f"{100 * self.confidence:g} % intervals"
         )
 
