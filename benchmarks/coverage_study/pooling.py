@@ -23,8 +23,8 @@ from scipy.special import stdtrit
 from benchmarks.coverage_study.pages import with_earlier
 from pyexpr.base.files import write_text
 from pyexpr.inference.coefficients.data import read_data
-from pyexpr.inference.persons.reliability import halves_of, reliability_of, spread_interval
 from pyexpr.inference.persons.persons import person_slopes
+from pyexpr.inference.persons.reliability import halves_of, reliability_of, spread_interval
 from pyexpr.inference.pooling.design import products_of
 from pyexpr.inference.pooling.estimates import Mixture, pooling_of
 from pyexpr.inference.pooling.reml import fit_reml
@@ -75,7 +75,9 @@ def designs() -> Iterable[Design]:
         yield replace(base, name="unequal contexts", unequal=True)
         yield replace(base, name="errors of unequal variance", unequal_errors=True)
         yield replace(base, name="skewed errors and slopes", skewed=True)
-        yield replace(base, name="only intercepts of subjects modelled", subject_effects="intercepts")
+        yield replace(
+            base, name="only intercepts of subjects modelled", subject_effects="intercepts"
+        )
 
 
 def simulate(
@@ -157,7 +159,9 @@ def measured(rng: np.random.Generator, design: Design) -> list[dict[str, float]]
                 "separate": (np.abs(own - true) <= half).mean(),
                 "contrast": inside(pooling.mixture(j, weights), weights @ true),
                 "tau": low_tau <= tau <= high_tau,
-                "common": inside(pooling.mixture(j, np.ones((1, 1)), common=True), np.array([middle])),
+                "common": inside(
+                    pooling.mixture(j, np.ones((1, 1)), common=True), np.array([middle])
+                ),
                 "rejected": spread.p_value < 0.05,
                 "width": float(np.median((high - low) / (2 * half))),
                 "error": float(np.mean((pooled[at] - true) ** 2)),
@@ -281,12 +285,11 @@ def persons_row(design: Persons, studies: int) -> str:
         kept["half"].append(halves.estimate)
         kept["limits"].append((own.low, own.high))
         kept["half_limits"].append((halves.low, halves.high))
-        kept["total"].append((v.mean(), variance))
         kept["error"].append(float(np.mean((b - true) ** 2)))
         shrunk = tidy["shrunken"].to_numpy()
         shrunk = shrunk if design.kind == "slope" else np.arctanh(shrunk)
         kept["shrunken"].append(float(np.mean((shrunk - true) ** 2)))
-    error, variance = np.mean(kept["total"], axis=0)
+    variance = design.sd**2
     truth = variance / (variance + np.mean(kept["error"]))
 
     def coverage(name: str) -> str:
@@ -318,8 +321,9 @@ def main() -> None:
         "",
         f"## {POOLED}",
         "",
-        f"{given.studies:,} studies per design with two features each, correlated .5; 95 % intervals. Each "
-        "context has 6 rows per subject, and the residual standard deviation is 1. Slopes are 0.4 "
+        f"{given.studies:,} studies per design with two features each, correlated .5; 95 % "
+        "intervals. Each context has 6 rows per subject, and the residual standard "
+        "deviation is 1. Slopes are 0.4 "
         "on average and have the standard deviation tau between contexts, 0.2 between subjects "
         "and, 0.25 between the contexts of a subject. "
         "Unequal contexts: rows per subject from 15 to 1, a quarter of the subjects "
@@ -346,14 +350,15 @@ def main() -> None:
         f"## {PERSONS}",
         "",
         f"{given.persons:,} studies per design; 95 % intervals. Slopes (or atanh of correlations) "
-        "are 0.4 on average and have the standard deviation 0.4 between persons (small differences: "
-        "0.15). Unequal variances: the standard deviations of persons are gamma with shape 4. "
+        "are 0.4 on average and have the standard deviation 0.4 between persons (small "
+        "differences: 0.15). Unequal variances: the standard deviations of persons are "
+        "gamma with shape 4. "
         "Reliability: true, mean of the estimates, coverage; the same by odd and even rows; "
         "coverage of the standard deviation between persons, and of single persons; root mean "
         "squared error of the shrunken relative to the person's own estimates.",
         "",
-        "| kind | design | persons | true | mean | coverage | mean, odd-even | coverage, odd-even | "
-        "std. dev. | person | shrunken |",
+        "| kind | design | persons | true | mean | coverage | mean, odd-even | coverage, "
+        "odd-even | std. dev. | person | shrunken |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in person_designs() if given.persons else ():

@@ -43,9 +43,7 @@ def persons_figure(
 
     shown = shown_names(names)
     rows = table[table["estimate"].notna()].sort_values("estimate", kind="stable")
-    numbers = {
-        name: rows[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
-    }
+    numbers = {name: rows[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")}
     quantities = reliability.set_index("quantity")["estimate"]
     own, pooled = plotting.marks(2)
     height = float(np.clip(_ROW * len(rows), *_HEIGHTS))

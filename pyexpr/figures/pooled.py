@@ -52,9 +52,7 @@ def pooled_figure(
         plotting.wrap(shown(name), label_mm, size=plotting.SIZE_SMALL, max_lines=6)
         for name in contexts
     ]
-    titles = [
-        plotting.wrap(shown(name), panel_mm, weight="bold", max_lines=6) for name in features
-    ]
+    titles = [plotting.wrap(shown(name), panel_mm, weight="bold", max_lines=6) for name in features]
     heights = [max(_ROW, 4 + plotting.LINE_MM * (1 + text.count("\n"))) for text in labels]
     rows = drawing.bands(contexts, heights)
     head = _HEAD + plotting.TITLE_LINE_MM * max(title.count("\n") for title in titles)

@@ -209,7 +209,9 @@ def test_nothing_depends_on_order_or_on_units() -> None:
     own = found[found["feature"] == "f"]
     turned = other[other["feature"] == "f"]
     assert turned["estimate"].to_numpy() == pytest.approx(-3 * own["estimate"].to_numpy(), rel=1e-6)
-    assert turned["conf_low"].to_numpy() == pytest.approx(-3 * own["conf_high"].to_numpy(), rel=1e-6)
+    assert turned["conf_low"].to_numpy() == pytest.approx(
+        -3 * own["conf_high"].to_numpy(), rel=1e-6
+    )
 
 
 def test_a_constant_feature_of_one_context_has_no_slope_there() -> None:

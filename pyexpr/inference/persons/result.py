@@ -159,7 +159,7 @@ class PersonSlopesResult(Result):
         nothing = Interval(np.nan, np.nan, np.nan)
         found: dict[str, tuple[Interval, int, str]] = {}
         if few:
-            found = {name: (nothing, n, few) for name in ("mean", "std_dev", "reliability")}
+            found = dict.fromkeys(("mean", "std_dev", "reliability"), (nothing, n, few))
         else:
             level = self.confidence
             bound = EXPLAINED if b.var(ddof=1) <= v.mean() else ""
@@ -224,9 +224,10 @@ class PersonSlopesResult(Result):
     def heading(self) -> str:
         """Return a sentence that says what was computed."""
         within = f", within {self.context}" if self.context else ""
+        between = "on" if self.kind == SLOPE else "with"
         return (
-            f"{self.kind.capitalize()} of {self.score} "
-            f"{'on' if self.kind == SLOPE else 'with'} {self.signal} of each {self.cluster}{within}; "
+            f"{self.kind.capitalize()} of {self.score} {between} {self.signal} of each "
+            f"{self.cluster}{within}; "
             f"{100 * self.confidence:g} % intervals"
         )
 

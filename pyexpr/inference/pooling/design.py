@@ -101,7 +101,20 @@ def products_of(data: CoefficientData, subject_effects: str) -> Products:
         own = Z[rows].T
         ZZ[s], ZX[s], Zy[s] = own @ own.T, own @ X[rows], own @ y[rows]
     return Products(
-        X, Z, terms, term, y, data.subject, feature, context, X.T @ X, X.T @ y, float(y @ y), ZZ, ZX, Zy
+        X,
+        Z,
+        terms,
+        term,
+        y,
+        data.subject,
+        feature,
+        context,
+        X.T @ X,
+        X.T @ y,
+        float(y @ y),
+        ZZ,
+        ZX,
+        Zy,
     )
 
 

@@ -120,8 +120,8 @@ def pooled_coefficients(
     others they cover less often. The coverage is reported in ``docs/coverage_pooling.md``.
 
     Checked against: `lme4` (variances, criterion, common slopes and predictions, in balanced and
-    unbalanced designs); clubSandwich's variance for a working model, through `context_coefficients`;
-    simulation with known slopes.
+    unbalanced designs); `context_coefficients`, where subjects do not vary; simulation with known
+    slopes.
 
     References
     ----------
@@ -154,6 +154,8 @@ def pooled_coefficients(
        pain   smile               0.13      0.18       0.16
        rest   smile               0.46      0.46       0.17
     """
+    from threadpoolctl import threadpool_limits
+
     level = confidence_level(confidence)
     if subject_effects not in SUBJECT_EFFECTS:
         raise DataError(
@@ -168,6 +170,12 @@ def pooled_coefficients(
     warn_of_few_subjects_for_slopes(
         {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
     )
+    # Of several threads BLAS adds in another order.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _pooled(data, subject_effects, level)
+
+
+def _pooled(data: CoefficientData, subject_effects: str, level: float) -> PooledCoefficientResult:
     products = products_of(data, subject_effects)
     names = [
         *(
@@ -194,9 +202,7 @@ def pooled_coefficients(
         pooling=pooling,
         context=products.context,
         slopes=tuple(pooling.mixture(j, np.eye(n)) for j, n in enumerate(counts)),
-        common=tuple(
-            pooling.mixture(j, np.ones((1, 1)), common=True) for j in range(len(counts))
-        ),
+        common=tuple(pooling.mixture(j, np.ones((1, 1)), common=True) for j in range(len(counts))),
         subject_effects=subject_effects,
         terms=products.terms,
         confidence=level,

@@ -164,10 +164,7 @@ def _state(products: Products, ratios: NDArray[np.float64], df: int) -> _State:
     traces = np.concatenate(
         [
             np.bincount(products.feature, weights=own[:S], minlength=p),
-            (
-                np.einsum("gkk->k", of_z)
-                - np.einsum("gkp,gkp->k", of_x @ covariance, of_x)
-            )
+            (np.einsum("gkk->k", of_z) - np.einsum("gkp,gkp->k", of_x @ covariance, of_x))
             @ of_term,
         ]
     )

@@ -84,64 +84,57 @@ class PooledCoefficientResult(Result):
         subjects of the separate slope), method, reason.
         """
         import pandas as pd
-        from scipy.special import stdtrit
 
-        pooling, features = self.pooling, self.data.features
-        S = len(self.context)
-        pooled = pooling.matrices(pooling.between)[0] @ pooling.separate
-        tests = pooling.fit.contrasts(np.eye(S, len(pooling.fit.coef)))
-        own_reason = np.array(pooling.support.why_not, dtype=object)
-        error = np.where(own_reason == "", tests.std_error, np.nan)
-        half = stdtrit(tests.df, 0.5 + self.confidence / 2) * error
-        columns = {name: np.full(S, np.nan) for name in ("error", "low", "high", "p")}
-        for j, mixture in enumerate(self.slopes):
-            at = np.flatnonzero(pooling.feature == j)
-            for name, values in zip(columns, self._described(mixture), strict=True):
-                columns[name][at] = values
-        reason = [pooling.why_not(k) or own_reason[k] for k in range(S)]
-        rows = {(int(c), int(j)): k for k, (c, j) in enumerate(zip(self.context, pooling.feature))}
-        order, contexts, named, reasons = [], [], [], []
-        for c, context in enumerate(self.data.contexts):
-            for j, feature in enumerate(features):
-                k = rows.get((c, j), -1)
-                order.append(k)
-                contexts.append(context)
-                named.append(feature)
-                reasons.append(reason[k] if k >= 0 else NO_SLOPE)
-        at = np.array(order)
-        counts = [self.data.rows(name) for name in self.data.contexts]
-        n, n_clusters = (
-            np.repeat(values, len(features))
-            for values in (
-                [len(one) for one in counts], [self.data.clusters_in(one) for one in counts],
-            )
-        )  # fmt: skip
-
-        def placed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(at >= 0, values[at], np.nan)
-
+        features, contexts = self.data.features, self.data.contexts
+        C, p = len(contexts), len(features)
+        # Where each slope stands in the table; a constant feature has none.
+        at = self.context * p + self.pooling.feature
+        columns = {}
+        for name, values in self._numbers().items():
+            columns[name] = np.full(C * p, np.nan)
+            columns[name][at] = values
+        reasons: list[str] = [NO_SLOPE] * (C * p)
+        for k, row in enumerate(at):
+            reasons[row] = self.pooling.why_not(k) or self.pooling.support.why_not[k]
+        rows = [self.data.rows(name) for name in contexts]
         return pd.DataFrame(
             {
-                "context": contexts,
-                "feature": named,
-                "estimate": placed(pooled),
-                "std_error": placed(columns["error"]),
-                "conf_low": placed(columns["low"]),
-                "conf_high": placed(columns["high"]),
-                "p_value": placed(columns["p"]),
-                "separate_estimate": placed(pooling.separate),
-                "separate_std_error": placed(error),
-                "separate_df": placed(np.where(own_reason == "", tests.df, np.nan)),
-                "separate_low": placed(pooling.separate - half),
-                "separate_high": placed(pooling.separate + half),
-                "shrinkage": placed(pooling.shrinkage()),
-                "n": n,
-                "n_clusters": n_clusters,
-                "n_effective": placed(pooling.support.n_effective),
+                "context": np.repeat(np.array(contexts, dtype=object), p),
+                "feature": list(features) * C,
+                **{name: one for name, one in columns.items() if name != "n_effective"},
+                "n": np.repeat([len(own) for own in rows], p),
+                "n_clusters": np.repeat([self.data.clusters_in(own) for own in rows], p),
+                "n_effective": columns["n_effective"],
                 "method": METHOD,
                 "reason": message_column(reasons),
             }
         )
+
+    def _numbers(self) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers of the table, (S,) each."""
+        from scipy.special import stdtrit
+
+        pooling = self.pooling
+        S = len(self.context)
+        tests = pooling.fit.contrasts(np.eye(S, len(pooling.fit.coef)))
+        tested = np.array([not why for why in pooling.support.why_not])
+        error = np.where(tested, tests.std_error, np.nan)
+        half = stdtrit(tests.df, 0.5 + self.confidence / 2) * error
+        described = np.full((4, S), np.nan)
+        for j, mixture in enumerate(self.slopes):
+            described[:, pooling.feature == j] = self._described(mixture)
+        described[:, [bool(pooling.why_not(k)) for k in range(S)]] = np.nan
+        return {
+            "estimate": pooling.matrices(pooling.between)[0] @ pooling.separate,
+            **dict(zip(("std_error", "conf_low", "conf_high", "p_value"), described, strict=True)),
+            "separate_estimate": pooling.separate,
+            "separate_std_error": error,
+            "separate_df": np.where(tested, tests.df, np.nan),
+            "separate_low": pooling.separate - half,
+            "separate_high": pooling.separate + half,
+            "shrinkage": pooling.shrinkage(),
+            "n_effective": pooling.support.n_effective,
+        }
 
     def _described(self, mixture: Mixture) -> tuple[NDArray[np.float64], ...]:
         tail = (1 - self.confidence) / 2
@@ -158,6 +151,7 @@ class PooledCoefficientResult(Result):
         second_context. The p-values are not adjusted for the number of pairs.
         """
         import pandas as pd
+        from threadpoolctl import threadpool_limits
 
         pooling, names = self.pooling, self.data.contexts
         pooled = pooling.matrices(pooling.between)[0] @ pooling.separate
@@ -172,7 +166,8 @@ class PooledCoefficientResult(Result):
                 row[place[a]], row[place[b]] = 1.0, -1.0
             error, low, high, p = np.full((4, len(known)), np.nan)
             if self.slopes[j].known:
-                error, low, high, p = self._described(pooling.mixture(j, weights))
+                with threadpool_limits(limits=1, user_api="blas"):
+                    error, low, high, p = self._described(pooling.mixture(j, weights))
             numbers = dict(
                 zip(
                     known,
@@ -220,7 +215,9 @@ class PooledCoefficientResult(Result):
         for j, feature in enumerate(self.data.features):
             spread = pooling.spreads[j]
             low, high = spread.quantile(tails)
-            _, common_low, common_high, _ = (float(one[0]) for one in self._described(self.common[j]))
+            _, common_low, common_high, _ = (
+                float(one[0]) for one in self._described(self.common[j])
+            )
             tau = float(np.sqrt(pooling.between[j]))
             rows.append(
                 {
@@ -295,9 +292,9 @@ class PooledCoefficientResult(Result):
         """Return a sentence with the numbers of features, contexts, rows and subjects."""
         d = self.data
         return (
-            f"Slopes of {counted(len(d.features), 'feature')} in {len(d.contexts)} contexts, pooled "
-            f"in part (REML), from {len(d.y)} rows of {d.n_clusters} subjects ({d.cluster_name}); "
-            f"{100 * self.confidence:g} % intervals"
+            f"Slopes of {counted(len(d.features), 'feature')} in {len(d.contexts)} contexts, "
+            f"pooled in part (REML), from {len(d.y)} rows of {d.n_clusters} subjects "
+            f"({d.cluster_name}); {100 * self.confidence:g} % intervals"
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -82,9 +82,7 @@ def no_spread(reason: str) -> Spread:
     return Spread(np.nan, np.nan, np.nan, np.nan, nothing, nothing, reason)
 
 
-def spread_of(
-    fit: ClusterOLS, slots: NDArray[np.int64], model: NDArray[np.float64]
-) -> Spread:
+def spread_of(fit: ClusterOLS, slots: NDArray[np.int64], model: NDArray[np.float64]) -> Spread:
     """Return the confidence distribution of the spread of some slopes.
 
     Parameters
@@ -123,9 +121,7 @@ def spread_of(
     return Spread(*first, float(tails[0]), tau, below)
 
 
-def _df_of_error(
-    fit: ClusterOLS, slots: NDArray[np.int64], weights: NDArray[np.float64]
-) -> float:
+def _df_of_error(fit: ClusterOLS, slots: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
     """Return the degrees of freedom of the statistic's expectation, estimated without tau."""
     H = np.diag(weights) - np.outer(weights, weights) / weights.sum()
     values, vectors = np.linalg.eigh(H)
