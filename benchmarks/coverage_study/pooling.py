@@ -322,15 +322,14 @@ def main() -> None:
         f"## {POOLED}",
         "",
         f"{given.studies:,} studies per design with two features each, correlated .5; 95 % "
-        "intervals. Each context has 6 rows per subject, and the residual standard "
-        "deviation is 1. Slopes are 0.4 "
-        "on average and have the standard deviation tau between contexts, 0.2 between subjects "
-        "and, 0.25 between the contexts of a subject. "
-        "Unequal contexts: rows per subject from 15 to 1, a quarter of the subjects "
-        "absent. Errors of unequal variance: they depend on context, feature and subject. Few "
-        "subjects show the feature: it is 0 for two thirds of the subjects, and mostly 0 for the "
-        "others; the row is of this feature. One context differs: the slopes of all others are "
-        "the same, and in parentheses is the coverage for the context that differs.",
+        "intervals. Each context has 6 rows per subject, and the residual standard deviation is "
+        "1. Slopes are 0.4 on average and have the standard deviation tau between contexts, 0.2 "
+        "between subjects and 0.25 between the contexts of a subject. Unequal contexts: rows per "
+        "subject from 15 to 1, a quarter of the subjects absent. Errors of unequal variance: they "
+        "depend on context, feature and subject. Few subjects show the feature: it is 0 for two "
+        "thirds of the subjects, and mostly 0 for the others; the row is of this feature. One "
+        "context differs: the slopes of all others are the same, and in parentheses is the "
+        "coverage for the context that differs.",
         "",
         "Coverage of pooled and separate slopes, of differences of pooled slopes, of tau, and of "
         "the mean slope over a population of contexts; proportion of tests of no difference with "

@@ -201,7 +201,8 @@ def person_slopes(
 def _cells(subject: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return codes without gaps of subject and context together."""
     joint = subject * (int(where.max()) + 1) + where
-    return np.unique(joint, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    codes = np.unique(joint, return_inverse=True)[1]
+    return np.asarray(codes.reshape(-1), dtype=np.int64)
 
 
 def _estimates(
@@ -209,7 +210,7 @@ def _estimates(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
     """Return values, their error variances, the moderated ones, and why there are none."""
     needed = np.maximum(min_rows, sums.cells + (2 if kind == SLOPE else 3))
-    reasons = []
+    reasons: list[str] = []
     r = _correlations(sums)
     for g, n in enumerate(sums.n):
         if n < needed[g]:

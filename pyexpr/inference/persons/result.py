@@ -169,8 +169,9 @@ class PersonSlopesResult(Result):
         if int(both.sum()) < FEWEST_SUBJECTS:
             found["odd_even"] = nothing, int(both.sum()), NO_HALVES(fewest=FEWEST_SUBJECTS)
         else:
-            halves = self.halves[both].T
-            found["odd_even"] = halves_of(*halves, self.ratio, self.confidence), int(both.sum()), ""
+            odd, even = self.halves[both].T
+            interval = halves_of(odd, even, self.ratio, self.confidence)
+            found["odd_even"] = interval, int(both.sum()), ""
         rows = []
         for name, (interval, number, reason) in found.items():
             limits = np.array([interval.estimate, interval.low, interval.high])

@@ -64,7 +64,8 @@ def person_sums(
         return np.asarray(own - (np.bincount(cell, weights=own) / counts)[cell])
 
     def summed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(subject, weights=values, minlength=n_subjects)
+        found = np.bincount(subject, weights=values, minlength=n_subjects)
+        return np.asarray(found, dtype=np.float64)
 
     dx, dy = centred(x), centred(y)
     xx, yy = summed(dx * dx), summed(dy * dy)

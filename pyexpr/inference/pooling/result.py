@@ -211,7 +211,7 @@ class PooledCoefficientResult(Result):
         pooling = self.pooling
         tails = np.array([(1 - self.confidence) / 2, (1 + self.confidence) / 2])
         common = pooling.matrices(pooling.between)[1] @ pooling.separate
-        rows = []
+        rows, reasons = [], []
         for j, feature in enumerate(self.data.features):
             spread = pooling.spreads[j]
             low, high = spread.quantile(tails)
@@ -234,11 +234,10 @@ class PooledCoefficientResult(Result):
                     "common_high": common_high,
                     "n_contexts": int((pooling.feature == j).sum()),
                     "method": "Box",
-                    "reason": spread.reason or (NO_SPREAD if tau == 0 else ""),
                 }
             )
-        table = pd.DataFrame(rows)
-        return table.assign(reason=message_column(row["reason"] for row in rows))
+            reasons.append(spread.reason or (NO_SPREAD if tau == 0 else ""))
+        return pd.DataFrame(rows).assign(reason=message_column(reasons))
 
     def variances(self) -> pd.DataFrame:
         """Return the variances of the multilevel model, one row each.
