@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 500
 # Squared distance from the optimum, in standard errors.
-CLOSE = 1e-14
+CLOSE = 1e-10
 # Least residual variance, as a share of that of the label.
 LEAST_RESIDUAL = 1e-12
 _ROUNDING = 1e-15
@@ -224,7 +224,8 @@ def _moved(
         except np.linalg.LinAlgError:
             # So far from the residual's variance that rounding leaves no positive matrix.
             new = None
-        if new is not None and new.value <= state.value + min(bound, 0.0):
+        rounding = 1e-14 * (abs(state.value) + df)
+        if new is not None and new.value <= state.value + min(bound, 0.0) + rounding:
             return moved, new
         length /= 2
     return None
