@@ -41,6 +41,10 @@ from pyexpr.inference.comparison.result import ComparisonResult as ComparisonRes
 from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
 from pyexpr.inference.error_slopes import ErrorSlopesResult as ErrorSlopesResult
 from pyexpr.inference.error_slopes import error_slopes as error_slopes
+from pyexpr.inference.persons.persons import person_slopes as person_slopes
+from pyexpr.inference.persons.result import PersonSlopesResult as PersonSlopesResult
+from pyexpr.inference.pooling.pooled import pooled_coefficients as pooled_coefficients
+from pyexpr.inference.pooling.result import PooledCoefficientResult as PooledCoefficientResult
 from pyexpr.measurement.agreement.agreement import agreement as agreement
 from pyexpr.measurement.agreement.result import AgreementResult as AgreementResult
 from pyexpr.measurement.components.d_study import DesignStudyResult as DesignStudyResult

@@ -311,6 +311,14 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         k.table(CLIPS), truth="truth", predictions="model0", properties=["smile", "nod"],
         cluster=k.column(CLIPS["subject"]), context=k.column(CLIPS["task"]),
     ),
+    "pooled_coefficients": lambda k: px.pooled_coefficients(
+        k.table(COMPLETE[["task", "smile", "nod"]]), k.column(COMPLETE["truth"]), context="task",
+        cluster=k.column(COMPLETE["subject"]), subject_effects="slopes",
+    ),
+    "person_slopes": lambda k: px.person_slopes(
+        k.table(COMPLETE), score="truth", signal="smile", cluster="subject", context="task",
+        min_rows=3,
+    ),
     "from_model": from_model,
     "ContextualRegressor": contextual,
     "ContextualRegressor, contexts beside": contexts_beside,

@@ -73,6 +73,12 @@ CALLS: dict[str, Callable[..., Any]] = {
     "error_slopes": lambda **given: px.error_slopes(
         TABLE, truth="a", predictions="b", properties="c", cluster="subject", **given
     ),
+    "pooled_coefficients": lambda **given: px.pooled_coefficients(
+        TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
+    ),
+    "person_slopes": lambda **given: px.person_slopes(
+        TABLE, score="a", signal="b", cluster="subject", **given
+    ),
     "split_subjects": lambda **given: px.split_subjects(TABLE["subject"], **given),
 }
 # So that three indicators measure something.

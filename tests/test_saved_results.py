@@ -155,6 +155,20 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
             found.contrasts(between="features"), found.adjust("max_t"),
         ],
     ),
+    "pooled_coefficients": (
+        lambda: px.pooled_coefficients(
+            table()[["p", "q", "subject"]], table()["y"],
+            context=table()["clip"].to_numpy() % 3, cluster="subject",
+        ),
+        lambda found: [
+            found.interval(confidence=0.9), found.contrasts(), found.variation(),
+            found.variances(),
+        ],
+    ),
+    "person_slopes": (
+        lambda: px.person_slopes(table(), score="y", signal="p", cluster="subject"),
+        lambda found: [found.interval(confidence=0.9), found.reliability()],
+    ),
     "variance_components": (
         lambda: px.variance_components(
             ratings(), ratings="score", facets=["clip", "rater"], context="task"

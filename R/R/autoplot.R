@@ -14,7 +14,8 @@
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
 #'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
 #'   [rating_ceiling()], [feature_importance()], [sign_flip()],
-#'   [cluster_bootstrap()], [context_coefficients()], [sensitivity()] or [error_slopes()].
+#'   [cluster_bootstrap()], [context_coefficients()], [pooled_coefficients()], [person_slopes()],
+#'   [sensitivity()] or [error_slopes()].
 #' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
 #'   `context`, `metric` and `term`. By default the first difference of two models.
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
@@ -390,6 +391,42 @@ autoplot.pyexpr_error_slopes <- function(object, ...) {
     ggplot2::labs(x = "Change of the absolute error per standard deviation", y = NULL)
 }
 
+# Arrows from the separate slope of a context to the pooled one; a grey line is the common slope.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_pooled <- function(object, ...) {
+  table <- in_order(object$tables$tidy, "feature")
+  common <- in_order(object$tables$variation, "feature")
+  range_plot(table, "context", told_of(object), label = identity, panels = "feature") +
+    zero_line() +
+    ggplot2::geom_vline(ggplot2::aes(xintercept = .data$common_slope), common,
+      colour = "grey70") +
+    ggplot2::geom_segment(ggplot2::aes(x = .data$separate_estimate, xend = .data$estimate,
+      y = .data$context, yend = .data$context), table[!is.na(table$estimate), ],
+      arrow = ggplot2::arrow(length = ggplot2::unit(1.2, "mm")), colour = "grey30",
+      inherit.aes = FALSE) +
+    ggplot2::geom_point(ggplot2::aes(x = .data$separate_estimate, y = .data$context),
+      table[!is.na(table$estimate), ], shape = 1, inherit.aes = FALSE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$feature), labeller = short_names(22)) +
+    ggplot2::labs(x = "Pooled slope per standard deviation (circle: separate slope)", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_persons <- function(object, ...) {
+  table <- object$tables$tidy
+  table <- table[!is.na(table$estimate), ]
+  table$at <- rank(table$estimate, ties.method = "first")
+  ggplot2::ggplot(table, ggplot2::aes(x = .data$estimate, y = .data$at)) +
+    ggplot2::geom_linerange(ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
+      colour = "grey60") +
+    ggplot2::geom_point(shape = 1) +
+    ggplot2::geom_point(ggplot2::aes(x = .data$shrunken)) +
+    ggplot2::scale_y_continuous(breaks = NULL) +
+    ggplot2::labs(x = "Estimate (circle) and shrunken estimate (dot)", y = "Subjects, in order") +
+    printed()
+}
+
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_models <- function(object, ...) {
@@ -403,7 +440,8 @@ autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
     "compare_models()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
-    "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "sensitivity()", "error_slopes()")
+    "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "pooled_coefficients()",
+    "person_slopes()", "sensitivity()", "error_slopes()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

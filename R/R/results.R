@@ -138,6 +138,8 @@ continued <- function(found, x) {
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [error_slopes()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [sensitivity()] | `"tidy"`, `"summary"`, `"specifications"`, `"work"` |
+#' | [pooled_coefficients()] | `"tidy"`, `"contrasts"`, `"variation"`, `"variances"` |
+#' | [person_slopes()] | `"tidy"`, `"reliability"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
 #' | [fit_models()] | `"tidy"`, `"predictions"`, `"tuning"`, `"weights"` (coefficients of linear models), `"folds"`, `"left_out"`, `"warned"`, `"constant"`; of classes `"unseen"` (classes that a fit did not have) |
 #' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |

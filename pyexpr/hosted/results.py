@@ -38,6 +38,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "unseen",
     ),
     "MultilevelICCResult": ("components", "counts"),
+    "PersonSlopesResult": ("reliability",),
+    "PooledCoefficientResult": ("contrasts", "variation", "variances"),
     "RaterDiagnosticsResult": ("by_rater", "scale_use"),
     "SensitivityResult": ("summary", "specifications", "work"),
     "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),

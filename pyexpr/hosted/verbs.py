@@ -436,6 +436,30 @@ def do_context_coefficients(
     return described(result) | {"contexts": list(result.data.models)}
 
 
+def do_pooled_coefficients(
+    data: pd.DataFrame,
+    y: str,
+    features: list[str],
+    context: str,
+    cluster: str,
+    **options: Any,
+) -> dict[str, Any]:
+    """`px.pooled_coefficients`, label and features by name."""
+    from pyexpr.base.tables import numeric_column
+    from pyexpr.inference.pooling.pooled import pooled_coefficients
+
+    label = numeric_column(data, y, what="the data")
+    rows = data[[*features, context, cluster]]
+    return described(pooled_coefficients(rows, label, context=context, cluster=cluster, **options))
+
+
+def do_person_slopes(table: Any, **options: Any) -> dict[str, Any]:
+    """`px.person_slopes`."""
+    from pyexpr.inference.persons.persons import person_slopes
+
+    return described(person_slopes(table, **options))
+
+
 def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
     """Return the covariance of the slopes of kept coefficients, and their names."""
     found = kept(key).covariance(context)

@@ -7,6 +7,8 @@ elsewhere <- list(
   rating_ceiling = "table",
   bootstrap_chain = "table",
   error_slopes = "table",
+  person_slopes = "table",
+  pooled_coefficients = c("X", "rows"),
   cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
   context_coefficients = c("X", "rows")
 )
@@ -16,6 +18,7 @@ ours <- list(
   bootstrap_chain = "data",
   error_slopes = "data",
   context_coefficients = c("data", "features"),
+  pooled_coefficients = c("data", "features"), person_slopes = "data",
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   read_tracks = "time_unit"
 )
@@ -30,7 +33,8 @@ test_that("arguments are those of Python", {
     "choose_icc", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
-    "bootstrap_chain", "cluster_bootstrap", "context_coefficients", "error_slopes", "sensitivity",
+    "bootstrap_chain", "cluster_bootstrap", "context_coefficients", "pooled_coefficients",
+    "person_slopes", "error_slopes", "sensitivity",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
@@ -147,7 +151,8 @@ def default(function, name):
   verbs <- c("icc", "agreement", "multilevel_icc", "variance_components", "icc_interval",
     "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
-    "rating_ceiling", "bootstrap_chain", "context_coefficients", "error_slopes", "sensitivity",
+    "rating_ceiling", "bootstrap_chain", "context_coefficients", "pooled_coefficients",
+    "person_slopes", "error_slopes", "sensitivity",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))

@@ -817,3 +817,55 @@ test_that("sensitivity() has a row per specification, and a picture", {
   expect_true(all(c("base", "evaluation.folds = 3") %in% labels))
   expect_error(ggplot2::autoplot(found, conclusion = list(metric = "auc")), "must be one of")
 })
+
+pooled_rows <- function() {
+  set.seed(3)
+  rows <- expand.grid(clip = 1:3, task = c("joy", "fear", "pain", "rest"), subject = 1:22)
+  rows$smile <- rnorm(nrow(rows))
+  rows$score <- c(0.9, 0.2, 0.1, 0.5)[rows$task] * rows$smile + rnorm(nrow(rows))
+  rows
+}
+
+test_that("pooled_coefficients() are between the separate slopes and the common one", {
+  need_python()
+  rows <- pooled_rows()
+  found <- pooled_coefficients(rows, score, smile, context = task, cluster = subject,
+    subject_effects = "slopes")
+  table <- tidy(found)
+  common <- tidy(found, "variation")$common_slope
+  kept <- (table$estimate - common) / (table$separate_estimate - common)
+  expect_true(all(kept > 0 & kept < 1))
+  # Without differences between subjects, separate slopes would be those of lm().
+  separate <- sapply(table$context, function(task) {
+    coef(lm(score ~ smile, rows[rows$task == task, ]))[["smile"]]
+  })
+  centred <- rows$smile - ave(rows$smile, rows$task)
+  expect_equal(table$separate_estimate, unname(separate) * sqrt(mean(centred^2)), tolerance = 0.05)
+  expect_true(all(c("separate_estimate", "shrinkage", "conf.low", "p.value") %in% names(table)))
+  expect_identical(nrow(tidy(found, "contrasts")), 6L)
+  expect_identical(tidy(found, "variances")$group, c("context", "subject", "subject", "residual"))
+  expect_error(pooled_coefficients(rows, score, c(smile, score), context = task,
+    cluster = subject), "is the label", class = "pyexpr_column_error")
+  few <- rows[rows$task %in% c("joy", "fear"), ]
+  expect_error(pooled_coefficients(few, score, smile, context = task, cluster = subject),
+    "at least 3 contexts", class = "pyexpr_data_error")
+  skip_if_not_installed("ggplot2")
+  expect_no_warning(ggplot2::ggplot_build(ggplot2::autoplot(found)))
+})
+
+test_that("person_slopes() are those of lm()", {
+  need_python()
+  rows <- pooled_rows()
+  found <- person_slopes(rows, score, smile, cluster = subject, context = task)
+  own <- rows[rows$subject == 5, ]
+  theirs <- summary(lm(score ~ smile + task, own))$coefficients["smile", ]
+  row <- tidy(found)[5, ]
+  expect_equal(row$estimate, unname(theirs[1]))
+  expect_equal(row$std.error, unname(theirs[2]))
+  expect_identical(tidy(found, "reliability")$quantity,
+    c("mean", "std_dev", "reliability", "odd_even"))
+  expect_error(person_slopes(rows, score, smile, cluster = subject, kind = "rank"), "must be one of",
+    class = "pyexpr_data_error")
+  skip_if_not_installed("ggplot2")
+  expect_no_warning(ggplot2::ggplot_build(ggplot2::autoplot(found)))
+})
