@@ -132,7 +132,7 @@ def cell_sums(
                 found[at] = CellSums(subjects, before, changes[at])
             changes[at][part] = change
     finally:
-        results.close()  # type: ignore[attr-defined]
+        results.close()
     return [one for one in found if one is not None]
 
 
