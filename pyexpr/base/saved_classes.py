@@ -97,6 +97,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.modeling.fitting.result": ("ModelsResult",),
     "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),
+    "pyexpr.planning.result": ("PlanCell", "PlanResult"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,0 +1,256 @@
+"""Power to find a slope, from a pilot's subjects or published numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
+from pyexpr.inference.coefficients.data import CoefficientData, pooled_scale
+from pyexpr.inference.coefficients.slopes import SlopeSpace, least_squares_problem, slope_space
+from pyexpr.resampling.intervals.jackknife import kurtosis_df
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def fitted(data: CoefficientData, model: str) -> SlopeSpace:
+    """Return the slopes of a context, or over all, as context_coefficients() tests them."""
+    return slope_space(data, (model,), [], method="least_squares", cr="CR2", seed=0, n_threads=1)
+
+
+def _p_value(data: CoefficientData, model: str, feature: int) -> float:
+    """Return the p-value of a slope, NaN where context_coefficients() does not test it."""
+    if data.constant[:, feature].all():
+        return float("nan")
+    try:
+        space = fitted(data, model)
+    except DataError:
+        # Linearly dependent features of the subjects that were drawn.
+        return float("nan")
+    return float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
+
+
+def _data(
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    context: NDArray[np.int64],
+    subject: NDArray[np.int64],
+    n_subjects: int,
+    like: tuple[tuple[str, ...], tuple[str, ...]],
+) -> CoefficientData:
+    features, contexts = like
+    scale, constant = pooled_scale(X, context, len(contexts))
+    return CoefficientData(
+        X, y, y, features, context, contexts, subject, tuple(range(n_subjects)), "subject", 0,
+        scale, constant,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSlopes:
+    """Whole subjects of a pilot, drawn with replacement; the truth is given the wanted slope.
+
+    Attributes
+    ----------
+    data : CoefficientData
+        The pilot's rows of the model: of one context, or all of them.
+    model : str
+        The context, or "all".
+    feature : int
+        Position of the feature whose slope is to be found.
+    slope : float
+        Change of the truth per standard deviation of the feature.
+    """
+
+    data: CoefficientData
+    model: str
+    feature: int
+    slope: float
+
+    @classmethod
+    def of(cls, data: CoefficientData, model: str, feature: int, slope: float) -> PilotSlopes:
+        """From all rows of a pilot; `DataError` if least squares cannot be used in it."""
+        name = data.features[feature]
+        why = least_squares_problem(data, [model], "context")
+        if why:
+            raise DataError(
+                say(
+                    "slopes are planned by least squares, but {why}; give fewer names in "
+                    "{features=}",
+                    why=why,
+                )
+            )
+        where = data.constant if model == ALL else data.constant[[data.contexts.index(model)]]
+        if where.all(axis=0)[feature]:
+            raise DataError(
+                say(
+                    "{name:label} does not vary in context {context:label} of the pilot",
+                    name=name,
+                    context=model,
+                )
+            )
+        rows = data.rows(model)
+        present, subject = np.unique(data.subject[rows], return_inverse=True)
+        contexts = data.contexts if model == ALL else (model,)
+        code = data.context[rows] if model == ALL else np.zeros(len(rows), dtype=np.int64)
+        own = replace(
+            data, X=data.X[rows], y=data.y[rows], y_tested=data.y[rows], context=code,
+            contexts=contexts, subject=subject.reshape(-1).astype(np.int64),
+            subjects=tuple(range(len(present))), constant=where,
+        )  # fmt: skip
+        return cls(own, model, feature, slope)
+
+    @property
+    def n_subjects(self) -> int:
+        """The number of the pilot's subjects."""
+        return len(self.data.subjects)
+
+    @property
+    def clips(self) -> NDArray[np.int64]:
+        """The numbers of clips of the pilot's subjects, the largest of any context."""
+        found = np.zeros(self.n_subjects, dtype=np.int64)
+        for c in range(len(self.data.contexts)):
+            own = self.data.subject[self.data.context == c]
+            found = np.maximum(found, np.bincount(own, minlength=self.n_subjects))
+        return found
+
+    def _fit(self) -> SlopeSpace:
+        return fitted(self.data, self.model)
+
+    def observed(self) -> float:
+        """Return the pilot's own slope."""
+        space = self._fit()
+        return float(space.slopes.coef[space.slot[0, self.feature]])
+
+    def worth(self) -> float:
+        """Return the degrees of freedom with which the pilot shows the variance."""
+        space = self._fit()
+        contrast = space.weights([(0, self.feature, 1.0)])
+        assert contrast is not None
+        influence = np.asarray(space.slopes.influences(contrast[None, :])).reshape(1, -1)
+        df = float(space.tests([contrast]).df[0])
+        own = float(kurtosis_df(influence)[0])
+        return min(df, own) if np.isfinite(df) else own
+
+    def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSlopeSampler:
+        """Return what draws studies with at most so many clips per subject and context.
+
+        The slope is reduced for the divisor of the variance between resampled subjects, as in
+        `pyexpr.planning.difference.PilotRows.bank`.
+        """
+        data, G = self.data, self.n_subjects
+        goal = self.slope * np.sqrt((G - 1) / G)
+        column = data.X[:, self.feature] / data.scale[self.feature]
+        y = data.y + (goal - self.observed()) * (column - column.mean())
+        cells = [
+            [np.flatnonzero((data.subject == g) & (data.context == c))
+             for c in range(len(data.contexts))]
+            for g in range(G)
+        ]  # fmt: skip
+        return PilotSlopeSampler(self, y, cells, n_clips)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSlopeSampler:
+    """Draws studies of the pilot's subjects."""
+
+    pilot: PilotSlopes
+    y: NDArray[np.float64]
+    cells: list[list[NDArray[np.intp]]]
+    n_clips: int | None
+
+    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the p-values of `n` studies; NaN where there is none."""
+        data = self.pilot.data
+        found = np.empty(n)
+        like: Any = data.features, data.contexts
+        for at, who in enumerate(rng.integers(len(self.cells), size=(n, n_subjects))):
+            chosen = [self._rows_of(g, rng) for g in who.tolist()]
+            rows = np.concatenate(chosen)
+            subject = np.repeat(np.arange(n_subjects), [len(one) for one in chosen])
+            context = data.context[rows]
+            study = _data(data.X[rows], self.y[rows], context, subject, n_subjects, like)
+            found[at] = _p_value(study, self.pilot.model, self.pilot.feature)
+        return found
+
+    def _rows_of(self, subject: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        most = self.n_clips
+        parts = [
+            own if most is None or len(own) <= most else rng.permutation(own)[:most]
+            for own in self.cells[subject]
+        ]
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalSlopes:
+    """A normal feature and truth, of published numbers.
+
+    ``truth = (slope + v) feature + u + e`` with the feature at unit variance, v the deviation of
+    the subject's slope, and u + e of standard deviation `residual_sd`.
+    """
+
+    slope: float
+    residual_sd: float
+    icc_feature: float
+    icc_residual: float
+    slope_sd: float
+
+    def sampler(self, n_clips: int | None, rng: np.random.Generator) -> NormalSlopeSampler:
+        """Return what draws studies with so many clips per subject."""
+        assert n_clips is not None
+        return NormalSlopeSampler(self, n_clips)
+
+    def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
+        """Return the degrees of freedom with which so large a study shows the variance."""
+        found = []
+        for _ in range(_STUDIES):
+            space = fitted(self.sampler(n_clips, rng).study(n_subjects, rng), "all rows")
+            contrast = space.weights([(0, 0, 1.0)])
+            assert contrast is not None
+            influence = np.asarray(space.slopes.influences(contrast[None, :])).reshape(1, -1)
+            found.append(
+                min(float(space.tests([contrast]).df[0]), float(kurtosis_df(influence)[0]))
+            )
+        return float(np.median(found))
+
+
+# Of which the degrees of freedom are the median.
+_STUDIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NormalSlopeSampler:
+    """Draws studies of normal rows."""
+
+    source: NormalSlopes
+    n_clips: int
+
+    def study(self, n_subjects: int, rng: np.random.Generator) -> CoefficientData:
+        """Return the rows of one study."""
+        one, shape = self.source, (n_subjects, self.n_clips)
+
+        def parts(icc: float) -> NDArray[np.float64]:
+            between = rng.standard_normal((n_subjects, 1))
+            return np.asarray(
+                np.sqrt(icc) * between + np.sqrt(1 - icc) * rng.standard_normal(shape)
+            )
+
+        x = parts(one.icc_feature)
+        own = one.slope + one.slope_sd * rng.standard_normal((n_subjects, 1))
+        y = own * x + one.residual_sd * parts(one.icc_residual)
+        n = n_subjects * self.n_clips
+        return _data(
+            x.reshape(n, 1), y.reshape(n), np.zeros(n, dtype=np.int64),
+            np.repeat(np.arange(n_subjects), self.n_clips), n_subjects,
+            (("feature",), ("all rows",)),
+        )  # fmt: skip
+
+    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the p-values of `n` studies; NaN where there is none."""
+        return np.array([_p_value(self.study(n_subjects, rng), "all rows", 0) for _ in range(n)])
