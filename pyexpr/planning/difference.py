@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
+from pyexpr.planning.power import df_of_error, df_of_spread
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import degrees_of_freedom
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METRICS = ("correlation", "rmse")
-# Simulated studies of the published size, of whose degrees of freedom the median is taken.
+# Simulated studies of the published size.
 _STUDIES = 200
+# Of a subject's weight, for the infinitesimal jackknife.
+_STEP = 1e-4
 # What remains of a variance after rounding.
 _NOTHING = 1e-12
 
@@ -180,20 +183,38 @@ class PilotRows:
         return float(difference_of(sums_of(y, a, b).sum(axis=0), self.metric))
 
     def worth(self) -> float:
-        """Return the degrees of freedom with which the pilot shows the variance."""
+        """Return the degrees of freedom with which the pilot shows the standard error."""
         whole = self.sampler(None, np.random.default_rng(0)).whole()
-        return float(tests_of(whole[None], self.metric, self.confidence).worth[0])
+        found = tests_of(whole[None], self.metric, self.confidence)
+        without = np.stack([np.delete(whole, g, axis=0) for g in range(len(whole))])
+        errors = tests_of(without, self.metric, self.confidence).std_error
+        return df_of_error(errors, float(found.worth[0]))
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSampler:
         """Return what draws studies with at most so many clips per subject.
 
-        Resampled subjects vary (G - 1)/G times as much as the subjects of the population, as
-        variances with divisor G do. The difference is reduced by the root of it, so that its
-        ratio to the standard error is right.
+        Studies of resampled subjects vary less than those of new subjects. The difference is
+        reduced as much, so that its ratio to the standard error is right: see `shrinkage`.
         """
+        return self._at(n_clips, self.difference * self.shrinkage())
+
+    def shrinkage(self) -> float:
+        """Return the standard error among resampled subjects, in units of the jackknife's.
+
+        The former is that of the infinitesimal jackknife, which is too small for few subjects, as
+        is a variance with divisor G; for a mean the ratio is the root of (G - 1)/G.
+        """
+        G = self.n_subjects
+        whole = self._at(None, self.difference * np.sqrt((G - 1) / G)).whole()
+        total = whole.sum(axis=0)
+        up, down = (difference_of(total + sign * _STEP * whole, self.metric) for sign in (1, -1))
+        infinitesimal = np.sqrt(np.sum(((up - down) / (2 * _STEP)) ** 2))
+        error = tests_of(whole[None], self.metric, self.confidence).std_error[0]
+        return float(infinitesimal / error)
+
+    def _at(self, n_clips: int | None, goal: float) -> PilotSampler:
         G, clips = self.n_subjects, self.clips
         kept = clips if n_clips is None else np.minimum(clips, n_clips)
-        goal = self.difference * np.sqrt((G - 1) / G)
         weight = (kept / clips)[self.subject]
         rows = tuned(self.rows - self.rows[:, 0].mean(), weight, self.metric, goal, self.names)
         each = sums_of(*rows.T)
@@ -258,9 +279,10 @@ class NormalRows:
         return NormalSampler(self, root, n_clips)
 
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
-        """Return the degrees of freedom with which so large a study shows the variance."""
+        """Return the degrees of freedom with which so large a study shows the standard error."""
         drawn = self.sampler(n_clips, rng).sums(n_subjects, _STUDIES, rng)
-        return float(np.median(tests_of(drawn, self.metric, self.confidence).worth))
+        errors = tests_of(drawn, self.metric, self.confidence).std_error
+        return df_of_spread(errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,10 +239,11 @@ def plan_study(
     Notes
     -----
     A pilot's subjects are drawn with replacement, whole, so that skewness, unequal numbers of clips
-    and differences between subjects are those of the pilot. Resampled subjects vary
-    :math:`(G - 1)/G` times as much as those of the population, G the pilot's subjects; the
-    difference or slope is multiplied by :math:`\sqrt{(G - 1)/G}` to keep its ratio to the standard
-    error. The correlation of the second model is changed by adding a multiple of the truth to its
+    and differences between subjects are those of the pilot. Studies of resampled subjects vary less
+    than studies of new subjects, for a mean of G subjects by the factor :math:`\sqrt{(G - 1)/G}`.
+    The difference is multiplied by the ratio of the infinitesimal jackknife's standard error to the
+    jackknife's, the slope by that of CR0's to CR2's, so that its ratio to the standard error is
+    right. The correlation of the second model is changed by adding a multiple of the truth to its
     predictions, its RMSE by multiplying its errors, and a slope by adding a multiple of the feature
     to the truth. Published numbers are simulated with normal distributions. Ratings are simulated
     from variance components (of a pilot by REML) with normal distributions, all raters rating all
@@ -250,9 +251,11 @@ def plan_study(
 
     The interval of the simulation is Wilson's (1927). The band of the pilot is another uncertainty.
     For differences and slopes, the pilot leaves the standard error open within the factors
-    :math:`\sqrt{\nu / \chi^2_\nu}`, :math:`\nu` the degrees of freedom of the pilot's jackknife
-    variance with the kurtosis of its subjects. A t test that has the simulated power has a
-    noncentrality, which is divided by these factors. For reliabilities, studies are simulated with
+    :math:`\sqrt{\nu / \chi^2_\nu}`. :math:`\nu` is the smaller of
+    :math:`2 / (2/(G - 1) + \kappa/G)`, :math:`\kappa` the excess kurtosis of the subjects'
+    pseudo-values, and :math:`1 / (2 v)`, v the jackknife variance of the logarithm of the standard
+    error. A t test that has the simulated power has a noncentrality, which is divided by these
+    factors. For reliabilities, studies are simulated (a quarter of `n_studies`, at least 100) with
     the variance of the targets at which the reliability is the lower and the upper limit of the
     interval of the pilot.
 
@@ -594,8 +597,8 @@ def _rating_cells(
         designs.append(((c, sizes, own), how.n_studies))
         if np.isfinite([own.low, own.high]).all():
             few = max(_FEWEST_STUDIES, how.n_studies // _PART)
-            for signal in (own.low, own.high):
-                designs.append(((c, sizes, own.with_signal(signal, form)), few))
+            ends = (own.with_signal(signal, form) for signal in (own.low, own.high))
+            designs += [((c, sizes, end), few) for end in ends]
     shares: dict[Any, list[float]] = {cell: [] for cell in cells}
     undefined = dict.fromkeys(cells, 0)
     at, rng, hits = None, None, 0

@@ -87,7 +87,7 @@ def _ticks(axes: Axes, numbers: np.ndarray[Any, Any], panel_mm: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
     asked = np.unique(numbers)
-    apart = float(np.diff(asked).min(initial=np.inf))
+    apart = float(np.diff(asked).min()) if len(asked) > 1 else 1.0
     if len(asked) <= panel_mm / 8 and apart > float(np.ptp(asked)) / (panel_mm / 6):
         axes.set_xticks(asked)
     else:

@@ -53,6 +53,34 @@ def error_ratios(df: float, confidence: float) -> tuple[float, float]:
     return math.sqrt(df / upper), math.sqrt(df / lower) if lower > 0 else math.inf
 
 
+def df_of_error(without_each: NDArray[np.float64], kurtosis_df: float) -> float:
+    """Return the degrees of freedom with which a pilot shows a standard error.
+
+    Those at which ``log SE`` has the variance that leaving out each subject shows, as the root
+    of a chi-square over its degrees of freedom nu has about ``1 / (2 nu)``; at most those of the
+    kurtosis of the subjects' influences.
+
+    Parameters
+    ----------
+    without_each : ndarray, shape (G,)
+        The standard error without each of the pilot's subjects, for one number of subjects. NaN
+        where there is none: these are left out.
+    kurtosis_df : float
+    """
+    logs = np.log(without_each[np.isfinite(without_each) & (without_each > 0)])
+    G = len(logs)
+    if G < 2:
+        return kurtosis_df
+    variance = (G - 1) / G * float(np.sum((logs - logs.mean()) ** 2))
+    return max(1.0, min(kurtosis_df, 1 / (2 * variance)) if variance > 0 else kurtosis_df)
+
+
+def df_of_spread(errors: NDArray[np.float64]) -> float:
+    """Return the degrees of freedom at which ``log SE`` varies as that of these studies does."""
+    logs = np.log(errors[np.isfinite(errors) & (errors > 0)])
+    return max(1.0, 1 / (2 * float(np.var(logs, ddof=1))))
+
+
 def t_power(noncentrality: float, df: float, alpha: float) -> float:
     """Return the power of a two-sided t test at level `alpha`.
 

@@ -12,15 +12,29 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 from pyexpr.inference.coefficients.data import CoefficientData, pooled_scale
 from pyexpr.inference.coefficients.slopes import SlopeSpace, least_squares_problem, slope_space
+from pyexpr.planning.power import df_of_error, df_of_spread
 from pyexpr.resampling.intervals.jackknife import kurtosis_df
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def fitted(data: CoefficientData, model: str) -> SlopeSpace:
+def fitted(data: CoefficientData, model: str, cr: str = "CR2") -> SlopeSpace:
     """Return the slopes of a context, or over all, as context_coefficients() tests them."""
-    return slope_space(data, (model,), [], method="least_squares", cr="CR2", seed=0, n_threads=1)
+    return slope_space(data, (model,), [], method="least_squares", cr=cr, seed=0, n_threads=1)
+
+
+def _error(data: CoefficientData, model: str, feature: int, cr: str = "CR2") -> float:
+    """Return the standard error of a slope; NaN where there is none."""
+    if data.constant[:, feature].all():
+        return float("nan")
+    try:
+        space = fitted(data, model, cr)
+    except DataError:
+        return float("nan")
+    contrast = space.weights([(0, feature, 1.0)])
+    assert contrast is not None
+    return float(space.slopes.contrasts(contrast[None, :]).std_error[0])
 
 
 def _p_value(data: CoefficientData, model: str, feature: int) -> float:
@@ -119,39 +133,55 @@ class PilotSlopes:
             found = np.maximum(found, np.bincount(own, minlength=self.n_subjects))
         return found
 
-    def _fit(self) -> SlopeSpace:
-        return fitted(self.data, self.model)
-
     def observed(self) -> float:
         """Return the pilot's own slope."""
-        space = self._fit()
+        space = fitted(self.data, self.model)
         return float(space.slopes.coef[space.slot[0, self.feature]])
 
     def worth(self) -> float:
-        """Return the degrees of freedom with which the pilot shows the variance."""
-        space = self._fit()
+        """Return the degrees of freedom with which the pilot shows the standard error."""
+        data, G = self.data, self.n_subjects
+        space = fitted(data, self.model)
         contrast = space.weights([(0, self.feature, 1.0)])
         assert contrast is not None
         influence = np.asarray(space.slopes.influences(contrast[None, :])).reshape(1, -1)
-        df = float(space.tests([contrast]).df[0])
-        own = float(kurtosis_df(influence)[0])
-        return min(df, own) if np.isfinite(df) else own
+        errors = np.empty(G)
+        like: Any = data.features, data.contexts
+        for g in range(G):
+            rows = np.flatnonzero(data.subject != g)
+            own = data.subject[rows]
+            part = _data(
+                data.X[rows], data.y[rows], data.context[rows], own - (own > g), G - 1, like
+            )
+            # Per unit of the feature: its standard deviation changes with the subjects.
+            errors[g] = _error(part, self.model, self.feature) / part.scale[self.feature]
+        return df_of_error(errors, float(kurtosis_df(influence)[0]))
+
+    def shrinkage(self) -> float:
+        """Return the standard error among resampled subjects, in units of CR2's.
+
+        The former is that without a correction (CR0), which is too small for few subjects.
+        """
+        one, other = (_error(self.data, self.model, self.feature, cr) for cr in ("CR0", "CR2"))
+        return one / other
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSlopeSampler:
         """Return what draws studies with at most so many clips per subject and context.
 
-        The slope is reduced for the divisor of the variance between resampled subjects, as in
-        `pyexpr.planning.difference.PilotRows.bank`.
+        The slope is reduced as much as resampled subjects vary less than new ones, so that its
+        ratio to the standard error is right.
         """
         data, G = self.data, self.n_subjects
-        goal = self.slope * np.sqrt((G - 1) / G)
+        goal = self.slope * self.shrinkage()
         column = data.X[:, self.feature] / data.scale[self.feature]
         y = data.y + (goal - self.observed()) * (column - column.mean())
         cells = [
-            [np.flatnonzero((data.subject == g) & (data.context == c))
-             for c in range(len(data.contexts))]
+            [
+                np.flatnonzero((data.subject == g) & (data.context == c))
+                for c in range(len(data.contexts))
+            ]
             for g in range(G)
-        ]  # fmt: skip
+        ]
         return PilotSlopeSampler(self, y, cells, n_clips)
 
 
@@ -207,21 +237,16 @@ class NormalSlopes:
         return NormalSlopeSampler(self, n_clips)
 
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
-        """Return the degrees of freedom with which so large a study shows the variance."""
-        found = []
-        for _ in range(_STUDIES):
-            space = fitted(self.sampler(n_clips, rng).study(n_subjects, rng), "all rows")
-            contrast = space.weights([(0, 0, 1.0)])
-            assert contrast is not None
-            influence = np.asarray(space.slopes.influences(contrast[None, :])).reshape(1, -1)
-            found.append(
-                min(float(space.tests([contrast]).df[0]), float(kurtosis_df(influence)[0]))
-            )
-        return float(np.median(found))
+        """Return the degrees of freedom with which so large a study shows the standard error."""
+        sampler = self.sampler(n_clips, rng)
+        studies = (sampler.study(n_subjects, rng) for _ in range(_STUDIES))
+        return df_of_spread(np.array([_error(one, _ROWS, 0) / one.scale[0] for one in studies]))
 
 
-# Of which the degrees of freedom are the median.
-_STUDIES = 50
+# Simulated studies of the published size.
+_STUDIES = 100
+# The only context of published numbers.
+_ROWS = "all rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +273,9 @@ class NormalSlopeSampler:
         return _data(
             x.reshape(n, 1), y.reshape(n), np.zeros(n, dtype=np.int64),
             np.repeat(np.arange(n_subjects), self.n_clips), n_subjects,
-            (("feature",), ("all rows",)),
+            (("feature",), (_ROWS,)),
         )  # fmt: skip
 
     def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the p-values of `n` studies; NaN where there is none."""
-        return np.array([_p_value(self.study(n_subjects, rng), "all rows", 0) for _ in range(n)])
+        return np.array([_p_value(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)])
