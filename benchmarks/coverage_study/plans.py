@@ -23,8 +23,8 @@ from pyexpr.planning.difference import (
     NormalRows,
     PilotRows,
     correlation_matrix,
+    jackknife_tests,
     sums_of,
-    tests_of,
     tuned,
 )
 from pyexpr.planning.plan_study import plan_study
@@ -38,7 +38,7 @@ SUBJECTS = (20, 40)
 LARGE = 40_000
 TRUE_STUDIES = 4000
 # Simulated studies of each plan.
-STUDIES = 200
+STUDIES = 400
 LEVEL = 0.95
 
 
@@ -118,7 +118,7 @@ def true_power(design: Design, subjects: int, made: tuple[float, float], studies
     for at in range(studies):
         rows, subject = drawn(rng, design, subjects, made)
         np.add.at(sums[at], subject, sums_of(*rows.T))
-    return float(np.mean(tests_of(sums, design.metric, LEVEL).p_value < 1 - LEVEL))
+    return float(np.mean(jackknife_tests(sums, design.metric, LEVEL).p_value < 1 - LEVEL))
 
 
 def of_differences(pilots: int) -> list[str]:

@@ -58,7 +58,7 @@ class Tests:
     worth: NDArray[np.float64]  # degrees of freedom of the variance, with kurtosis
 
 
-def tests_of(sums: NDArray[np.float64], metric: str, confidence: float) -> Tests:
+def jackknife_tests(sums: NDArray[np.float64], metric: str, confidence: float) -> Tests:
     """Test the difference in every study by jackknife_t, from sums per subject (S, n, 9)."""
     total = sums.sum(axis=1)
     values = difference_of(total[:, None, :] - sums, metric)
@@ -185,9 +185,9 @@ class PilotRows:
     def worth(self) -> float:
         """Return the degrees of freedom with which the pilot shows the standard error."""
         whole = self.sampler(None, np.random.default_rng(0)).whole()
-        found = tests_of(whole[None], self.metric, self.confidence)
+        found = jackknife_tests(whole[None], self.metric, self.confidence)
         without = np.stack([np.delete(whole, g, axis=0) for g in range(len(whole))])
-        errors = tests_of(without, self.metric, self.confidence).std_error
+        errors = jackknife_tests(without, self.metric, self.confidence).std_error
         return df_of_error(errors, float(found.worth[0]))
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSampler:
@@ -209,7 +209,7 @@ class PilotRows:
         total = whole.sum(axis=0)
         up, down = (difference_of(total + sign * _STEP * whole, self.metric) for sign in (1, -1))
         infinitesimal = np.sqrt(np.sum(((up - down) / (2 * _STEP)) ** 2))
-        error = tests_of(whole[None], self.metric, self.confidence).std_error[0]
+        error = jackknife_tests(whole[None], self.metric, self.confidence).std_error[0]
         return float(infinitesimal / error)
 
     def _at(self, n_clips: int | None, goal: float) -> PilotSampler:
@@ -250,7 +250,7 @@ class PilotSampler:
             chosen = np.argpartition(key, self.n_clips - 1, axis=2)[..., : self.n_clips]
             # Of a subject with fewer clips the others are zeros.
             sums = self.table[who[..., None], chosen].sum(axis=2)
-        return tests_of(sums, self.pilot.metric, self.pilot.confidence).p_value
+        return jackknife_tests(sums, self.pilot.metric, self.pilot.confidence).p_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ class NormalRows:
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
         """Return the degrees of freedom with which so large a study shows the standard error."""
         drawn = self.sampler(n_clips, rng).sums(n_subjects, _STUDIES, rng)
-        errors = tests_of(drawn, self.metric, self.confidence).std_error
+        errors = jackknife_tests(drawn, self.metric, self.confidence).std_error
         return df_of_spread(errors)
 
 
@@ -303,7 +303,9 @@ class NormalSampler:
 
     def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the p-values of `n` studies; NaN where there is none."""
-        found = tests_of(self.sums(n_subjects, n, rng), self.source.metric, self.source.confidence)
+        found = jackknife_tests(
+            self.sums(n_subjects, n, rng), self.source.metric, self.source.confidence
+        )
         return found.p_value
 
 

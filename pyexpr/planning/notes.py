@@ -59,8 +59,9 @@ NOTE_BELOW = Template(
 )
 NO_PILOT = Template(
     "plan_without_size",
-    "the size of the published study is not known; add {key!r} to the published numbers",
-)
+    "the size of the published study is not known; add its numbers of subjects and of clips per "
+    "subject to the published numbers",
+)()
 NO_PILOT_INTERVAL = Template(
     "plan_without_interval", "the reliability of the pilot has no interval with two finite limits"
 )

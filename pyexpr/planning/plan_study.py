@@ -470,7 +470,8 @@ def _band(
         [t_power(one / ratio, size - 1.0, alpha) for one, size in zip(found, n, strict=True)]
         for ratio in (large, small)
     )
-    return low, high
+    # The noncentrality of a power of 1 is bounded.
+    return np.minimum(low, power).tolist(), np.maximum(high, power).tolist()
 
 
 def _effect_notes(

@@ -41,7 +41,11 @@ def plan_figure(
     contexts = list(dict.fromkeys(table["context"]))
     columns = max(1, min(len(contexts), int((width_mm - _SIDE) / _NARROWEST)))
     lines = -(-len(contexts) // columns)
-    several = [name for name in _ACROSS if name in table and table[name].nunique() > 1]
+    several = [
+        name
+        for name in _ACROSS
+        if name in table and table.groupby("context")[name].nunique().max() > 1
+    ]
     with plotting.style():
         figure = plotting.new_figure(width_mm, lines * (_PANEL + _TITLE) + _LEGEND)
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)

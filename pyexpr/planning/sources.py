@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +23,7 @@ from pyexpr.planning.difference import (
     error_covariance,
 )
 from pyexpr.planning.notes import NO_PILOT
-from pyexpr.planning.published import read_published
+from pyexpr.planning.published import SIZES, read_published
 from pyexpr.planning.slope import NormalSlopes, PilotSlopes
 
 if TYPE_CHECKING:
@@ -272,10 +272,9 @@ def published_slope(published: Any, slope: float, seed: int) -> list[Source]:
 def _of_publication(
     population: NormalRows | NormalSlopes, given: Mapping[str, float], seed: int
 ) -> Source:
-    missing: Sequence[str] = [name for name in ("n_subjects", "n_clips") if name not in given]
     worth, reason, n_pilot = float("nan"), "", None
-    if missing:
-        reason = NO_PILOT(key=missing[0])
+    if not SIZES.keys() <= given.keys():
+        reason = NO_PILOT
     else:
         n_pilot = int(given["n_subjects"])
         worth = population.worth(n_pilot, int(given["n_clips"]), generator(seed, PLANS))
