@@ -294,6 +294,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         k.table(SCORED), k.table(RATED), truth="score", predictions={"same": "score"}, **LONG,
         cluster="subject", context=k.column(SCORED["context"]), form="ICC(C,k)", n_boot=20,
     ),
+    "plan_study": lambda k: px.plan_study(
+        k.table(CLIPS), difference=0.2, metric="correlation", truth="truth",
+        predictions=["model0", "model1"], cluster="subject", n_subjects=20, n_studies=20,
+    ),
     "context_coefficients": coefficients,
     "from_model": from_model,
     "ContextualRegressor": contextual,

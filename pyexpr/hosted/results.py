@@ -37,6 +37,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "unseen",
     ),
     "MultilevelICCResult": ("components", "counts"),
+    "PlanResult": ("required",),
     "RaterDiagnosticsResult": ("by_rater", "scale_use"),
     "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),
     "TrackedVideos": ("dropped",),

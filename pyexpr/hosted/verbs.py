@@ -536,3 +536,10 @@ def do_doctor() -> dict[str, Any]:
     from pyexpr.diagnosis import doctor
 
     return described(doctor())
+
+
+def do_plan_study(pilot: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.plan_study`."""
+    from pyexpr.planning.plan_study import plan_study
+
+    return described(plan_study(pilot, **options))

@@ -6,8 +6,8 @@ from pyexpr.base.messages import Template
 
 NOTE_POWER = Template(
     "plan_power",
-    "power is the proportion of {n_studies} simulated studies in which {event}; conf_low and "
-    "conf_high are Wilson's interval, which contains only the error of the simulation",
+    "power is the proportion of {n_studies} simulated studies in which {event}; {column conf_low} "
+    "and {column conf_high} are Wilson's interval, which contains only the error of the simulation",
 )
 NOTE_ERROR_OF_PILOT = Template(
     "plan_error_of_pilot",

@@ -38,7 +38,7 @@ from pyexpr.planning.notes import (
 from pyexpr.planning.power import error_ratios, noncentralities, t_power
 from pyexpr.planning.published import read_published
 from pyexpr.planning.reliability import Components, PilotRatings, components_of_pilot
-from pyexpr.planning.result import PlanCell, PlanResult
+from pyexpr.planning.result import PlanCell, PlanResult, checked_power
 from pyexpr.planning.sources import (
     WHAT,
     Source,
@@ -92,6 +92,7 @@ class _Simulation:
     confidence: float
     seed: int
     progress: bool | None
+    power: float
 
     def rng(self, context: int, n: int, clips: int | None, raters: int | None = None) -> Any:
         """Return the random numbers of one design: the same whatever else is planned."""
@@ -139,6 +140,7 @@ def plan_study(
     cluster: str | None = None,
     context: str | None = None,
     published: dict[str, float] | None = None,
+    power: float = 0.8,
     confidence: float = 0.95,
     n_studies: int = 1000,
     seed: int = 0,
@@ -211,6 +213,8 @@ def plan_study(
         and ``high``, the interval of the reliability of one rating. ``n_subjects`` and ``n_clips``
         are the size of the published study of a difference or a slope, from which its uncertainty
         follows.
+    power : float
+        The power that the study should have, for ``required()`` and ``plot()``.
     confidence : float
         Level of the planned intervals; a difference or slope is found if p < 1 - confidence. Also
         the level of the interval of the simulation and of the band of the pilot.
@@ -321,6 +325,7 @@ def plan_study(
         confidence_level(confidence),
         checked_seed(seed),
         progress,
+        checked_power(power),
     )
     if finding in ("reliability", "width"):
         return _plan_ratings(
@@ -356,6 +361,7 @@ def plan_study(
         confidence=how.confidence,
         n_studies=how.n_studies,
         seed=how.seed,
+        power=how.power,
         remarks=_effect_notes(sources, finding, how, published=pilot is None),
     )
 
@@ -552,6 +558,7 @@ def _plan_ratings(
         confidence=how.confidence,
         n_studies=how.n_studies,
         seed=how.seed,
+        power=how.power,
         remarks=_rating_notes(cells, chosen, finding, goal, how, published=pilot is None),
     )
 

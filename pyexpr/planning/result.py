@@ -82,6 +82,8 @@ class PlanResult(Result):
     n_studies : int
         Simulated studies of each design.
     seed : int
+    power : float
+        The power that the study should have.
     remarks : tuple of str
         Notes on how the studies were simulated.
     """
@@ -95,6 +97,7 @@ class PlanResult(Result):
     confidence: float
     n_studies: int
     seed: int
+    power: float
     remarks: tuple[str, ...] = ()
 
     @property
@@ -138,7 +141,7 @@ class PlanResult(Result):
     def _whole_clips(self) -> bool:
         return all(cell.n_clips == int(cell.n_clips) for cell in self.cells)
 
-    def required(self, power: float = 0.8) -> pd.DataFrame:
+    def required(self, power: float | None = None) -> pd.DataFrame:
         """Return the number of subjects with which the power reaches a value.
 
         One row per context, number of clips and number of raters. Columns: those of the design,
@@ -150,8 +153,8 @@ class PlanResult(Result):
 
         Parameters
         ----------
-        power : float
-            Between 0 and 1.
+        power : float, optional
+            Between 0 and 1. By default that of the plan.
 
         Raises
         ------
@@ -170,7 +173,7 @@ class PlanResult(Result):
         """
         import pandas as pd
 
-        goal = _checked_power(power)
+        goal = self.power if power is None else checked_power(power)
         rows = []
         for cells in self._curves():
             n = [cell.n_subjects for cell in cells]
@@ -217,7 +220,7 @@ class PlanResult(Result):
     def plot(
         self,
         *,
-        power: float = 0.8,
+        power: float | None = None,
         names: Mapping[Any, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
@@ -228,8 +231,8 @@ class PlanResult(Result):
 
         Parameters
         ----------
-        power : float
-            Where the dashed line is drawn.
+        power : float, optional
+            Where the dashed line is drawn. By default at the power of the plan.
 
         Examples
         --------
@@ -242,7 +245,7 @@ class PlanResult(Result):
         (-0.02, 1.02)
         """
         return plan_figure(
-            self.tidy(), power=_checked_power(power), confidence=self.confidence, names=names,
+            self.tidy(), power=checked_power(power), confidence=self.confidence, names=names,
             width_mm=width_mm,
         )  # fmt: skip
 
@@ -275,11 +278,13 @@ class PlanResult(Result):
             "confidence": self.confidence,
             "n_studies": self.n_studies,
             "seed": self.seed,
+            "power": self.power,
             "versions": versions("scipy"),
         }
 
 
-def _checked_power(power: Any) -> float:
+def checked_power(power: Any) -> float:
+    """Return a power between 0 and 1, or raise `DataError`."""
     goal = real_number(power, argument="power")
     if not 0 < goal < 1:
         raise DataError(say("{power=} must be between 0 and 1, not {given}", given=power))
