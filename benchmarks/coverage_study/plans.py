@@ -121,14 +121,14 @@ def true_power(design: Design, subjects: int, made: tuple[float, float], studies
     return float(np.mean(jackknife_tests(sums, design.metric, LEVEL).p_value < 1 - LEVEL))
 
 
-def of_differences(pilots: int) -> list[str]:
+def of_differences(pilots: int, designs: tuple[Design, ...] = DESIGNS) -> list[str]:
     """Return the table of plans for differences."""
     lines = [
         "| population | metric | subjects | true power | pilot | mean power | band | "
         "mean width of band |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for design in DESIGNS:
+    for design in designs:
         made = population(design, design.difference)
         true = {n: true_power(design, n, made, TRUE_STUDIES) for n in SUBJECTS}
         for size in PILOTS:
@@ -285,27 +285,42 @@ def of_size(studies: int) -> list[str]:
 
 def page(pilots: int, studies: int) -> str:
     """Return the text of docs/coverage_plans.md."""
+    few = max(1, pilots // 4)
+    return text_of(
+        pilots, few, studies,
+        ["\n".join(of_differences(pilots)), "\n".join(of_slopes(few)),
+         "\n".join(of_reliabilities(few)), "\n".join(of_size(studies))],
+    )  # fmt: skip
+
+
+def text_of(pilots: int, few: int, studies: int, tables: list[str]) -> str:
+    """Return the page of these tables."""
+    differences, slopes, reliabilities, size = tables
+
+    def error(n: int) -> str:
+        return f"{np.sqrt(0.95 * 0.05 / n):.3f}"
+
     blocks = [
         "# Plans, simulated",
         "Written by benchmarks/coverage_study/plans.py: do not edit.",
         "The true power is that of studies drawn from the population itself. From the same "
-        f"population {pilots} pilots of each size were drawn, and a study was planned from each "
-        f"({STUDIES} simulated studies a design). `mean power` is the mean of the planned powers, "
-        "`band` the proportion of pilots whose band (`pilot_low` to `pilot_high`, nominally 95 %) "
-        "contains the true power. The Monte Carlo error of a proportion of .95 is "
-        f"{np.sqrt(0.95 * 0.05 / pilots):.3f}.",
+        f"population {pilots} pilots of each size were drawn ({few} for slopes and reliabilities), "
+        f"and a study was planned from each ({STUDIES} simulated studies a design). `mean power` "
+        "is the mean of the planned powers, `band` the proportion of pilots whose band "
+        "(`pilot_low` to `pilot_high`, nominally 95 %) contains the true power. The Monte Carlo "
+        f"error of a proportion of .95 is {error(pilots)} ({error(few)}).",
         "## Differences between models",
         "Subjects differ in how well they are predicted.",
-        "\n".join(of_differences(pilots)),
+        differences,
         "## Slopes",
-        "\n".join(of_slopes(pilots)),
+        slopes,
         "## Reliabilities",
-        "\n".join(of_reliabilities(pilots)),
+        reliabilities,
         "## Size",
         "Without a difference or slope, the power should be the level of the test, .05. "
         f"{studies} simulated studies ({studies // 2} for slopes): the Monte Carlo error is "
         f"{np.sqrt(0.05 * 0.95 / studies):.4f}.",
-        "\n".join(of_size(studies)),
+        size,
     ]
     return "\n\n".join(blocks) + "\n"
 
