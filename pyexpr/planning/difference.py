@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 METRICS = ("correlation", "rmse")
 # Simulated studies of the published size.
 _STUDIES = 200
+# Numbers in memory at once.
+_AT_ONCE = 4_000_000
 # Of a subject's weight, for the infinitesimal jackknife.
 _STEP = 1e-4
 # What remains of a variance after rounding.
@@ -240,17 +242,29 @@ class PilotSampler:
 
     def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the p-values of `n` studies; NaN where there is none."""
+        one, clips = self.pilot, self.n_clips or 1
+        found = [
+            jackknife_tests(self._sums(n_subjects, size, rng), one.metric, one.confidence).p_value
+            for size in pieces_of(n, n_subjects * clips)
+        ]
+        return np.concatenate(found)
+
+    def _sums(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         G, most, _ = self.table.shape
         who = rng.integers(G, size=(n, n_subjects))
         if self.n_clips is None or self.n_clips >= most:
-            sums = self.whole()[who]
-        else:
-            key = rng.random((n, n_subjects, most))
-            key[np.arange(most) >= self.pilot.clips[who][..., None]] = 2.0
-            chosen = np.argpartition(key, self.n_clips - 1, axis=2)[..., : self.n_clips]
-            # Of a subject with fewer clips the others are zeros.
-            sums = self.table[who[..., None], chosen].sum(axis=2)
-        return jackknife_tests(sums, self.pilot.metric, self.pilot.confidence).p_value
+            return self.whole()[who]
+        key = rng.random((n, n_subjects, most))
+        key[np.arange(most) >= self.pilot.clips[who][..., None]] = 2.0
+        chosen = np.argpartition(key, self.n_clips - 1, axis=2)[..., : self.n_clips]
+        # Of a subject with fewer clips the others are zeros.
+        return np.asarray(self.table[who[..., None], chosen].sum(axis=2))
+
+
+def pieces_of(n: int, rows: int) -> list[int]:
+    """Return numbers of studies that add up to `n`, of so many rows each, that fit in memory."""
+    step = max(1, _AT_ONCE // (9 * rows))
+    return [min(step, n - first) for first in range(0, n, step)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +294,14 @@ class NormalRows:
 
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
         """Return the degrees of freedom with which so large a study shows the standard error."""
-        drawn = self.sampler(n_clips, rng).sums(n_subjects, _STUDIES, rng)
-        errors = jackknife_tests(drawn, self.metric, self.confidence).std_error
-        return df_of_spread(errors)
+        sampler = self.sampler(n_clips, rng)
+        errors = [
+            jackknife_tests(
+                sampler.sums(n_subjects, size, rng), self.metric, self.confidence
+            ).std_error
+            for size in pieces_of(_STUDIES, n_subjects * n_clips)
+        ]
+        return df_of_spread(np.concatenate(errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +322,12 @@ class NormalSampler:
 
     def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the p-values of `n` studies; NaN where there is none."""
-        found = jackknife_tests(
-            self.sums(n_subjects, n, rng), self.source.metric, self.source.confidence
-        )
-        return found.p_value
+        one = self.source
+        found = [
+            jackknife_tests(self.sums(n_subjects, size, rng), one.metric, one.confidence).p_value
+            for size in pieces_of(n, n_subjects * self.n_clips)
+        ]
+        return np.concatenate(found)
 
 
 def correlation_matrix(first: float, second: float, both: float) -> NDArray[np.float64]:

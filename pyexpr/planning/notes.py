@@ -8,6 +8,8 @@ NOTE_POWER = Template(
     "plan_power",
     "power is the proportion of {n_studies} simulated studies in which {event}; {column conf_low} "
     "and {column conf_high} are Wilson's interval, which contains only the error of the simulation",
+    report="power is the proportion of {n_studies} simulated studies in which {event}; its interval "
+    "is Wilson's, which contains only the error of the simulation",
 )
 NOTE_ERROR_OF_PILOT = Template(
     "plan_error_of_pilot",
@@ -46,6 +48,10 @@ NOTE_CHOSEN_SLOPE = Template(
     "the slope is the one that was given, per standard deviation of the feature; the pilot's own "
     "is {observed} and is not used, because a plan for the slope that a pilot happens to show is "
     "usually too small",
+)
+NOTE_LEFT_OUT = Template(
+    "plan_left_out",
+    "{n:count row, was, were} left out of the pilot because a value is missing",
 )
 NOTE_UNDEFINED = Template(
     "plan_undefined",

@@ -29,6 +29,7 @@ from pyexpr.planning.notes import (
     NOTE_CHOSEN,
     NOTE_CHOSEN_SLOPE,
     NOTE_ERROR_OF_PILOT,
+    NOTE_LEFT_OUT,
     NOTE_NORMAL,
     NOTE_POWER,
     NOTE_RATINGS,
@@ -66,6 +67,7 @@ _AT_ONCE = 50
 _PART, _FEWEST_STUDIES = 4, 100
 # The largest design: its numbers are parts of the key of its random numbers.
 _MOST = {"n_subjects": 100_000, "n_clips": 10_000, "n_raters": 1_000}
+_MOST_ROWS = 1_000_000
 _FEWEST = {"n_subjects": 4, "n_clips": 1, "n_raters": 2}
 _FINDINGS = ("difference", "slope", "reliability", "width")
 # Which arguments each finding uses, beyond those that all use.
@@ -320,6 +322,15 @@ def plan_study(
         (None,) if n_clips is None else _numbers(n_clips, "n_clips"),
         (None,) if n_raters is None else _numbers(n_raters, "n_raters"),
     )
+    rows = max(grid.n_subjects) * (grid.n_clips[-1] or 1) * (grid.n_raters[-1] or 1)
+    if rows > _MOST_ROWS:
+        raise DataError(
+            say(
+                "the largest design has {rows:,} rows; at most {most:,} can be simulated",
+                rows=rows,
+                most=_MOST_ROWS,
+            )
+        )
     how = _Simulation(
         whole_number(n_studies, argument="n_studies", least=10),
         confidence_level(confidence),
@@ -333,9 +344,10 @@ def plan_study(
             ratings=ratings, raters=raters, cluster=cluster, context=context,
         )  # fmt: skip
     measure = _metric(metric) if finding == "difference" else ""
+    left_out = 0
     if finding == "difference" and pilot is not None:
         check_pilot({"truth": truth, "predictions": predictions, "cluster": cluster})
-        sources = difference_sources(
+        sources, left_out = difference_sources(
             pilot, truth=truth, predictions=predictions, cluster=cluster, context=context,
             metric=measure, difference=goal, confidence=how.confidence,
         )  # fmt: skip
@@ -343,7 +355,7 @@ def plan_study(
         sources = published_difference(published, measure, goal, how.confidence, how.seed)
     elif pilot is not None:
         check_pilot({"truth": truth, "features": features, "cluster": cluster})
-        sources, measure = slope_sources(
+        sources, left_out, measure = slope_sources(
             pilot, truth=truth, features=features, feature=feature, cluster=cluster,
             context=context, slope=goal,
         )  # fmt: skip
@@ -362,7 +374,7 @@ def plan_study(
         n_studies=how.n_studies,
         seed=how.seed,
         power=how.power,
-        remarks=_effect_notes(sources, finding, how, published=pilot is None),
+        remarks=_effect_notes(sources, finding, how, left_out, published=pilot is None),
     )
 
 
@@ -481,7 +493,7 @@ def _band(
 
 
 def _effect_notes(
-    sources: Sequence[Source], finding: str, how: _Simulation, *, published: bool
+    sources: Sequence[Source], finding: str, how: _Simulation, left_out: int, *, published: bool
 ) -> tuple[str, ...]:
     alpha = 1 - how.confidence
     event = say("p < {alpha:g} for the {finding}", alpha=round(alpha, 12), finding=finding)
@@ -506,6 +518,8 @@ def _effect_notes(
         numbers = " to ".join(str(one) for one in dict.fromkeys((sizes[0], sizes[-1])))
         whose = f"the {numbers} subjects of the {'published study' if published else 'pilot'}"
         notes.append(NOTE_ERROR_OF_PILOT(level=100 * how.confidence, source=whose))
+    if left_out:
+        notes.append(NOTE_LEFT_OUT(n=left_out))
     return tuple(notes)
 
 
@@ -526,7 +540,7 @@ def _plan_ratings(
 ) -> PlanResult:
     if form is None:
         raise DataError(say("{form=} must name the form of the ICC, such as 'ICC(A,k)'"))
-    chosen = find_form(form)
+    chosen, left_out = find_form(form), 0
     if published is not None:
         pilots, reason = [_published_ratings(published, grid, chosen)], NO_PUBLISHED_INTERVAL
     else:
@@ -543,6 +557,7 @@ def _plan_ratings(
         for one in pilots:
             enough(one.n_subjects, one.context or ALL)
         reason = None
+        left_out = int(frame[ratings].isna().sum())
     if not any(one.components.clustered for one in pilots) and grid.n_clips not in ((None,), (1,)):
         raise DataError(say("{n_clips=} needs the column of the subjects in {cluster=}"))
     cells = list(_rating_cells(pilots, chosen, finding, goal, grid, how, reason))
@@ -559,7 +574,7 @@ def _plan_ratings(
         n_studies=how.n_studies,
         seed=how.seed,
         power=how.power,
-        remarks=_rating_notes(cells, chosen, finding, goal, how, published=pilot is None),
+        remarks=_rating_notes(cells, chosen, finding, goal, how, left_out, published=pilot is None),
     )
 
 
@@ -647,6 +662,7 @@ def _rating_notes(
     finding: str,
     goal: float,
     how: _Simulation,
+    left_out: int,
     *,
     published: bool,
 ) -> tuple[str, ...]:
@@ -671,4 +687,6 @@ def _rating_notes(
         notes.append(NOTE_RELIABILITY_OF_PILOT(level=100 * how.confidence, source=source))
     if finding == "reliability" and any(cell.assumed <= goal for cell in cells):
         notes.append(NOTE_BELOW(given=goal))
+    if left_out:
+        notes.append(NOTE_LEFT_OUT(n=left_out))
     return tuple(notes)

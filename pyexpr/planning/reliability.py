@@ -139,6 +139,10 @@ def components_of_pilot(
         frame, targets=targets, ratings=ratings, raters=raters, context=list(context),
         cluster=cluster,
     )  # fmt: skip
+    if any(group.shared for group in groups):
+        raise DataError(
+            say("the targets of the pilot share subjects; name their column in {cluster=}")
+        )
     values = frame[ratings].to_numpy(dtype=float)
     codes = {"clip": codes_of(frame, [*targets, *context])[0]}
     if cluster is not None:

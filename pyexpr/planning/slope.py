@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: Subjects that a slope of a pilot must be worth.
+FEWEST_EFFECTIVE = 3
+
+
 def fitted(data: CoefficientData, model: str, cr: str = "CR2") -> SlopeSpace:
     """Return the slopes of a context, or over all, as context_coefficients() tests them."""
     return slope_space(data, (model,), [], method="least_squares", cr=cr, seed=0, n_threads=1)
@@ -117,6 +121,20 @@ class PilotSlopes:
             contexts=contexts, subject=subject.reshape(-1).astype(np.int64),
             subjects=tuple(range(len(present))), constant=where,
         )  # fmt: skip
+        space = fitted(own, model)
+        contrast = space.weights([(0, feature, 1.0)])
+        worth = space.n_effective(contrast)
+        if space.why_missing([0], feature) or worth < FEWEST_EFFECTIVE:
+            raise DataError(
+                say(
+                    "the slope of {name:label} rests on few subjects of the pilot, equivalent to "
+                    "{worth:.1f} subjects; from fewer than {fewest} it cannot be seen how slopes "
+                    "vary",
+                    name=name,
+                    worth=worth,
+                    fewest=FEWEST_EFFECTIVE,
+                )
+            )
         return cls(own, model, feature, slope)
 
     @property

@@ -117,8 +117,8 @@ def difference_sources(
     metric: str,
     difference: float,
     confidence: float,
-) -> list[Source]:
-    """Return every context of a pilot with the predictions of two models, then all rows."""
+) -> tuple[list[Source], int]:
+    """Return every context of a pilot with predictions, then all rows; and rows left out."""
     frame = as_frame(pilot, what=WHAT)
     if not isinstance(truth, str):
         raise DataError(say("{truth=} must be the name of a column of the pilot"))
@@ -148,7 +148,7 @@ def difference_sources(
             (names[0], names[1]), confidence,
         )  # fmt: skip
         found.append(_of_pilot(label, one))
-    return found
+    return found, len(frame) - len(used)
 
 
 def _contexts(frame: Any, context: str | None) -> list[tuple[str, NDArray[np.intp]]]:
@@ -183,8 +183,8 @@ def slope_sources(
     cluster: Any,
     context: str | None,
     slope: float,
-) -> tuple[list[Source], str]:
-    """Return every context of a pilot, then all, and the name of the feature."""
+) -> tuple[list[Source], int, str]:
+    """Return every context of a pilot, then all, the rows left out, and the feature."""
     frame = as_frame(pilot, what=WHAT)
     if not isinstance(truth, str):
         raise DataError(say("{truth=} must be the name of a column of the pilot"))
@@ -217,7 +217,7 @@ def slope_sources(
         enough(len(np.unique(data.subject[data.rows(model)])), label)
         own = PilotSlopes.of(data, model, names.index(chosen), slope)
         found.append(_of_pilot(label, own))
-    return found, chosen
+    return found, data.n_dropped, chosen
 
 
 def published_difference(

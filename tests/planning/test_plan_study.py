@@ -42,6 +42,10 @@ FAR = 3.5
 EXACT = 1e-9
 # Of a normal approximation of the power at 80 subjects, beside the error of the simulation.
 NORMAL = 0.02
+DIFFERENCE = {
+    "difference": 0.1, "metric": "correlation", "truth": "y", "predictions": ["new", "old"],
+    "cluster": "subject", "n_subjects": 20,
+}  # fmt: skip
 PUBLISHED = {"correlation": 0.4, "between_models": 0.5, "icc": 0.3}
 
 
@@ -329,6 +333,13 @@ def test_a_slope_is_found_more_often_with_more_subjects() -> None:
     assert any(has_code(one, notes.NOTE_CHOSEN_SLOPE) for one in plan.notes())
 
 
+def test_rows_left_out_are_counted() -> None:
+    table = pilot()
+    table.loc[[1, 5], "old"] = np.nan
+    plan = px.plan_study(table, **(DIFFERENCE | {"n_studies": 20}))
+    assert "2 rows were left out of the pilot" in plan.notes()[-1]
+
+
 def test_missing_numbers_have_reasons() -> None:
     plan = px.plan_study(
         difference=0.1, metric="correlation", n_subjects=[20, 30], n_clips=4, published=PUBLISHED,
@@ -350,10 +361,6 @@ def test_missing_numbers_have_reasons() -> None:
     assert sized.pilot_subjects == (("all", 24),)
 
 
-DIFFERENCE = {
-    "difference": 0.1, "metric": "correlation", "truth": "y", "predictions": ["new", "old"],
-    "cluster": "subject", "n_subjects": 20,
-}  # fmt: skip
 RELIABILITY = {
     "pilot": None, "difference": None, "metric": None, "truth": None, "predictions": None,
     "cluster": None, "reliability": 0.5,
@@ -380,6 +387,10 @@ RELIABILITY = {
         ({"published": PUBLISHED}, "either the table of a pilot"),
         ({"pilot": pilot(5)}, "has 5 subjects with all values"),
         ({"pilot": None, "published": PUBLISHED}, "names columns of a pilot"),
+        ({"pilot": pilot().assign(rare=lambda t: t["x"] * (t["subject"] < 2)), "slope": 0.2,
+          "difference": None, "metric": None, "predictions": None, "features": "rare"},
+         "rests on few subjects of the pilot"),
+        ({"n_subjects": 90_000, "n_clips": 12}, "at most 1,000,000"),
         ({"n_studies": 5}, "n_studies= must be"),
         ({"context": ["task"]}, "one column"),
         (RELIABILITY | {"published": {"subject": 1}, "form": "ICC(1,1)"}, "lacks 'residual'"),
