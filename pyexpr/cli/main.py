@@ -29,6 +29,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.features import features
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
+    from pyexpr.cli.plans import plan
     from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
     from pyexpr.cli.showing import show_error, show_warning
     from pyexpr.cli.simulated import demo, paper, simulate
@@ -53,6 +54,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         fit,
         compare,
         ceiling,
+        plan,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),
