@@ -643,12 +643,13 @@ def _rating_cells(
         if done == totals[design]:
             shares[c, sizes].append(hits / done)
     for c, sizes in cells:
-        one, own = pilots[c], shares[c, sizes]
-        band = (min(own), max(own)) if len(own) > 1 else (float("nan"),) * 2
+        one, powers = pilots[c], shares[c, sizes]
+        band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
+        n, n_clips, n_raters = sizes
         yield PlanCell(
-            one.context or ALL, *sizes, one.components.reliability(form, sizes[2]),
-            round(own[0] * how.n_studies), undefined[c, sizes], *band,
-            "" if len(own) > 1 else reason or NO_PILOT_INTERVAL(),
+            one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
+            round(powers[0] * how.n_studies), undefined[c, sizes], *band,
+            "" if len(powers) > 1 else reason or NO_PILOT_INTERVAL(),
         )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class PilotSlopes:
                 )
             )
         where = data.constant if model == ALL else data.constant[[data.contexts.index(model)]]
-        if where.all(axis=0)[feature]:
+        if where[:, feature].all():
             raise DataError(
                 say(
                     "{name:label} does not vary in context {context:label} of the pilot",
