@@ -8,8 +8,8 @@ NOTE_POWER = Template(
     "plan_power",
     "power is the proportion of {n_studies} simulated studies in which {event}; {column conf_low} "
     "and {column conf_high} are Wilson's interval, which contains only the error of the simulation",
-    report="power is the proportion of {n_studies} simulated studies in which {event}; its interval "
-    "is Wilson's, which contains only the error of the simulation",
+    report="power is the proportion of {n_studies} simulated studies in which {event}; its "
+    "interval is Wilson's, which contains only the error of the simulation",
 )
 NOTE_ERROR_OF_PILOT = Template(
     "plan_error_of_pilot",
@@ -26,7 +26,8 @@ NOTE_RELIABILITY_OF_PILOT = Template(
 NOTE_SUBJECTS = Template(
     "plan_whole_subjects",
     "the simulated studies consist of whole subjects of the pilot, drawn with replacement; they "
-    "contain no kind of subject that is not in the pilot",
+    "contain no kind of subject that is not in the pilot, so that with few subjects or skewed "
+    "scores the power is on average too high",
 )
 NOTE_NORMAL = Template(
     "plan_normal",

@@ -169,7 +169,7 @@ class PlanResult(Result):
         ...     published={"correlation": 0.4, "between_models": 0.5, "icc": 0.3}, n_studies=200
         ... )
         >>> plan.required(power=0.8)["n_subjects"].tolist()
-        [60.0]
+        [68.0]
         """
         import pandas as pd
 
@@ -245,9 +245,12 @@ class PlanResult(Result):
         (-0.02, 1.02)
         """
         return plan_figure(
-            self.tidy(), power=checked_power(power), confidence=self.confidence, names=names,
+            self.tidy(),
+            power=self.power if power is None else checked_power(power),
+            confidence=self.confidence,
+            names=names,
             width_mm=width_mm,
-        )  # fmt: skip
+        )
 
     def heading(self) -> str:
         """Return a sentence that says what was computed."""

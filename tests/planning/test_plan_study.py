@@ -316,6 +316,7 @@ def test_a_plan_of_contexts_its_notes_and_its_figure(tmp_path: object) -> None:
     assert "uncertainty does not become smaller" in str(plan)
     figure = plan.plot(power=0.9, names={"joy": "Joy"})
     assert [axes.get_title() for axes in figure.axes] == ["Joy", "pain", "all contexts"]
+    assert plan.plot().axes[0].lines[0].get_ydata()[0] == plan.power == 0.8
     drawn = figure.axes[0].lines[-1]
     assert drawn.get_ydata().tolist() == table["power"][:2].tolist()
     path = tmp_path / "plan.pyexpr"  # type: ignore[operator]
