@@ -241,8 +241,8 @@ class PlanResult(Result):
         ...     difference=0.2, metric="correlation", n_subjects=[20, 40], n_clips=5,
         ...     published={"correlation": 0.4, "between_models": 0.5, "icc": 0.3}, n_studies=50
         ... )
-        >>> plan.plot().axes[0].get_ylim()
-        (-0.02, 1.02)
+        >>> plan.plot().axes[0].get_xticks().tolist()
+        [20, 40]
         """
         return plan_figure(
             self.tidy(),
