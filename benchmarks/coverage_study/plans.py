@@ -39,6 +39,8 @@ LARGE = 40_000
 TRUE_STUDIES = 4000
 # Simulated studies of each plan.
 STUDIES = 400
+# Of a plan for a slope or a reliability, which takes longer.
+FEW_STUDIES = 100
 LEVEL = 0.95
 
 
@@ -206,7 +208,7 @@ def of_slopes(pilots: int) -> list[str]:
             tables.append(
                 plan_study(
                     frame, slope=slope * sd, truth="y", features="x", cluster="subject",
-                    n_subjects=SUBJECTS, n_studies=STUDIES, seed=at, progress=False,
+                    n_subjects=SUBJECTS, n_studies=FEW_STUDIES, seed=at, progress=False,
                 ).tidy()
             )  # fmt: skip
         lines += rows_of_table("2 to 12 clips, slopes differ, skewed", true, size, tables)
@@ -243,7 +245,7 @@ def of_reliabilities(pilots: int) -> list[str]:
                 plan_study(
                     frame, reliability=goal, form="ICC(C,k)", targets=["subject", "clip"],
                     ratings="rating", raters="rater", cluster="subject", n_subjects=SUBJECTS,
-                    n_studies=STUDIES, seed=at, progress=False,
+                    n_studies=FEW_STUDIES, seed=at, progress=False,
                 ).tidy()
             )  # fmt: skip
         lines += rows_of_table("5 clips, 4 raters, ICC(C,k) above .6", true, size, tables)
@@ -285,7 +287,7 @@ def of_size(studies: int) -> list[str]:
 
 def page(pilots: int, studies: int) -> str:
     """Return the text of docs/coverage_plans.md."""
-    few = max(1, pilots // 4)
+    few = max(1, pilots * 3 // 20)
     return text_of(
         pilots, few, studies,
         ["\n".join(of_differences(pilots)), "\n".join(of_slopes(few)),
@@ -305,7 +307,8 @@ def text_of(pilots: int, few: int, studies: int, tables: list[str]) -> str:
         "Written by benchmarks/coverage_study/plans.py: do not edit.",
         "The true power is that of studies drawn from the population itself. From the same "
         f"population {pilots} pilots of each size were drawn ({few} for slopes and reliabilities), "
-        f"and a study was planned from each ({STUDIES} simulated studies a design). `mean power` "
+        f"and a study was planned from each ({STUDIES} simulated studies a design, {FEW_STUDIES} "
+        "for slopes and reliabilities). `mean power` "
         "is the mean of the planned powers, `band` the proportion of pilots whose band "
         "(`pilot_low` to `pilot_high`, nominally 95 %) contains the true power. The Monte Carlo "
         f"error of a proportion of .95 is {error(pilots)} ({error(few)}).",
