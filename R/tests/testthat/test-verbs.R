@@ -772,8 +772,8 @@ test_that("plan_study() has the power of R's t test, and its tables", {
   expect_identical(tidy(plan, "required")$power, 0.8)
   expect_match(plan$notes[1], "conf.low and conf.high", fixed = TRUE)
   found <- plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
-    predictions = c(au_count, emotion), cluster = subject, context = task, n_studies = 50)
-  expect_identical(unique(tidy(found)$context), c(sort(unique(as.character(clips$task))), "all"))
+    predictions = c(au_count, emotion), cluster = subject, context = context, n_studies = 50)
+  expect_identical(unique(tidy(found)$context), c(sort(unique(as.character(clips$context))), "all"))
   expect_error(plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
     predictions = c(au_count, emotion), cluster = subject, n_clips = 5000),
     "`n_clips` is 5000", fixed = TRUE, class = "pyexpr_data_error")
