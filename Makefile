@@ -186,7 +186,9 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/chain.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
-	for study in agreement components pooling raters traces contrasts ceiling dyads error_slopes importance; do \
+	$(BIN)/python benchmarks/coverage_study/plans.py
+	for study in agreement components pooling raters traces contrasts ceiling dyads \
+	    error_slopes importance; do \
 	  $(BIN)/python benchmarks/coverage_study/$$study.py --studies $(STUDIES) || exit 1; \
 	done
 

@@ -93,6 +93,8 @@ from pyexpr.modeling.splits import split_subjects as split_subjects
 from pyexpr.modeling.splits import subject_folds as subject_folds
 from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
+from pyexpr.planning.plan_study import plan_study as plan_study
+from pyexpr.planning.result import PlanResult as PlanResult
 from pyexpr.simulation.simulate import simulate_study as simulate_study
 from pyexpr.study.check.page import CheckResult as CheckResult
 from pyexpr.study.check_study import check_study as check_study

@@ -306,6 +306,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         ratings="score", question="question", folds=2, metrics="rmse",
         models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=20,
     ),
+    "plan_study": lambda k: px.plan_study(
+        k.table(CLIPS), difference=0.2, metric="correlation", truth="truth",
+        predictions=["model0", "model1"], cluster="subject", n_subjects=20, n_studies=20,
+    ),
     "context_coefficients": coefficients,
     "error_slopes": lambda k: px.error_slopes(
         k.table(CLIPS), truth="truth", predictions="model0", properties=["smile", "nod"],

@@ -188,6 +188,13 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.counts(), found.components()],
     ),
+    "plan_study": (
+        lambda: px.plan_study(
+            reliability=0.5, form="ICC(1,k)", n_subjects=[10, 20], n_raters=3, n_studies=20,
+            published={"subject": 1.0, "residual": 1.0, "low": 0.4, "high": 0.6},
+        ),
+        lambda found: [found.required(power=0.7)],
+    ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
     "models": (
         lambda: px.fit_models(

@@ -133,6 +133,7 @@ continued <- function(found, x) {
 #' | [multilevel_icc()] | `"tidy"`, `"components"`, `"counts"` |
 #' | [variance_components()] | `"tidy"`, `"counts"` |
 #' | [d_study()] of variance components | `"tidy"`, `"cheapest"` (with `target`) |
+#' | [plan_study()] | `"tidy"`, `"required"` |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |

@@ -110,6 +110,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.modeling.importance.jackknife_only": ("NoDraws",),
     "pyexpr.modeling.importance.quantities": ("ImportanceRow",),
     "pyexpr.modeling.importance.result": ("ImportanceResult",),
+    "pyexpr.planning.result": ("PlanCell", "PlanResult"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

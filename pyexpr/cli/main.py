@@ -30,6 +30,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.importance import importance
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
+    from pyexpr.cli.plans import plan
     from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
     from pyexpr.cli.sensitivity import errors, sensitivity
     from pyexpr.cli.showing import show_error, show_warning
@@ -57,6 +58,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         ceiling,
         errors,
         importance,
+        plan,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),

@@ -21,6 +21,7 @@ TRAINING = 6
 MULTIPLIERS = 7
 PARTNERS = 8
 DONORS = 9
+PLANS = 20
 
 
 def checked_seed(seed: int) -> int:

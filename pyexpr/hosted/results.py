@@ -40,6 +40,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "MultilevelICCResult": ("components", "counts"),
     "PersonSlopesResult": ("reliability",),
     "PooledCoefficientResult": ("contrasts", "variation", "variances"),
+    "PlanResult": ("required",),
     "RaterDiagnosticsResult": ("by_rater", "scale_use"),
     "SensitivityResult": ("summary", "specifications", "work"),
     "TraceReliabilityResult": ("lags", "traces", "frames", "mean_trace"),

@@ -599,3 +599,10 @@ def do_error_slopes(table: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.inference.error_slopes import error_slopes
 
     return described(error_slopes(table, **options))
+
+
+def do_plan_study(pilot: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.plan_study`."""
+    from pyexpr.planning.plan_study import plan_study
+
+    return described(plan_study(pilot, **options))

@@ -123,6 +123,11 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "errors": [
             tmp_path / "t.csv", "--truth", "y", "--predictions", "a", "--properties", "b",
         ],
+        "plan": [
+            "--n-subjects", "10", "--n-clips", "2", "--difference", "0.2", "--metric", "rmse",
+            "--published", "rmse=1", "--published", "between_errors=0.5", "--published", "icc=0.2",
+            "--n-studies", "10",
+        ],
         "simulate": [study, "--subjects", "3"],
         "demo": [study, "--subjects", "3"],
         "paper": [],

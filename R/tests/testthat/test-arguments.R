@@ -10,7 +10,8 @@ elsewhere <- list(
   person_slopes = "table",
   pooled_coefficients = c("X", "rows"),
   cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
-  context_coefficients = c("X", "rows")
+  context_coefficients = c("X", "rows"),
+  plan_study = "pilot"
 )
 # What R adds.
 ours <- list(
@@ -19,6 +20,7 @@ ours <- list(
   error_slopes = "data",
   context_coefficients = c("data", "features"),
   pooled_coefficients = c("data", "features"), person_slopes = "data",
+  plan_study = "data",
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   read_tracks = "time_unit"
 )
@@ -34,7 +36,7 @@ test_that("arguments are those of Python", {
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
     "bootstrap_chain", "cluster_bootstrap", "context_coefficients", "pooled_coefficients",
-    "person_slopes", "error_slopes", "sensitivity",
+    "person_slopes", "error_slopes", "sensitivity", "plan_study",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
@@ -152,7 +154,7 @@ def default(function, name):
     "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
     "rating_ceiling", "bootstrap_chain", "context_coefficients", "pooled_coefficients",
-    "person_slopes", "error_slopes", "sensitivity",
+    "person_slopes", "error_slopes", "sensitivity", "plan_study",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))
