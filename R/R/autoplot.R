@@ -15,7 +15,7 @@
 #'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
 #'   [rating_ceiling()], [feature_importance()], [sign_flip()],
 #'   [cluster_bootstrap()], [context_coefficients()], [pooled_coefficients()], [person_slopes()],
-#'   [sensitivity()] or [error_slopes()].
+#'   [sensitivity()], [error_slopes()] or [plan_study()].
 #' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
 #'   `context`, `metric` and `term`. By default the first difference of two models.
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
@@ -427,6 +427,41 @@ autoplot.pyexpr_persons <- function(object, ...) {
     printed()
 }
 
+# Power by subjects: the band is the uncertainty of the pilot, the line that of the simulation.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_plan <- function(object, ...) {
+  table <- object$tables$tidy
+  table$k <- table$n_subjects
+  varies <- function(name) {
+    name %in% names(table) && any(tapply(table[[name]], table$context, function(x) length(unique(x)) > 1L))
+  }
+  facets <- Filter(function(name) varies(paste0("n_", name)), c("clips", "raters"))
+  table <- with_series(table, facets)
+  told <- told_of(object)
+  told$methods <- character()
+  level <- paste0(format(100 * told$confidence), " %")
+  band <- table[!is.na(table$pilot_low), ]
+  ggplot2::ggplot(table, ggplot2::aes(x = .data$.at, y = .data$power)) +
+    (if (nrow(band)) ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$pilot_low, ymax = .data$pilot_high,
+      group = .data$.series), band, fill = "grey60", alpha = 0.3, inherit.aes = TRUE, colour = NA,
+      show.legend = FALSE)) +
+    ggplot2::geom_hline(yintercept = object$provenance$power, linetype = "dashed", colour = "grey50") +
+    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high)) +
+    ggplot2::geom_line(ggplot2::aes(group = .data$.series)) +
+    ggplot2::geom_point() +
+    ggplot2::facet_wrap(ggplot2::vars(factor(.data$context, unique(table$context))),
+      labeller = short_names(22)) +
+    ggplot2::expand_limits(y = c(0, 1)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(x = "Number of subjects", y = "Power",
+      caption = paste(c(paste("line:", level, "interval, error of the simulation"),
+        if (nrow(band)) paste("grey:", level, "band, uncertainty of the pilot"),
+        paste("dashed: power", format(object$provenance$power))), collapse = "\n")) +
+    printed() +
+    (if (length(facets)) list(told_apart(table, ".series"), ggplot2::labs(colour = NULL, shape = NULL)))
+}
+
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_models <- function(object, ...) {
@@ -441,7 +476,8 @@ autoplot.pyexpr_result <- function(object, ...) {
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
     "compare_models()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
     "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "pooled_coefficients()",
-    "person_slopes()", "sensitivity()", "error_slopes()")
+    "person_slopes()", "sensitivity()", "error_slopes()",
+    "plan_study()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

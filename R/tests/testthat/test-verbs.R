@@ -869,3 +869,24 @@ test_that("person_slopes() are those of lm()", {
   skip_if_not_installed("ggplot2")
   expect_no_warning(ggplot2::ggplot_build(ggplot2::autoplot(found)))
 })
+
+test_that("plan_study() has the power of R's t test, and its tables", {
+  need_python()
+  sd <- sqrt((1.15^2 + 1 - 2 * 0.25 * 1.15) / 10)
+  wanted <- stats::power.t.test(60, 0.15, sd, type = "one.sample", strict = TRUE)$power
+  plan <- plan_study(n_subjects = c(30, 60), n_clips = 5, difference = 0.15, metric = "rmse",
+    published = list(rmse = 1, between_errors = 0.5, icc = 0), n_studies = 1000, seed = 2)
+  expect_equal(tidy(plan)$power[2], wanted, tolerance = 0.07)
+  expect_true(all(is.na(tidy(plan)$pilot_low)))
+  expect_match(tidy(plan)$reason[1], "size of the published study is not known")
+  expect_identical(tidy(plan, "required")$power, 0.8)
+  expect_match(plan$notes[1], "conf.low and conf.high", fixed = TRUE)
+  found <- plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
+    predictions = c(au_count, emotion), cluster = subject, context = context, n_studies = 50)
+  expect_identical(unique(tidy(found)$context), c(sort(unique(as.character(clips$context))), "all"))
+  expect_error(plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
+    predictions = c(au_count, emotion), cluster = subject, n_clips = 5000),
+    "`n_clips` is 5000", fixed = TRUE, class = "pyexpr_data_error")
+  expect_error(plan_study(n_subjects = 20, slope = 1, published = c(1, 2)),
+    "`published` must name numbers", class = "pyexpr_data_error")
+})
