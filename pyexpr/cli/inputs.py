@@ -95,6 +95,8 @@ _WRITTEN = (
     "projection",
     "windows",
     "by_category",
+    "scale_use",
+    "lags",
     "contrasts",
 )
 _OF_A_STUDY = ("output", "scores", "quality", "weights")

@@ -12,7 +12,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import called, frame_with_rows, numeric_column, require_columns
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.components.design import Design, design_of
 from pyexpr.measurement.components.group import ComponentsGroup, computed
@@ -152,7 +152,7 @@ def variance_components(
                     name=name,
                 )
             )
-    frame = as_frame(data, what=WHAT)
+    frame = frame_with_rows(data, what=WHAT)
     require_columns(frame, [ratings, *design.facets, *contexts], what=WHAT)
     groups = groups_of_facets(frame, ratings, design, contexts)
     return VarianceComponentsResult(
@@ -176,7 +176,7 @@ def groups_of_facets(
         used = rows[~np.isnan(values[rows])]
         if not len(used):
             raise DataError(
-                f"{WHAT} have no scores in column {ratings!r}"
+                f"{called(frame, WHAT)} have no scores in column {ratings!r}"
                 + (f" for {dict(zip(contexts, labels, strict=True))}" if contexts else "")
             )
         if not design.replicated:

@@ -12,7 +12,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import called, frame_with_rows, numeric_column, require_columns
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.components.group import computed, crossed
 from pyexpr.measurement.components.notes import NOT_ADJUSTED
@@ -159,7 +159,7 @@ def multilevel_icc(
             )
     contexts, names = names_of(context), names_of(targets)
     refuse_names_of_results(contexts, OF_TABLES, argument="context")
-    frame = as_frame(data, what=WHAT)
+    frame = frame_with_rows(data, what=WHAT)
     require_columns(frame, [*names, ratings, *names_of(raters), cluster, *contexts], what=WHAT)
     values = numeric_column(frame, ratings, what=WHAT)
     subjects, _ = codes_of(frame, [cluster])
@@ -170,7 +170,7 @@ def multilevel_icc(
         rows = np.arange(len(frame))[at]
         used = rows[~np.isnan(values[rows])]
         if not len(used):
-            raise DataError(f"{WHAT} have no scores in column {ratings!r}")
+            raise DataError(f"{called(frame, WHAT)} have no scores in column {ratings!r}")
         codes = {SUBJECT: subjects[used], TARGET: own[used]}
         if rater_codes is not None:
             codes[RATER] = rater_codes[used]
