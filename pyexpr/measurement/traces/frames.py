@@ -202,7 +202,9 @@ def resampled(trace: Trace, rule: Rule, lag: float = 0.0) -> tuple[int, NDArray[
     else:
         found = np.interp(middle, at, values)
         after = np.searchsorted(times, middle)
-    gap = np.diff(times, prepend=times[0], append=times[-1])[after]
+    gap = np.zeros(len(times) + 1)
+    gap[1:-1] = times[1:] - times[:-1]
+    gap = gap[after]
     wide = gap > rule.max_gap
     # In a wide gap nothing is filled, and a value counts for its own frame alone.
     own = np.full(len(here), np.nan)
