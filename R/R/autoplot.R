@@ -12,10 +12,10 @@
 #'
 #' @param object A result of [icc()], [icc_interval()], [multilevel_icc()], [variance_components()],
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
-#'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
-#'   [rating_ceiling()], [sign_flip()],
+#'   [invariance()], [compare_models()] (also of [fit_models()]), [compare_procedures()],
+#'   [context_contrasts()], [rating_ceiling()], [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
-#' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
+#' @param what For a comparison of models or procedures, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
 #'   with the interval of the procedure); for a bootstrapped factor model some of
 #'   `"loading"`, `"std_loading"`, `"residual_variance"`, `"score_weight"` and
@@ -230,6 +230,12 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_procedures <- function(object, what = "models", ...) {
+  autoplot.pyexpr_comparison(object, what)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_contrasts <- function(object, ...) {
   table <- object$tables$tidy
   # Ratios are on a scale of their own.
@@ -312,7 +318,7 @@ autoplot.pyexpr_models <- function(object, ...) {
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
-    "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
+    "compare_models()", "compare_procedures()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
     "cluster_bootstrap()", "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
