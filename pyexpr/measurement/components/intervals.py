@@ -53,6 +53,7 @@ FEWEST_SUBJECTS = 5
 QUANTILES = 200
 # Numbers of the sums per subject.
 MOST_SUMS = 60_000_000
+_LEAST_ERROR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,65 @@ def ratio_limits(
     tail = (1 - confidence) / 2
     low, high = (min(_quantile(found, p), 0.0) for p in (tail, 1 - tail))
     return Limits(max(0.0, 1 - low**2), max(0.0, 1 - high**2))
+
+
+def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
+    """Return the interval of the share of effect `j` in the sum of all variances.
+
+    On the scale ``log(S / E + c)``, S the variance of the effect, E the sum of the others, and c
+    the ratio to E of what these add to the variance of the effect's levels. Of the residual it is
+    what the shares of the other effects together leave.
+    """
+    if not len(sampling.replicates):
+        return Limits(reason=sampling.reason)
+    outer = np.array(sampling.outer)
+    if (sampling.df[outer] < 1).any():
+        return Limits(reason=FEW_LEVELS)
+    own = np.arange(len(outer)) == j
+    rest = j == len(outer) - 1
+    signal = (~own if rest else own).astype(np.float64)
+    inner = np.where(outer, 0.0, sampling.replicates)
+    drawn = _draws(sampling, outer) if outer.any() else np.zeros((1, len(outer)))
+    s, e = (inner @ w + (drawn @ w)[:, None] for w in (signal, 1 - signal))
+    if not (e > 0).all():
+        return Limits(reason=ERROR_AT_BOUND)
+    offset = float(sampling.noise @ signal) / float(e[:, 0].mean())
+    if not (s / e + offset > 0).all():
+        return Limits(reason=NO_REPLICATE)
+    found = PseudoValues.of(np.log(s / e + offset))
+    # Where a drawn variance is 0 it is 0 without each subject, too.
+    found = replace(found, error=np.maximum(found.error, _LEAST_ERROR))
+    tail = (1 - confidence) / 2
+    ratios = [max(0.0, math.exp(_quantile(found, p)) - offset) for p in (tail, 1 - tail)]
+    low, high = (ratio / (1 + ratio) for ratio in ratios)
+    return Limits(1 - high, 1 - low) if rest else Limits(low, high)
+
+
+def error_limits(sampling: Sampling, weights: NDArray[np.float64], confidence: float) -> Limits:
+    """Return the interval of the root of a weighted sum of variances: an error's SD.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (q + 1,)
+        Weights of the variances, the residual's last.
+    """
+    if not len(sampling.replicates):
+        return Limits(reason=sampling.reason)
+    outer = np.array(sampling.outer)
+    used = (weights > 0) & outer
+    if (sampling.df[used] < 1).any():
+        return Limits(reason=FEW_LEVELS)
+    inner = np.where(outer, 0.0, sampling.replicates)
+    drawn = _draws(sampling, used) if used.any() else np.zeros((1, len(used)))
+    squares = inner @ weights + (drawn @ weights)[:, None]
+    if not (squares > 0).all():
+        return Limits(reason=ERROR_AT_BOUND)
+    found = PseudoValues.of(np.log(squares))
+    if not (found.error > 0).all():
+        return Limits(reason=NO_REPLICATE)
+    tail = (1 - confidence) / 2
+    low, high = (math.exp(_quantile(found, p) / 2) for p in (tail, 1 - tail))
+    return Limits(low, high)
 
 
 def _quantile(found: PseudoValues, probability: float) -> float:

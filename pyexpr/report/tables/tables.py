@@ -254,8 +254,8 @@ def performance_table(
     highs = pivot(data, "metric", "context", "model", value="conf_high")
 
     def text(key: tuple[str, ...]) -> str:
-        found = (one.get(key, math.nan) for one in (cells, lows, highs))
-        return _with_limits(*found, digits, of=key[0], intervals=intervals)
+        found = tuple(one.get(key, math.nan) for one in (cells, lows, highs))
+        return _with_limits(found, digits, of=key[0], intervals=intervals)
 
     across = [(metric, context) for metric in metrics for context in contexts]
     contenders = [model for model in models if model not in {*baselines, *human}]
@@ -292,9 +292,8 @@ def performance_table(
     )
 
 
-def _with_limits(
-    value: float, low: float, high: float, digits: int, *, of: str, intervals: bool
-) -> str:
+def _with_limits(numbers: tuple[float, ...], digits: int, *, of: str, intervals: bool) -> str:
+    value, low, high = numbers
     shown, limits = number(value, digits, of=of), interval(low, high, digits, of=of)
     return f"{shown} {limits}" if intervals and limits != DASH else shown
 
@@ -308,7 +307,7 @@ def _ceiling_row(
     for metric, context in across:
         row = found.get(context) if metric == CORRELATION else None
         numbers = (math.nan,) * 3 if row is None else (row.estimate, row.conf_low, row.conf_high)
-        cells.append(_with_limits(*numbers, digits, of=metric, intervals=intervals))
+        cells.append(_with_limits(numbers, digits, of=metric, intervals=intervals))
     return [(CEILING, *cells)]
 
 
