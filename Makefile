@@ -172,7 +172,7 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/reliability.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
-	for study in agreement components raters traces contrasts ceiling dyads; do \
+	for study in agreement components shares raters traces contrasts ceiling dyads; do \
 	  $(BIN)/python benchmarks/coverage_study/$$study.py --studies $(STUDIES) || exit 1; \
 	done
 

@@ -6,7 +6,9 @@ estimated without it by MIVQUE, the unbiased quadratic estimates that REML itera
 estimates of all subjects as a priori values. Unlike REML's these are not stopped at 0, so that the
 jackknife's pseudo-values are smooth functions of the ratings. Their mean and error give Student's
 t interval on a scale (Tukey 1958): for a variance log(s2 + c), c the variance of the estimate that
-comes from the other effects, for a reliability R it is -sqrt(1 - R).
+comes from the other effects, and so for sums of variances, whose root is a standard error of
+measurement; for the share of a variance log(s2 / rest + c / rest); for a reliability R it is
+-sqrt(1 - R).
 
 Other effects (raters) have few levels, however many ratings these gave. As in the two-way ICC,
 ``(s2 + c) df / chi2 - c`` over the quantiles of chi-square are the variances that the ratings
@@ -238,6 +240,9 @@ def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
 def error_limits(sampling: Sampling, weights: NDArray[np.float64], confidence: float) -> Limits:
     """Return the interval of the root of a weighted sum of variances: an error's SD.
 
+    On the scale ``log(S + c)``, S the sum and c what other effects add to the variances of levels
+    in it.
+
     Parameters
     ----------
     weights : ndarray, shape (q + 1,)
@@ -251,15 +256,32 @@ def error_limits(sampling: Sampling, weights: NDArray[np.float64], confidence: f
         return Limits(reason=FEW_LEVELS)
     inner = np.where(outer, 0.0, sampling.replicates)
     drawn = _draws(sampling, used) if used.any() else np.zeros((1, len(used)))
-    squares = inner @ weights + (drawn @ weights)[:, None]
+    offset = float(np.where(outer, 0.0, sampling.noise) @ weights)
+    squares = inner @ weights + (drawn @ weights)[:, None] + offset
     if not (squares > 0).all():
         return Limits(reason=ERROR_AT_BOUND)
     found = PseudoValues.of(np.log(squares))
     if not (found.error > 0).all():
         return Limits(reason=NO_REPLICATE)
     tail = (1 - confidence) / 2
-    low, high = (math.exp(_quantile(found, p) / 2) for p in (tail, 1 - tail))
-    return Limits(low, high)
+    found_low, found_high = (math.exp(_quantile(found, p)) - offset for p in (tail, 1 - tail))
+    return Limits(math.sqrt(max(0.0, found_low)), math.sqrt(max(0.0, found_high)))
+
+
+#: Columns of `errors_of`.
+ERRORS = ("sem", "sem_low", "sem_high", "mdc", "mdc_low", "mdc_high")
+
+
+def errors_of(sem: float, limits: Limits, change: float) -> dict[str, float]:
+    """Return standard error of measurement and minimal detectable change with their limits.
+
+    Parameters
+    ----------
+    change : float
+        The minimal detectable change of a standard error of 1.
+    """
+    values = (sem, limits.low, limits.high)
+    return dict(zip(ERRORS, (*values, *(change * value for value in values)), strict=True))
 
 
 def _quantile(found: PseudoValues, probability: float) -> float:

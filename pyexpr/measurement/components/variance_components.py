@@ -103,9 +103,12 @@ def variance_components(
     reason. The interval of an effect that is sampled with the objects of measurement is Student's t
     of the jackknife's pseudo-values of the objects, on :math:`\log(\sigma^2 + c)`, c the variance
     that the other effects add; it assumes no normal distribution. That of another effect (raters)
-    is based on chi-square, and assumes that the effect is normally distributed. The coverage is
-    reported in ``docs/coverage_components.md``. ``std_error`` is that of the expected information,
-    which holds for normally distributed effects.
+    is based on chi-square, and assumes that the effect is normally distributed. The share of an
+    effect has Student's t on :math:`\log(\sigma^2 / e + c / e)`, e the sum of the other variances,
+    mixed over the variances of effects that are not sampled with the objects which their chi-square
+    leaves open; the share of the residual is what the others leave. The coverage is reported in
+    ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. ``std_error`` is that of the
+    expected information, which holds for normally distributed effects.
 
     Checked against: `lme4` (balanced, unbalanced, with components at 0), the expected mean squares
     of balanced designs, and Brennan's (2001) published examples.

@@ -113,9 +113,10 @@ def multilevel_icc(
     half the mean over pairs of :math:`\sum_r (w_{ir} - w_{jr})^2` (Putka et al. 2008). If each
     rater rated one subject, :math:`\sigma^2_{r:s}` takes the place of :math:`\sigma^2_r`, and the
     level "subject" does not exist; if each rated one target, only one-way forms exist. The interval
-    is that of `VarianceComponentsResult.d_study`; its coverage is reported in
-    ``docs/coverage_components.md``. If the error variance is estimated as 0 or below without one of
-    the subjects, there is no interval, and the reason says so.
+    is that of `VarianceComponentsResult.d_study`, also of the standard error of measurement; the
+    coverage is reported in ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. If the
+    error variance is estimated as 0 or below without one of the subjects, there is no interval, and
+    the reason says so.
 
     Checked against: `lme4`, and the expected mean squares of balanced designs.
 
