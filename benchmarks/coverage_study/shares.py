@@ -29,13 +29,19 @@ from pyexpr.measurement.components.reml import fit
 _ROUND = 50
 
 
+def errors(raters: int) -> dict[str, np.ndarray]:
+    """Return the weights of the errors; those of a mean of raters have the same limits, divided."""
+    every = coefficients(raters).items()
+    return {f"SEM, {name}": error for name, (_, error) in every if ",k)" not in name}
+
+
 def true_values(design: Design) -> dict[str, float]:
     """Return the true value of each quantity."""
     true = np.array(design.variances)
     found = {f"share of {name}": true[j] / true.sum() for j, name in enumerate(EFFECTS)}
-    for name, (_, error) in coefficients(design.raters).items():
-        found[f"SEM, {name}"] = float(np.sqrt(true @ error))
-    return found
+    return found | {
+        name: float(np.sqrt(true @ error)) for name, error in errors(design.raters).items()
+    }
 
 
 def intervals(design: Design, rng: np.random.Generator) -> dict[str, Limits]:
@@ -50,8 +56,8 @@ def intervals(design: Design, rng: np.random.Generator) -> dict[str, Limits]:
     )  # fmt: skip
     sampling = sampling_of(blocks, fit(blocks), df)
     made = {f"share of {name}": share_limits(sampling, j, 0.95) for j, name in enumerate(EFFECTS)}
-    for name, (_, error) in coefficients(design.raters).items():
-        made[f"SEM, {name}"] = error_limits(sampling, error, 0.95)
+    for name, error in errors(design.raters).items():
+        made[name] = error_limits(sampling, error, 0.95)
     return made
 
 
@@ -97,7 +103,7 @@ def page(cells: list[Cell], studies: int) -> str:
         f"coverage of .95 is {np.sqrt(0.95 * 0.05 / studies):.4f}. Width: median. No interval: "
         "studies in which the result states a reason instead; they do not count in the coverage. "
         "A share is that of an effect in the variance of a single rating, SEM the standard error "
-        f"of measurement; k is the number of raters, and a subject's mean is of {CLIPS} clips. The "
+        f"of measurement, and a subject's mean is of {CLIPS} clips and all raters. The "
         "designs are those of the page on variance components.",
         "",
         "| design | subjects | quantity | true value | coverage | width | no interval |",
