@@ -14,6 +14,8 @@ from scipy import stats
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.measurement.components import blocks
+from pyexpr.measurement.components import group as of_context
 
 LME4 = json.loads(
     (Path(__file__).parents[1] / "golden" / "variance_components.json").read_text(encoding="utf-8")
@@ -369,3 +371,26 @@ def test_nested_facets_that_were_declared_as_crossed() -> None:
 def test_bad_plans(n: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         tasks().d_study(n, **options)
+
+
+def test_many_levels_are_divided_by_the_facet_with_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    rater, target = (part.ravel() for part in np.indices((4, 30)))
+    score = rng.normal(size=4)[rater] + rng.normal(size=30)[target] + rng.normal(size=120)
+    table = pd.DataFrame({"rater": rater, "target": target, "score": score})[rng.random(120) < 0.8]
+    # Raters are the objects of measurement here, and there are few of them.
+    facets = {"ratings": "score", "facets": ["rater", "target"]}
+    whole = px.variance_components(table, **facets).tidy()
+    monkeypatch.setattr(blocks, "MOST_SUMS", 0)
+    divided: list[np.ndarray] = []
+    monkeypatch.setattr(
+        of_context, "blocks_of",
+        lambda values, owners, effects: divided.append(owners)
+        or blocks.blocks_of(values, owners, effects),
+    )  # fmt: skip
+    found = px.variance_components(table, **facets).tidy()
+    assert divided[0].max() == 29
+    for column in ("estimate", "std_error", "df"):
+        np.testing.assert_allclose(found[column], whole[column], rtol=1e-6)
+    assert found["method"].tolist() == whole["method"].tolist()
+    assert set(found["reason"]) == {"there are too many levels for leaving out each object in turn"}

@@ -39,7 +39,6 @@ from pyexpr.measurement.components.notes import (
     FEW_LEVELS,
     FEW_SUBJECTS,
     NO_REPLICATE,
-    TOO_LARGE,
 )
 from pyexpr.resampling.intervals.jackknife import PseudoValues
 
@@ -53,8 +52,6 @@ NAN = float("nan")
 FEWEST_SUBJECTS = 5
 # Equally probable values of the variances of effects that are not sampled with subjects.
 QUANTILES = 200
-# Numbers of the sums per subject.
-MOST_SUMS = 60_000_000
 _LEAST_ERROR = 1e-9
 
 
@@ -100,15 +97,10 @@ def sampling_of(blocks: Blocks, fit: Fit, df: NDArray[np.float64]) -> Sampling:
     df : ndarray, shape (q + 1,)
         Degrees of freedom of each effect, and of the residual.
     """
-    q = blocks.n_effects
-    outer = tuple(j in blocks.outer for j in range(q + 1))
-    g, t = len(blocks.n), len(blocks.columns)
-    noise = np.maximum(np.sqrt(np.diag(fit.covariance) * df / 2) - fit.variances, 0.0)
-    bare = Sampling(np.zeros((0, q + 1)), noise, df, outer)
+    q, g = blocks.n_effects, len(blocks.n)
+    bare = without_replicates(fit, df, tuple(j in blocks.outer for j in range(q + 1)))
     if g < FEWEST_SUBJECTS:
         return replace(bare, reason=FEW_SUBJECTS(fewest=FEWEST_SUBJECTS))
-    if not blocks.each or g * (len(blocks.inner) * t) ** 2 > MOST_SUMS:
-        return replace(bare, reason=TOO_LARGE)
     ratios = fit.variances[:-1] / fit.variances[-1]
     each = sums_per_subject(blocks, ratios)
     weights = np.vstack([np.ones(g), 1 - np.eye(g)])
@@ -116,6 +108,14 @@ def sampling_of(blocks: Blocks, fit: Fit, df: NDArray[np.float64]) -> Sampling:
     if not np.isfinite(found).all():
         return replace(bare, reason=NO_REPLICATE)
     return replace(bare, replicates=found)
+
+
+def without_replicates(
+    fit: Fit, df: NDArray[np.float64], outer: tuple[bool, ...], reason: str = ""
+) -> Sampling:
+    """Return what is known of the estimates without leaving anyone out."""
+    noise = np.maximum(np.sqrt(np.diag(fit.covariance) * df / 2) - fit.variances, 0.0)
+    return Sampling(np.zeros((0, len(outer))), noise, df, outer, reason)
 
 
 def _draws(sampling: Sampling, used: NDArray[np.bool_]) -> NDArray[np.float64]:
