@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning
 from pyexpr.base.interval_methods import DEFAULT, WITHOUT_ERRORS
 from pyexpr.base.messages import Template, has_code, message_of
 from pyexpr.inference.ceiling.ceiling import rating_ceiling
 from pyexpr.inference.ceiling.notes import NOTE_WHAT
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
-from pyexpr.study.stages.computations import predicted_columns, warnings_as_notes
+from pyexpr.study.stages.computations import predicted_columns
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def ceiling(
         block = predictions[predictions["evaluated"] == evaluated]
         model, rows = _compared_rows(config, block, learned)
         try:
-            with warnings_as_notes():
-                # That there are few subjects the comparison says, of the same ones.
+            with warnings.catch_warnings():
+                # The comparison says it of the same subjects.
+                warnings.simplefilter("ignore", FewSubjectsWarning)
                 result = rating_ceiling(
                     rows,
                     ratings.merge(rows[CLIP_KEY], on=CLIP_KEY),

@@ -289,7 +289,7 @@ def coefficients(
         rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
     measured, more = design_of(rows, names)
-    with warnings_as_notes() as warned:
+    with _warnings_as_notes() as warned:
         result = context_coefficients(
             rows[["subject", "context"]].join(measured),
             rows[label],
@@ -351,7 +351,7 @@ def comparison(
         needed = ["truth", *(name for name in models if name != "human")]
         complete = block[needed].notna().all(axis=1)
         alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
-        with warnings_as_notes() as warned:
+        with _warnings_as_notes() as warned:
             result = compare_models(
                 block,
                 truth="truth",
@@ -455,7 +455,7 @@ def predicted_columns(
 
 
 @contextmanager
-def warnings_as_notes() -> Iterator[list[str]]:
+def _warnings_as_notes() -> Iterator[list[str]]:
     """Collect the package's warnings, which are reported once in the record and tables."""
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
