@@ -187,7 +187,7 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/chain.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
 	$(BIN)/python benchmarks/coverage_study/plans.py
-	for study in agreement components pooling raters traces contrasts ceiling dyads \
+	for study in agreement components shares pooling raters traces contrasts ceiling dyads \
 	    error_slopes importance; do \
 	  $(BIN)/python benchmarks/coverage_study/$$study.py --studies $(STUDIES) || exit 1; \
 	done

@@ -12,13 +12,13 @@
 #'
 #' @param object A result of [icc()], [icc_interval()], [multilevel_icc()], [variance_components()],
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
-#'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
-#'   [rating_ceiling()], [feature_importance()], [sign_flip()],
+#'   [invariance()], [compare_models()] (also of [fit_models()]), [compare_procedures()],
+#'   [context_contrasts()], [rating_ceiling()], [feature_importance()], [sign_flip()],
 #'   [cluster_bootstrap()], [context_coefficients()], [pooled_coefficients()], [person_slopes()],
 #'   [sensitivity()], [error_slopes()] or [plan_study()].
 #' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
 #'   `context`, `metric` and `term`. By default the first difference of two models.
-#' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
+#' @param what For a comparison of models or procedures, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
 #'   with the interval of the procedure); for a bootstrapped factor model some of
 #'   `"loading"`, `"std_loading"`, `"residual_variance"`, `"score_weight"` and
@@ -229,6 +229,12 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
     ggplot2::labs(x = if (what == "models") "Estimate" else "Difference", y = NULL)
   if (what == "differences") plot <- plot + zero_line()
   plot
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_procedures <- function(object, what = "models", ...) {
+  autoplot.pyexpr_comparison(object, what)
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -474,7 +480,7 @@ autoplot.pyexpr_models <- function(object, ...) {
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
-    "compare_models()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
+    "compare_models()", "compare_procedures()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
     "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "pooled_coefficients()",
     "person_slopes()", "sensitivity()", "error_slopes()",
     "plan_study()")

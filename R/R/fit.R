@@ -384,10 +384,13 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
 #'   `"nrmse"` and `"mae"`.
 #' @param confidence Level of the intervals.
 #' @param score_range As in [compare_models()].
+#' @param progress Whether to show a progress bar. If you interrupt the call, the result `x` keeps
+#'   the further fits that are finished, and the next call continues with the others.
 #' @return A result whose [tidy()] has the intervals, and beside them (`fixed_error`, `fixed_low`,
 #'   `fixed_high`) those of `compare_models(x)`. The first of its notes states which question the
 #'   intervals answer. The page "Is one kind of model better than another?" of pyexpr's
-#'   documentation describes the methods and their coverage.
+#'   documentation describes the methods and their coverage. `autoplot()` draws it as it draws a
+#'   comparison.
 #' @seealso [fit_models()], [compare_models()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -397,11 +400,11 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
 #' compare_procedures(fitted, "rmse", method = "corrected_t")
 #' }
 compare_procedures <- function(x, metrics = c("rmse", "correlation"), method = "jackknife",
-                               confidence = 0.95, score_range = NULL) {
+                               confidence = 0.95, score_range = NULL, progress = interactive()) {
   call <- rlang::current_env()
   can(x, "pyexpr_models", call)
   asked <- list(key = key_of(x, call), metrics = many(metrics), method = one(method),
-    confidence = one(confidence), score_range = one(score_range))
+    confidence = one(confidence), score_range = one(score_range), progress = flag(progress))
   new_result(ask("compare_procedures", asked, call), "pyexpr_procedures")
 }
 

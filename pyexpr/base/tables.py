@@ -57,6 +57,14 @@ def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
     return frame
 
 
+def frame_with_rows(data: Any, *, what: str) -> pd.DataFrame:
+    """Return `data` as `as_frame` does; `DataError` if it has a header only."""
+    frame = as_frame(data, what=what)
+    if not len(frame):
+        raise DataError(f"{have(called(frame, what))} no rows")
+    return frame
+
+
 def _from_columns(data: Mapping[Any, Any] | list[Any], what: str) -> pd.DataFrame:
     import pandas as pd
 

@@ -95,6 +95,8 @@ _WRITTEN = (
     "projection",
     "windows",
     "by_category",
+    "scale_use",
+    "lags",
     "contrasts",
     "summary",
     "figure",

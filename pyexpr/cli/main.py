@@ -31,7 +31,8 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
     from pyexpr.cli.plans import plan
-    from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
+    from pyexpr.cli.raters import raters, traces
+    from pyexpr.cli.ratings import agreement, cfa, icc
     from pyexpr.cli.sensitivity import errors, sensitivity
     from pyexpr.cli.showing import show_error, show_warning
     from pyexpr.cli.simulated import demo, paper, simulate

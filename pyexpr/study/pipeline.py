@@ -49,6 +49,7 @@ from pyexpr.study.results.report import report_of_run
 from pyexpr.study.results.result import OutcomesResult, StudyResult
 from pyexpr.study.results.verified import RECORD
 from pyexpr.study.stages import computations, models
+from pyexpr.study.stages.ceiling import ceiling
 from pyexpr.study.stages.deep import train_deep, training_folder
 from pyexpr.study.stages.deep_tables import joined_predictions
 from pyexpr.study.stages.order import options_of, stages_of
@@ -397,6 +398,25 @@ class Study:
         return self._stage("comparison", lambda: computations.comparison(self.config, fitted, deep))
 
     @_of_one_state
+    def ceiling(self) -> StageOutput:
+        """Run the stage of the highest correlation that the reliability of the ratings allows.
+
+        Raises
+        ------
+        StudyError
+            If the study file does not ask for it (``ceiling`` under ``[compare]``).
+        """
+        if self.config.compare.ceiling == "none":
+            raise StudyError(
+                'the study has no ceiling; ceiling = "ICC(1,k)" under [compare] asks for it'
+            )
+        learned = [*self.models().facts["models"], *self.config.models.deep()]
+        predictions = self.comparison().tables["predictions"]
+        return self._stage(
+            "ceiling", lambda: ceiling(self.config, self.inputs, predictions, learned)
+        )
+
+    @_of_one_state
     def coefficients(self) -> StageOutput:
         """Run stage 6, after the stages it depends on: descriptive weights, tested slopes."""
         labelled, behavior, fitted = self.label(), self.features(), self.models()
@@ -664,7 +684,7 @@ class Study:
         options = self.config.model_dump(mode="json", include=options_of(self.config, name))
         data = self.config.data
         hashes = self.input_hashes
-        if name not in {"video3d", "comparison"}:
+        if name not in {"video3d", "comparison", "ceiling"}:
             of_videos = self._sources().of_videos()
             hashes = {key: value for key, value in hashes.items() if key not in of_videos}
         if name in {"reliability", "factor_model", "label"}:
@@ -677,7 +697,9 @@ class Study:
         return stage_key(
             stage=name,
             code=code_fingerprint(),
-            versions=self._versions() if name in {*deep, "comparison"} else versions(*_COMPUTING),
+            versions=self._versions()
+            if name in {*deep, "comparison", "ceiling"}
+            else versions(*_COMPUTING),
             options=options,
             inputs=hashes,
             fitted_by=self._fitted_by(name),

@@ -53,6 +53,18 @@ verbs.do_twin = _twin
   procedures <- compare_procedures(ours, "rmse", method = "corrected_t")
   expect_true(all(procedures$tables$tidy$std.error > 0))
   expect_match(procedures$notes[[1]], "refer to the procedure")
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    plot <- ggplot2::autoplot(procedures)
+    table <- tidy(procedures)
+    shown <- table[table$kind == "level", ]
+    expect_equal(sort(ggplot2::layer_data(plot, 2)$x), sort(shown$estimate))
+    expect_equal(sort(ggplot2::layer_data(plot, 1)$xmin), sort(shown$conf.low))
+    expect_match(plot$labels$caption, "95 % interval (corrected_t)", fixed = TRUE)
+    shown <- table[table$kind == "difference", ]
+    plot <- ggplot2::autoplot(procedures, "differences")
+    expect_equal(sort(ggplot2::layer_data(plot, 2)$x),
+      sort(shown$estimate[!nzchar(shown$second_context)]))
+  }
   expect_error(compare_procedures(ours, "rmse", method = "boot"), "`method` must be one of")
   expect_error(over_repeats(final), "must be a result of `fit_models\\(\\)`")
 })

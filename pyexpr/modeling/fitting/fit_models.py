@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -245,10 +245,9 @@ def fit_models(
             parts,
             units,
             found,
-            lambda more: _refitted(more, job),
-            lambda more, n, bar: _refitted(
-                more, replace(job, processes=n, progress=bar), keep=True
-            ),
+            lambda more: _planned(more, job),
+            lambda more, show: _done_as_planned(more, job, show),
+            lambda more, n, bar: _kept(more, replace(job, processes=n, progress=bar)),
         ),
     )
 
@@ -302,20 +301,30 @@ def _read(
 
 
 def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:
-    found: list[Done | None] = [None] * len(units)
-    for number, one in done(
+    found = dict(_done_as_planned(units, job, None, keep=keep))
+    return [found[number] for number in range(len(units))]
+
+
+def _done_as_planned(
+    units: list[Unit], job: _Job, progress: bool | None, *, keep: bool = False
+) -> Iterator[tuple[int, Done]]:
+    """Yield the number of each unit and its result, in the order of completion."""
+    return done(
         units, job.table, inner_folds=job.scheme.inner_folds, n_jobs=job.processes, keep=keep,
-        progress=job.progress,
-    ):  # fmt: skip
-        found[number] = one
-    return [one for one in found if one is not None]
+        progress=job.progress if progress is None else progress,
+    )  # fmt: skip
 
 
-def _refitted(parts: list[Part], job: _Job, *, keep: bool = False) -> tuple[list[Unit], list[Done]]:
-    """Fit to other parts of the same table, by all else that was specified."""
+def _planned(parts: list[Part], job: _Job) -> list[Unit]:
+    """Return the fits to other parts of the same table, by all else that was specified."""
     check_seen(job.table, parts, job.strategies)
-    units = units_of(job.models, job.strategies, parts, job.table)
-    return units, _all_done(units, job, keep=keep)
+    return units_of(job.models, job.strategies, parts, job.table)
+
+
+def _kept(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
+    """Fit to other parts, and keep the fitted estimators."""
+    units = _planned(parts, job)
+    return units, _all_done(units, job, keep=True)
 
 
 def _final(job: _Job) -> FinalModels:

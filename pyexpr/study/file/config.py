@@ -187,6 +187,17 @@ class StudyConfig(Section):
                 'or metrics = ["rmse", "correlation"]'
             )
         yield from self._misfits_of_kind()
+        if self.compare.ceiling != "none":
+            if self.label.classified or not self.label.is_rated:
+                yield (
+                    "ceiling under [compare] requires a label that is a number from ratings; "
+                    "leave it out"
+                )
+            elif "correlation" not in self.compare.metrics:
+                yield (
+                    "ceiling under [compare] is the highest possible correlation: add "
+                    '"correlation" to metrics, or leave ceiling out'
+                )
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):
