@@ -92,13 +92,16 @@ def tuned(
     metric: str,
     difference: float,
     names: Sequence[str],
+    planned: float | None = None,
 ) -> NDArray[np.float64]:
     """Return rows (n, 3) of truth, a and b with b changed so that a - b is `difference`.
 
     For correlations a multiple of the truth is added to b, or subtracted; for RMSE the errors of
-    b are multiplied. `weight` (n,) is that of the rows in the metric.
+    b are multiplied. `weight` (n,) is that of the rows in the metric. Errors name the difference
+    that was `planned`, by default `difference`.
     """
     y, a, b = rows.T
+    planned = difference if planned is None else planned
     weight = weight / weight.sum()
     if metric == "rmse":
         first, second = (float(np.sqrt(weight @ (one - y) ** 2)) for one in (a, b))
@@ -106,10 +109,10 @@ def tuned(
         if goal <= 0:
             raise DataError(
                 say(
-                    "{difference=} is {difference:g}, but the RMSE of {name:model} in the pilot is "
+                    "{difference=} is impossible: the RMSE of {name:model} in the pilot is "
                     "{first:.3g}, so that the other model would have no error; choose a smaller "
                     "difference",
-                    difference=difference,
+                    difference=planned,
                     name=names[0],
                     first=first,
                 )
@@ -129,13 +132,13 @@ def tuned(
     if not -1 < goal < 1:
         raise DataError(
             say(
-                "{difference=} is {difference:g}, but the correlation of {name:model} in the pilot "
-                "is {first:.3f}, so that that of the other would be {goal:.3f}; choose a smaller "
+                "{difference=} is impossible: the correlation of {name:model} in the pilot is "
+                "{first:.3f}, and that of the other model would be {goal:.3f}; choose a smaller "
                 "difference",
-                difference=difference,
+                difference=planned,
                 name=names[0],
                 first=first,
-                goal=goal,
+                goal=first - planned,
             )
         )
     slope = float(weight @ (y * b)) / of_y
@@ -218,7 +221,8 @@ class PilotRows:
         G, clips = self.n_subjects, self.clips
         kept = clips if n_clips is None else np.minimum(clips, n_clips)
         weight = (kept / clips)[self.subject]
-        rows = tuned(self.rows - self.rows[:, 0].mean(), weight, self.metric, goal, self.names)
+        rows = tuned(self.rows - self.rows[:, 0].mean(), weight, self.metric, goal, self.names,
+                     planned=self.difference)  # fmt: skip
         each = sums_of(*rows.T)
         # The clips of every subject, filled up with zeros.
         order = np.argsort(self.subject, kind="stable")

@@ -402,7 +402,8 @@ def _finding(goals: dict[str, float | None]) -> tuple[str, float]:
 
 
 def _numbers(given: Any, argument: str) -> tuple[int, ...]:
-    items = [given] if is_whole(given) or not np.iterable(given) else list(given)
+    one = is_whole(given) or isinstance(given, (str, bytes)) or not np.iterable(given)
+    items = [given] if one else list(given)
     if not items:
         raise DataError(say("{@argument=} has no numbers", argument=argument))
     found = {whole_number(one, argument=argument, least=_FEWEST[argument]) for one in items}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isinf
 from typing import Any
 
 from pyexpr.base.checks import is_number, is_whole
@@ -72,10 +73,15 @@ def read_published(published: Any, kind: str) -> dict[str, float]:
             )
         number = float(value)
         if not least <= number <= most:
+            span = f"between {least:g} and {most:g}"
+            if isinf(most):
+                span = f"at least {least:g}"
+            elif isinf(least):
+                span = f"at most {most:g}"
             raise DataError(
                 say(
-                    "{name!r} in {published=} must be between {least:g} and {most:g}, not {given}",
-                    name=str(name), least=least, most=most, given=value,
+                    "{name!r} in {published=} must be {span}, not {given}",
+                    name=str(name), span=span, given=value,
                 )
             )  # fmt: skip
         found[str(name)] = number

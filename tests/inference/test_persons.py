@@ -168,6 +168,7 @@ def test_what_is_wrong_is_said() -> None:
 
     refused("no column", signal="smile")
     refused("must be different columns", signal="y")
+    refused("exact linear function of the signal", table.assign(y=2 * table["x"] + 1))
     refused("kind=.* must be one of", kind="rank")
     refused("min_rows=.* at least 3", min_rows=2)
     refused("no subject has an estimate.*does not vary", table.assign(x=1.0))

@@ -175,6 +175,11 @@ def read_data(
         )
     for c, name in enumerate(names):
         present = len(np.unique(subject[codes == c]))
+        if present < 2 and len(names) == 1:
+            raise DataError(
+                f"the rows used have {present} subject; at least two are required to estimate how "
+                "coefficients vary between subjects"
+            )
         if present < 2:
             raise DataError(
                 f"context {name!r} has rows of {present} subject; the variation of its "

@@ -31,9 +31,6 @@ EXPLAINED = Template(
     "persons_errors_explain",
     "boundary: the estimates differ no more than their standard errors explain",
 )()
-NO_ERRORS = Template(
-    "persons_no_errors", "the scores are explained without error, so that there is no interval"
-)()
 NOTE_SLOPES = Template(
     "persons_slopes",
     "slopes are in units of {score:label} per unit of {signal:label}",

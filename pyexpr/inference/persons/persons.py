@@ -177,6 +177,11 @@ def person_slopes(
     halves, ratio = _halves(x, y, subject, cell, kind, whole)
     if np.isnan(values).all():
         raise DataError(f"no subject has an estimate; for example {reasons[0]}")
+    if not (variances[known] > 0).any():
+        raise DataError(
+            "within every subject the score is constant or an exact linear function of the signal, "
+            "so that the errors of the slopes cannot be estimated"
+        )
     return PersonSlopesResult(
         kind=kind,
         score=score,

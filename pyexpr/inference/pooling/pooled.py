@@ -242,5 +242,5 @@ def _check(data: CoefficientData) -> None:
     why = least_squares_problem(data, data.contexts, "context")
     if why:
         raise DataError(
-            f"separate slopes of the contexts are needed, but there are {why}; leave features out"
+            f"the slopes of each context cannot be estimated separately: {why}; leave features out"
         )

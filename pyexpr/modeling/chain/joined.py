@@ -70,6 +70,8 @@ def join_tables(
     """
     frame = as_frame(data, what=TABLE)
     check_flat_columns(frame, what=TABLE)
+    if not len(frame):
+        raise DataError(f"{called(frame, TABLE)} has no rows")
     keys = list(columns.targets)
     require_columns(frame, keys, what=TABLE)
     at = _clip_of(frame, rated, keys)

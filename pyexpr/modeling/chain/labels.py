@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import FactorModelError, FewSubjectsWarning
+from pyexpr.base.errors import ColumnError, FactorModelError, FewSubjectsWarning, listed
 from pyexpr.base.messages import say
 from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
 from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult
 from pyexpr.measurement.factor.refits import GroupFit, drawn_refits
+from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.modeling.chain.rated import Columns, Rated
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def read_labels(
     n = len(rated.subjects)
     if model is None:
         return Labels(rated.questions, (), (), names, np.empty((0, 0)), n)
+    _check_questions(model, rated, columns)
     options: dict[str, Any] = {"cluster": columns.cluster, "n_boot": 0, "confidence": confidence}
     with warnings.catch_warnings():
         # The models that predict have as few subjects, of which it is said once.
@@ -148,3 +150,17 @@ def read_labels(
         base[:0] = [values[there & (of_clip == label).to_numpy()].mean(axis=0)
                     for label in rated.contexts]  # fmt: skip
     return Labels(indicators, fits, groups, names, np.array(base), n)
+
+
+def _check_questions(model: ModelLike, rated: Rated, columns: Columns) -> None:
+    unknown = [name for name in parse_model(model).indicators if name not in rated.questions]
+    if unknown:
+        where = "" if columns.question is None else f" in column {columns.question!r}"
+        raise ColumnError(
+            say(
+                "{model=} names {unknown}, but the questions{where} are {questions}",
+                unknown=listed(unknown),
+                where=where,
+                questions=listed(rated.questions, most=20),
+            )
+        )
