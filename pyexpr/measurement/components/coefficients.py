@@ -1,10 +1,10 @@
 r"""Reliabilities as ratios of weighted variance components.
 
-With n_f levels of each facet f over which a score is averaged, an effect with the facets A
-contributes its variance over the product of the n_f of A, those of the object of measurement left
-out. Effects of the object alone, or with fixed facets, are the universe score; effects of the
-object with random facets are relative error; these and the other effects of random facets are
-absolute error (Brennan 2001, chapter 4).
+A score is averaged over n_f levels of each facet f. An effect with the facets A contributes its
+variance divided by the product of the n_f of A, without those of the object of measurement. The
+universe score consists of the effects of the object alone or with fixed facets, and the relative
+error of the effects of the object with random facets. The absolute error consists of these and the
+other effects of random facets (Brennan 2001, chapter 4).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """lavaan in this process, through rpy2.rinterface: the only module that imports rpy2.
 
-R starts on first use, once, and works for one thread at a time: any thread may call,
-and the others wait. It checks the stack of the thread that calls. It never survives a
-fork, which is refused with a sentence instead of a crash.
+R starts once, on first use, and works for one thread at a time: any thread may call, and the others
+wait. It checks the stack of the thread that calls. R does not survive a fork; calls from a forked
+process raise an error, so that they do not crash.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def ask(payload: dict[str, Any]) -> Answer:
     Raises
     ------
     Interrupted
-        If Ctrl-C is pressed, and the call comes from the main thread, which alone hears
-        it. R has left the fit then, and is ready for the next.
+        If Ctrl-C is pressed and the call comes from the main thread, the only one that receives it.
+        R has then left the fit, and is ready for the next one.
     """
     request = wire.encode(payload)
     # Before the lock, which a fork inherits as it was.
@@ -83,7 +83,7 @@ def ask(payload: dict[str, Any]) -> Answer:
             with hold_interrupts() as hold:
                 answer = _interruptible_answer(session, request, hold)
         handled(hold, STOPPED)
-        # A handler of the user's own may have heard Ctrl-C and let the work go on.
+        # A handler of the user's own may have received Ctrl-C and let the work go on.
         if not hold.came:
             break
     if isinstance(answer, EngineError):
@@ -92,7 +92,7 @@ def ask(payload: dict[str, Any]) -> Answer:
 
 
 def _interruptible_answer(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
-    """Return bridge.R's answer; R leaves its work when Ctrl-C comes."""
+    """Return bridge.R's answer; R stops its work on Ctrl-C."""
     from rpy2.rinterface_lib import openrlib
 
     rlib, ffi = openrlib.rlib, openrlib.ffi

@@ -67,7 +67,7 @@ def ask(payload: dict[str, Any]) -> Answer:
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:
-    """Return a command's status and what it said; what an exception finds running is ended."""
+    """Return a command's status and output; if an exception interrupts it, the command is ended."""
     # R's own temporary folder lies within ours: R removes its own only if it ends by itself.
     child: subprocess.Popen[bytes] | None = None
     try:

@@ -184,7 +184,7 @@ class FactorDraws:
         return Drawn(out[:, :done], np.repeat(failed[:, :done].sum(axis=1), q))
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
-        """Refuse: there are none within replicates."""
+        """Raise an error: there are none within replicates."""
         raise DataError(f"there is no studentized interval for factor models: {_NO_ERRORS_WITHIN}")
 
 

@@ -56,7 +56,8 @@ class Share:
 def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> list[Share]:
     """Return `QUANTITIES` of every factor in one context, limits `z` standard errors away.
 
-    The delta method on the logarithm of each ratio, over all parameters of the context.
+    The limits use the delta method on the logarithm of each ratio, over all parameters of the
+    context.
     """
     factors, indicators = model.factors, model.indicators
     matrices = group_matrices(output.parameters, code, factors, indicators)
@@ -79,7 +80,7 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
 
 
 def quantities_of(model: MeasurementModel, factor: str) -> tuple[str, ...]:
-    """Return the names of a factor's quantities: a sum's share of a higher one is omega_h."""
+    """Return the names of a factor's quantities; omega of a higher-order factor is omega_h."""
     above = model.levels[factor] > 1
     return tuple("omega_h" if above and q == "omega" else q for q in QUANTITIES)
 
@@ -111,7 +112,7 @@ def _reasons(matrices: GroupMatrices) -> NDArray[np.object_]:
 
 
 def _alone(loads: NDArray[np.bool_], paths: NDArray[np.bool_], k: int) -> bool:
-    """Say whether no factor but `k`, and those that it measures, is behind k's indicators."""
+    """Say whether k's indicators measure no factor other than `k` and its lower-order factors."""
     below = _below(paths, k)
     theirs = loads[np.asarray(loads[:, below].any(axis=1))]
     others = below & (np.arange(len(paths)) != k)
@@ -119,7 +120,7 @@ def _alone(loads: NDArray[np.bool_], paths: NDArray[np.bool_], k: int) -> bool:
 
 
 def _below(paths: NDArray[np.bool_], k: int) -> NDArray[np.bool_]:
-    """Return which factors are `k`, or measured by it, or by those that it measures."""
+    """Return which factors are `k` or one of its lower-order factors, at any level."""
     found = np.zeros(len(paths), dtype=bool)
     found[k] = True
     for _ in range(len(paths)):
@@ -223,7 +224,7 @@ def _of_sums(
     implied: NDArray[np.inexact[Any]],
     factors: NDArray[np.inexact[Any]],
 ) -> NDArray[Any]:
-    """Return by factor (m,) what it explains of the sum of its indicators, by what it does not."""
+    """Return for each factor (m,) the ratio of explained to unexplained variance of its sum."""
     variances = np.diag(factors)
     # Of a sum in which indicators that load negatively are turned around.
     own = np.sign(at.loadings).T
