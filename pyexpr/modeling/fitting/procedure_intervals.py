@@ -1,4 +1,4 @@
-"""What each method of `compare_procedures` gives, and Student's interval on a metric's scale."""
+"""The output of each method of `compare_procedures`, and Student's interval on a metric's scale."""
 
 from __future__ import annotations
 
