@@ -8,12 +8,12 @@ import numpy as np
 
 
 def unmasked(values: Any) -> Any:
-    """Return a masked array as a plain one, its masked entries missing; anything else as it is.
+    """Return a masked array as a plain one with masked entries missing; anything else unchanged.
 
     Masked numbers become NaN (whole numbers and truth values then become floats and objects),
-    masked dates NaT, other masked entries None: whoever allows no missing value refuses them as
-    such. `numpy.asarray` would give the number under the mask, which is no datum. A list or
-    tuple of masked arrays is looked into.
+    masked dates NaT, other masked entries None: functions that allow no missing values raise their
+    usual errors. `numpy.asarray` would return the number under the mask, which is not data. Masked
+    arrays in a list or tuple are converted, too.
     """
     if isinstance(values, np.ma.MaskedArray):
         return _filled(values)

@@ -2,7 +2,7 @@
 
 A process locks what it writes. The operating system releases the lock when the process ends, for
 whatever reason. A file or folder that has such a name but no lock therefore belongs to no running
-program, and the next program that writes into the same folder removes it. Where the system or the
+program, and the next program that writes into the same folder removes it. If the system or the
 network drive has no locks, it stays.
 """
 
@@ -27,7 +27,7 @@ _FILE = re.compile(r"\..*\.[0-9a-f]{8}\.pyexpr\.part", re.DOTALL)
 _FOLDER = re.compile(r"\.pyexpr-[0-9a-f]{8}\.part")
 # In a folder that is being written: folders cannot be locked everywhere.
 _LOCK = ".lock"
-# Folders that were looked through: a cache of many files is listed once.
+# Folders that have been searched, so that a cache of many files is listed only once.
 _SWEPT: set[str] = set()
 
 
@@ -36,7 +36,7 @@ def part_file(target: Path) -> Iterator[Path]:
     """Yield a new empty file beside `target`, which only this process writes; remove it after."""
     _sweep(target.parent)
     handle = -1
-    # The name is known before the file is made: an interrupt while it is being made removes it.
+    # The name is known before the file is made, so that an interrupt meanwhile removes it.
     part = _name(target)
     try:
         handle = _made(part)
@@ -76,7 +76,7 @@ def _name(target: Path) -> Path:
 
 
 def _made(part: Path) -> int:
-    """Make a file and lock it; -1 if another process took it for one that was left."""
+    """Make a file and lock it; -1 if another process removed it as a leftover."""
     handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     if fcntl is None:  # pragma: no cover - Windows, where an open file cannot be renamed
         os.close(handle)
@@ -102,7 +102,7 @@ def _locked(handle: int) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove from a folder what killed programs left there, once in the life of this process."""
+    """Remove from a folder the files that killed programs left there, once per process."""
     place = os.path.abspath(folder)
     if fcntl is None or place in _SWEPT:
         return

@@ -20,8 +20,8 @@ def package_version(distribution: str) -> str | None:
         return None
 
 
-# Reading a distribution's metadata takes a third of a small model's time. What is loaded does
-# not change while Python runs; `package_version` itself looks anew, for `doctor`.
+# Reading a distribution's metadata takes a third of a small model's time. Loaded packages do not
+# change while Python runs; `package_version` itself reads again, for `doctor`.
 _loaded_version = lru_cache(maxsize=None)(package_version)
 
 
