@@ -1,4 +1,4 @@
-"""Joining of the parts of an analysis to one result."""
+"""Joining of the parts of an analysis into one result."""
 
 from __future__ import annotations
 

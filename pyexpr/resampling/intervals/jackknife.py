@@ -70,7 +70,7 @@ def kurtosis_df(values: NDArray[np.float64], *, corrected: bool = True) -> NDArr
 
     ``2 / (2/(G-1) + k/G)``, at least 2, where k is the excess kurtosis of the pseudo-values, or 0
     if that is negative. If `corrected` for bias, k is 0 with fewer than six clusters; without the
-    correction it is too small.
+    correction it is smaller.
     """
     G = values.shape[1]
     excess = np.zeros(len(values))
