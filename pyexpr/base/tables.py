@@ -27,7 +27,7 @@ _FILE = "pyexpr: file"
 
 
 def from_file(frame: pd.DataFrame, path: object) -> pd.DataFrame:
-    """Return the table with the name of its file, for use in errors."""
+    """Return the table with the name of its file, which errors then say."""
     frame.attrs[_FILE] = str(path)
     return frame
 
@@ -131,7 +131,7 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
 
 
 def of_usual_magnitude(values: NDArray[np.float64]) -> bool:
-    """Return whether numbers are finite and pass `check_magnitude`.
+    """Return whether numbers are finite, and `check_magnitude` has nothing against them.
 
     Their sum of squares shows it for nearly all tables, and is the fastest pass over one.
     """
@@ -204,13 +204,13 @@ def numeric_column(
             )
             refuse(below | above, wanted)
         if integer:
-            # Missing values are left to the caller, and NaN != NaN.
+            # Missing values are the caller's business, and NaN != NaN.
             refuse((values != np.floor(values)) & ~np.isnan(values), "a whole number")
     return values
 
 
 def _remedy(value: Any) -> str:
-    """Return how to write a number that no program reads as it is written."""
+    """Return how to write a number that was written as no program reads it."""
     if not isinstance(value, str):
         return ""
     if _in_plain_digits(value) != value:
@@ -356,7 +356,7 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
 
 
 def refuse_categories(frame: Any, names: Iterable[Any], *, what: str) -> None:
-    """Raise `ColumnError` for features that are categories, whose numbers are not amounts."""
+    """Raise `ColumnError` for features that are categories: their numbers are no amounts."""
     import pandas as pd
 
     what = called(frame, what)
@@ -419,7 +419,7 @@ def label_codes(
 
 
 def _refuse_two_scripts(labels: Iterable[Any], name: str, what: str) -> None:
-    """Raise `ColumnError` for labels that are the same number in the digits of two scripts."""
+    """Raise `ColumnError` for labels that are one number in the digits of two scripts."""
     seen: dict[str, str] = {}
     for label in labels:
         if not isinstance(label, str):

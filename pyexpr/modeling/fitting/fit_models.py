@@ -259,7 +259,7 @@ def final_models(data: FrameLike, **options: Any) -> FinalModels:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """The checked models, rows and options of the fits."""
+    """What is to be fitted to what, all of it checked."""
 
     models: list[Model]
     table: Table
@@ -303,14 +303,14 @@ def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]
 
 
 def _refitted(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
-    """Fit to other parts of the same table, with all other specifications unchanged."""
+    """Fit to other parts of the same table, by all else that was specified."""
     check_seen(job.table, parts, job.strategies)
     units = units_of(job.models, job.strategies, parts, job.table)
     return units, _all_done(units, job)
 
 
 def _final(job: _Job) -> FinalModels:
-    """Fit all rows; these are also predicted, but the predictions are not used."""
+    """Fit all rows; what is predicted are those, too, but nobody looks."""
     table = job.table
     every = np.arange(len(table.y))
     part = Part(0, 0, job.scheme.seed, every, None, every, "all rows")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """The fits, and a function for further fits.
+    """What was fitted, and how to fit more of it.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Fits:
         Every fold of every repeat.
     units : sequence of Unit
     found : sequence of Done
-        Result of each unit.
+        Of each unit.
     more : callable
-        Fits the same models to other parts: returns their units and results.
+        Fits the same models to other parts: returns their units, and what these gave.
     """
 
     table: Table
