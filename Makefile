@@ -184,8 +184,11 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/reliability.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/training.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/chain.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
-	for study in agreement components raters traces contrasts ceiling dyads; do \
+	$(BIN)/python benchmarks/coverage_study/plans.py
+	for study in agreement components shares pooling raters traces contrasts ceiling dyads \
+	    error_slopes importance; do \
 	  $(BIN)/python benchmarks/coverage_study/$$study.py --studies $(STUDIES) || exit 1; \
 	done
 

@@ -39,6 +39,12 @@ from pyexpr.inference.comparison.comparison import compare_models as compare_mod
 from pyexpr.inference.comparison.predictions import Predictions as Predictions
 from pyexpr.inference.comparison.result import ComparisonResult as ComparisonResult
 from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
+from pyexpr.inference.error_slopes import ErrorSlopesResult as ErrorSlopesResult
+from pyexpr.inference.error_slopes import error_slopes as error_slopes
+from pyexpr.inference.persons.persons import person_slopes as person_slopes
+from pyexpr.inference.persons.result import PersonSlopesResult as PersonSlopesResult
+from pyexpr.inference.pooling.pooled import pooled_coefficients as pooled_coefficients
+from pyexpr.inference.pooling.result import PooledCoefficientResult as PooledCoefficientResult
 from pyexpr.measurement.agreement.agreement import agreement as agreement
 from pyexpr.measurement.agreement.result import AgreementResult as AgreementResult
 from pyexpr.measurement.components.d_study import DesignStudyResult as DesignStudyResult
@@ -69,6 +75,8 @@ from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
 from pyexpr.modeling.baselines import human_baseline as human_baseline
 from pyexpr.modeling.baselines import normal_baseline as normal_baseline
 from pyexpr.modeling.baselines import uniform_baseline as uniform_baseline
+from pyexpr.modeling.chain.chain import bootstrap_chain as bootstrap_chain
+from pyexpr.modeling.chain.result import ChainResult as ChainResult
 from pyexpr.modeling.contextual import ContextualRegressor as ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegressor
 from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier as ElasticNetClassifier
@@ -77,11 +85,16 @@ from pyexpr.modeling.fitting.fit_models import fit_models as fit_models
 from pyexpr.modeling.fitting.procedure_result import ProcedureResult as ProcedureResult
 from pyexpr.modeling.fitting.result import ModelsResult as ModelsResult
 from pyexpr.modeling.fitting.specs import ModelSpec as ModelSpec
+from pyexpr.modeling.importance.contrasts import ImportanceContrasts as ImportanceContrasts
+from pyexpr.modeling.importance.importance import feature_importance as feature_importance
+from pyexpr.modeling.importance.result import ImportanceResult as ImportanceResult
 from pyexpr.modeling.splits import SubjectSplit as SubjectSplit
 from pyexpr.modeling.splits import split_subjects as split_subjects
 from pyexpr.modeling.splits import subject_folds as subject_folds
 from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
+from pyexpr.planning.plan_study import plan_study as plan_study
+from pyexpr.planning.result import PlanResult as PlanResult
 from pyexpr.simulation.simulate import simulate_study as simulate_study
 from pyexpr.study.check.page import CheckResult as CheckResult
 from pyexpr.study.check_study import check_study as check_study
@@ -91,5 +104,7 @@ from pyexpr.study.pipeline import Study as Study
 from pyexpr.study.results.report import study_report as study_report
 from pyexpr.study.results.result import OutcomesResult as OutcomesResult
 from pyexpr.study.results.result import StudyResult as StudyResult
+from pyexpr.study.sensitivity.result import SensitivityResult as SensitivityResult
+from pyexpr.study.sensitivity.sensitivity import sensitivity as sensitivity
 
 __version__: str

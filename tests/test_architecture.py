@@ -26,6 +26,7 @@ FLOORS = {
     "measurement": 3,
     "simulation": 3,
     "modeling": 4,
+    "planning": 4,
     "deep": 5,
     "report": 6,
     "diagnosis": 7,

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 SHEET = (ROOT / "docs" / "cheat_sheet.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`]+)`", SHEET)
 RESULTS = (
-    px.ComparisonResult, px.CFAResult, px.ICCResult, px.VarianceComponentsResult, Result,
+    px.ComparisonResult, px.CFAResult, px.ICCResult, px.VarianceComponentsResult, px.PlanResult,
+    Result,
 )  # fmt: skip
 
 

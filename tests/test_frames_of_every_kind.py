@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LinearRegression
 
 import pyexpr as px
 from pyexpr.base.errors import PyexprWarning
@@ -232,6 +233,11 @@ def figures(kind: Kind) -> Any:
     ]
 
 
+BY_CONTEXT = px.ContextualRegressor(LinearRegression(), context="task").fit(
+    COMPLETE[["smile", "nod", "task"]], COMPLETE["truth"]
+)
+
+
 def fitted_models(kind: Kind) -> Any:
     net = px.ElasticNetRegressor(alpha=[0.01, 0.1], l1_ratio=0.5)
     found = px.fit_models(
@@ -294,13 +300,39 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
         k.table(SCORED), k.table(RATED), truth="score", predictions={"same": "score"}, **LONG,
         cluster="subject", context=k.column(SCORED["context"]), form="ICC(C,k)", n_boot=20,
     ),
+    "bootstrap_chain": lambda k: px.bootstrap_chain(
+        k.table(SCORED.rename(columns={"score": "own"})), k.table(RATINGS), features=["own"],
+        targets=["subject", "context", "clip"], cluster="subject", context="context",
+        ratings="score", question="question", folds=2, metrics="rmse",
+        models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=20,
+    ),
+    "plan_study": lambda k: px.plan_study(
+        k.table(CLIPS), difference=0.2, metric="correlation", truth="truth",
+        predictions=["model0", "model1"], cluster="subject", n_subjects=20, n_studies=20,
+    ),
     "context_coefficients": coefficients,
+    "error_slopes": lambda k: px.error_slopes(
+        k.table(CLIPS), truth="truth", predictions="model0", properties=["smile", "nod"],
+        cluster=k.column(CLIPS["subject"]), context=k.column(CLIPS["task"]),
+    ),
+    "pooled_coefficients": lambda k: px.pooled_coefficients(
+        k.table(COMPLETE[["task", "smile", "nod"]]), k.column(COMPLETE["truth"]), context="task",
+        cluster=k.column(COMPLETE["subject"]), subject_effects="slopes",
+    ),
+    "person_slopes": lambda k: px.person_slopes(
+        k.table(COMPLETE), score="truth", signal="smile", cluster="subject", context="task",
+        min_rows=3,
+    ),
     "from_model": from_model,
     "ContextualRegressor": contextual,
     "ContextualRegressor, contexts beside": contexts_beside,
     "ElasticNetRegressor": elastic_net,
     "ElasticNetClassifier": classifier,
     "fit_models": fitted_models,
+    "feature_importance": lambda k: px.feature_importance(
+        BY_CONTEXT, k.table(CLIPS), label="truth", features=["smile", "nod"], cluster="subject",
+        context="task",
+    ),
     "splits": splits,
     "synchrony": lambda k: px.synchrony(
         k.table(DYADS), series="way", window=4, lag=1, n_permutations=50
@@ -380,7 +412,7 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         # Of videos, too: tests/behavior/test_tracking.py.
         "track_provenance", "track_videos",
         # Of a saved result, and of a study's files.
-        "load", "join", "check_study", "init_study",
+        "load", "join", "check_study", "init_study", "sensitivity",
     }  # fmt: skip
     functions = {name for name in px.__all__ if name[0].islower() and callable(getattr(px, name))}
     assert functions - without_tables <= taken

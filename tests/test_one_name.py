@@ -14,7 +14,8 @@ import pyexpr as px
 
 OTHER = ("by", "group", "contexts")
 # What has such a name and is no column of contexts: subjects, as scikit-learn's fit() calls
-# them; OpenFace's groups of columns; the parts of a result; contexts to be drawn.
+# them; OpenFace's groups of columns; the parts of a result; contexts to be drawn;
+# features that are exchanged together.
 MEANT = {
     "ContextualRegressor.fit(groups)", "ContextualRegressor.set_fit_request(groups)",
     "ElasticNetRegressor.fit(groups)", "ElasticNetRegressor.set_fit_request(groups)",
@@ -25,6 +26,9 @@ MEANT = {
     "VarianceComponentsResult(groups)", "DesignStudyResult(groups)", "MultilevelICCResult(groups)",
     "TraceReliabilityResult(groups)",
     "ModelsResult(contexts)", "FinalModels(contexts)", "ProcedureResult.plot(contexts)",
+    "ChainResult.plot(contexts)",
+    "feature_importance(groups)", "ImportanceResult.plot(contexts)",
+    "ImportanceContrasts.plot(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)
@@ -60,8 +64,20 @@ CALLS: dict[str, Callable[..., Any]] = {
         cluster="subject",
         **given,
     ),
+    "bootstrap_chain": lambda **given: px.bootstrap_chain(
+        TABLE, TABLE, features=["b"], targets="c", cluster="subject", ratings="a", **given
+    ),
     "context_coefficients": lambda **given: px.context_coefficients(
         TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
+    ),
+    "error_slopes": lambda **given: px.error_slopes(
+        TABLE, truth="a", predictions="b", properties="c", cluster="subject", **given
+    ),
+    "pooled_coefficients": lambda **given: px.pooled_coefficients(
+        TABLE[["b"]], TABLE["a"], cluster=TABLE["subject"], **given
+    ),
+    "person_slopes": lambda **given: px.person_slopes(
+        TABLE, score="a", signal="b", cluster="subject", **given
     ),
     "split_subjects": lambda **given: px.split_subjects(TABLE["subject"], **given),
 }

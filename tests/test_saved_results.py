@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
 import pyexpr as px
 from pyexpr.base.errors import DataError, SavedResultError
@@ -136,6 +137,38 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.interval(method="basic"), found.extend(10), found.influence()],
     ),
+    "bootstrap_chain": (
+        lambda: px.bootstrap_chain(
+            table(), ratings(), features=["p", "q"], targets=["subject", "task", "clip"],
+            cluster="subject", context="task", ratings="score", question="rater", metrics="rmse",
+            models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=0.5)}, n_boot=60,
+        ),
+        lambda found: [found.interval(method="percentile"), found.replicates],
+    ),
+    "feature_importance": (
+        lambda: px.feature_importance(
+            Ridge().fit(table()[["p", "q"]], table()["y"]), table(), label="y",
+            features=["p", "q"], cluster="subject", context="task", adjust="holm",
+        ),
+        lambda found: [
+            found.interval(confidence=0.9), found.influence(), found.contrasts(),
+            found.contrasts(between="features"), found.adjust("max_t"),
+        ],
+    ),
+    "pooled_coefficients": (
+        lambda: px.pooled_coefficients(
+            table()[["p", "q", "subject"]], table()["y"],
+            context=table()["clip"].to_numpy() % 3, cluster="subject",
+        ),
+        lambda found: [
+            found.interval(confidence=0.9), found.contrasts(), found.variation(),
+            found.variances(),
+        ],
+    ),
+    "person_slopes": (
+        lambda: px.person_slopes(table(), score="y", signal="p", cluster="subject"),
+        lambda found: [found.interval(confidence=0.9), found.reliability()],
+    ),
     "variance_components": (
         lambda: px.variance_components(
             ratings(), ratings="score", facets=["clip", "rater"], context="task"
@@ -154,6 +187,13 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
             context="task",
         ),
         lambda found: [found.counts(), found.components()],
+    ),
+    "plan_study": (
+        lambda: px.plan_study(
+            reliability=0.5, form="ICC(1,k)", n_subjects=[10, 20], n_raters=3, n_studies=20,
+            published={"subject": 1.0, "residual": 1.0, "low": 0.4, "high": 0.6},
+        ),
+        lambda found: [found.required(power=0.7)],
     ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
     "models": (

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.utils.validation import check_is_fitted
 
 import pyexpr as px
@@ -27,6 +28,7 @@ MODEL = {"f": [f"x{i}" for i in range(4)]}
 X, Y = TABLE[["x1", "x2"]], TABLE["x0"]
 PAIR = {"truth": "x0", "predictions": ["x1", "x2"], "cluster": "subject", "n_boot": 40}
 ELASTIC_NET, CONTEXTUAL = px.ElasticNetRegressor(), px.ContextualRegressor()
+FITTED = LinearRegression().fit(X, Y)
 CLASSIFIER = px.ElasticNetClassifier(alpha=(0.1, 1), l1_ratio=0.5)
 
 CALLS: dict[str, Callable[[Path], Any]] = {
@@ -52,6 +54,9 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "ContextualRegressor.fit": lambda _: CONTEXTUAL.fit(X, Y, context=TABLE["context"]),
     "fit_models": lambda _: px.fit_models(
         TABLE, label="x0", features=["x1", "x2"], cluster="subject", context="context"
+    ),
+    "feature_importance": lambda _: px.feature_importance(
+        FITTED, TABLE, label="x0", features=["x1", "x2"], cluster="subject"
     ),
     "simulate_study": lambda folder: px.simulate_study(folder / "s", subjects=1, n_jobs=1),
     "reproduce_paper": lambda _: px.reproduce_paper(subjects=15, n_boot=20, progress=False),

@@ -12,10 +12,13 @@
 #'
 #' @param object A result of [icc()], [icc_interval()], [multilevel_icc()], [variance_components()],
 #'   [agreement()], [rater_diagnostics()], [d_study()], [fit_cfa()], [bootstrap_cfa()],
-#'   [invariance()], [compare_models()] (also of [fit_models()]), [context_contrasts()],
-#'   [rating_ceiling()], [sign_flip()],
-#'   [cluster_bootstrap()] or [context_coefficients()].
-#' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
+#'   [invariance()], [compare_models()] (also of [fit_models()]), [compare_procedures()],
+#'   [context_contrasts()], [rating_ceiling()], [feature_importance()], [sign_flip()],
+#'   [cluster_bootstrap()], [context_coefficients()], [pooled_coefficients()], [person_slopes()],
+#'   [sensitivity()], [error_slopes()] or [plan_study()].
+#' @param conclusion For a sensitivity analysis, what is drawn: a named list with some of `quantity`,
+#'   `context`, `metric` and `term`. By default the first difference of two models.
+#' @param what For a comparison of models or procedures, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
 #'   with the interval of the procedure); for a bootstrapped factor model some of
 #'   `"loading"`, `"std_loading"`, `"residual_variance"`, `"score_weight"` and
@@ -230,6 +233,12 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_procedures <- function(object, what = "models", ...) {
+  autoplot.pyexpr_comparison(object, what)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_contrasts <- function(object, ...) {
   table <- object$tables$tidy
   # Ratios are on a scale of their own.
@@ -248,6 +257,40 @@ autoplot.pyexpr_ceiling <- function(object, ...) {
   table <- in_order(table, c("context", "metric"))
   range_plot(table, "term", told_of(object), holds = c(0, 1)) + by_context_and_metric() +
     ggplot2::labs(x = "Correlation", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_importance <- function(object, ...) {
+  table <- object$tables$tidy
+  first <- table$metric[1]
+  table <- table[table$metric == first, ]
+  worse <- if (first == "correlation") "Decrease" else "Increase"
+  importance_plot(table, object, sprintf("%s of %s", worse, importance_metric(first)))
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_importance_contrasts <- function(object, ...) {
+  table <- object$tables$tidy
+  first <- table$metric[1]
+  importance_plot(table[table$metric == first, ], object,
+    sprintf("Difference of importance (%s)", importance_metric(first)))
+}
+
+# Within a sentence.
+importance_metric <- function(name) {
+  known <- c(mse = "mean squared error", correlation = "correlation")
+  unname(if (name %in% names(known)) known[name] else metric_names(name))
+}
+
+# Features with intervals, a panel per context, and models by their marks.
+importance_plot <- function(table, object, title) {
+  table <- in_order(table, c("context", "term"))
+  several <- length(unique(table$model)) > 1L
+  range_plot(table, "term", told_of(object), series = if (several) "model", holds = 0) + zero_line() +
+    ggplot2::facet_wrap("context", labeller = short_names(22)) +
+    ggplot2::labs(x = title, y = NULL)
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -300,6 +343,131 @@ autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
       y = NULL)
 }
 
+# A row per specification, sorted by its estimate; what differs from the base is its label.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_sensitivity <- function(object, conclusion = list(), ...) {
+  table <- conclusion_of(object$tables$tidy, conclusion, rlang::current_env())
+  base <- table[table$base, ]
+  changed <- vapply(seq_len(nrow(table)), function(i) {
+    differs <- object$entries[vapply(object$entries, function(entry) {
+      !identical(table[[entry]][i], base[[entry]])
+    }, NA)]
+    if (table$base[i]) "base" else paste(differs, "=", table[i, differs], collapse = ", ")
+  }, "")
+  table$.specification <- make.unique(changed, sep = " ")
+  table$.base <- ifelse(table$base, "base", "other specification")
+  table <- table[order(table$estimate), ]
+  excluded <- !is.na(table$excludes_null) & table$excludes_null
+  plot <- range_plot(table, ".specification", told_of(object), hollow = !excluded,
+    hollow_is = "the interval includes the null value") +
+    ggplot2::aes(colour = .data$.base, shape = .data$.base) +
+    ggplot2::scale_colour_manual(values = c(base = "#D55E00", "other specification" = "black")) +
+    ggplot2::scale_shape_manual(values = c(base = 18, "other specification" = 16)) +
+    ggplot2::labs(x = paste0(base$metric, ": ", base$term, " (", base$context, ")"), y = NULL,
+      colour = NULL, shape = NULL)
+  if (is.na(base$null)) plot else plot + zero_line(base$null)
+}
+
+conclusion_of <- function(table, conclusion, call) {
+  keys <- c("quantity", "context", "metric", "term")
+  if (!is.list(conclusion) || length(setdiff(names(conclusion), keys))) {
+    data_error(sprintf("`conclusion` must be a list with some of %s.", listed(keys, 4L)), call)
+  }
+  rows <- table[table$base, ]
+  for (key in names(conclusion)) {
+    known <- unique(rows[[key]])
+    if (!conclusion[[key]] %in% known) {
+      data_error(sprintf("`%s` of `conclusion` must be one of %s.", key,
+        listed(known, length(known))), call)
+    }
+    rows <- rows[rows[[key]] == conclusion[[key]], ]
+  }
+  first <- rows[order(rows$quantity != "difference", rows$context != "all"), ][1, ]
+  table[Reduce(`&`, lapply(keys, function(key) table[[key]] == first[[key]])), ]
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_error_slopes <- function(object, ...) {
+  table <- in_order(object$tables$tidy, c("context", "property"))
+  range_plot(table, "term", told_of(object)) + zero_line() +
+    ggplot2::facet_grid(ggplot2::vars(.data$property), ggplot2::vars(.data$context),
+      labeller = short_names(22)) +
+    ggplot2::labs(x = "Change of the absolute error per standard deviation", y = NULL)
+}
+
+# Arrows from the separate slope of a context to the pooled one; a grey line is the common slope.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_pooled <- function(object, ...) {
+  table <- in_order(object$tables$tidy, "feature")
+  common <- in_order(object$tables$variation, "feature")
+  range_plot(table, "context", told_of(object), label = identity, panels = "feature") +
+    zero_line() +
+    ggplot2::geom_vline(ggplot2::aes(xintercept = .data$common_slope), common,
+      colour = "grey70") +
+    ggplot2::geom_segment(ggplot2::aes(x = .data$separate_estimate, xend = .data$estimate,
+      y = .data$context, yend = .data$context), table[!is.na(table$estimate), ],
+      arrow = ggplot2::arrow(length = ggplot2::unit(1.2, "mm")), colour = "grey30",
+      inherit.aes = FALSE) +
+    ggplot2::geom_point(ggplot2::aes(x = .data$separate_estimate, y = .data$context),
+      table[!is.na(table$estimate), ], shape = 1, inherit.aes = FALSE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$feature), labeller = short_names(22)) +
+    ggplot2::labs(x = "Pooled slope per standard deviation (circle: separate slope)", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_persons <- function(object, ...) {
+  table <- object$tables$tidy
+  table <- table[!is.na(table$estimate), ]
+  table$at <- rank(table$estimate, ties.method = "first")
+  ggplot2::ggplot(table, ggplot2::aes(x = .data$estimate, y = .data$at)) +
+    ggplot2::geom_linerange(ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
+      colour = "grey60") +
+    ggplot2::geom_point(shape = 1) +
+    ggplot2::geom_point(ggplot2::aes(x = .data$shrunken)) +
+    ggplot2::scale_y_continuous(breaks = NULL) +
+    ggplot2::labs(x = "Estimate (circle) and shrunken estimate (dot)", y = "Subjects, in order") +
+    printed()
+}
+
+# Power by subjects: the band is the uncertainty of the pilot, the line that of the simulation.
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_plan <- function(object, ...) {
+  table <- object$tables$tidy
+  table$k <- table$n_subjects
+  varies <- function(name) {
+    name %in% names(table) && any(tapply(table[[name]], table$context, function(x) length(unique(x)) > 1L))
+  }
+  facets <- Filter(function(name) varies(paste0("n_", name)), c("clips", "raters"))
+  table <- with_series(table, facets)
+  told <- told_of(object)
+  told$methods <- character()
+  level <- paste0(format(100 * told$confidence), " %")
+  band <- table[!is.na(table$pilot_low), ]
+  ggplot2::ggplot(table, ggplot2::aes(x = .data$.at, y = .data$power)) +
+    (if (nrow(band)) ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$pilot_low, ymax = .data$pilot_high,
+      group = .data$.series), band, fill = "grey60", alpha = 0.3, inherit.aes = TRUE, colour = NA,
+      show.legend = FALSE)) +
+    ggplot2::geom_hline(yintercept = object$provenance$power, linetype = "dashed", colour = "grey50") +
+    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high)) +
+    ggplot2::geom_line(ggplot2::aes(group = .data$.series)) +
+    ggplot2::geom_point() +
+    ggplot2::facet_wrap(ggplot2::vars(factor(.data$context, unique(table$context))),
+      labeller = short_names(22)) +
+    ggplot2::expand_limits(y = c(0, 1)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(x = "Number of subjects", y = "Power",
+      caption = paste(c(paste("line:", level, "interval, error of the simulation"),
+        if (nrow(band)) paste("grey:", level, "band, uncertainty of the pilot"),
+        paste("dashed: power", format(object$provenance$power))), collapse = "\n")) +
+    printed() +
+    (if (length(facets)) list(told_apart(table, ".series"), ggplot2::labs(colour = NULL, shape = NULL)))
+}
+
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_models <- function(object, ...) {
@@ -312,8 +480,10 @@ autoplot.pyexpr_models <- function(object, ...) {
 autoplot.pyexpr_result <- function(object, ...) {
   drawn <- c("icc()", "icc_interval()", "multilevel_icc()", "variance_components()", "agreement()",
     "rater_diagnostics()", "d_study()", "fit_cfa()", "bootstrap_cfa()", "invariance()",
-    "compare_models()", "context_contrasts()", "rating_ceiling()", "sign_flip()",
-    "cluster_bootstrap()", "context_coefficients()")
+    "compare_models()", "compare_procedures()", "context_contrasts()", "rating_ceiling()", "feature_importance()",
+    "sign_flip()", "cluster_bootstrap()", "context_coefficients()", "pooled_coefficients()",
+    "person_slopes()", "sensitivity()", "error_slopes()",
+    "plan_study()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
     described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

@@ -232,8 +232,8 @@ describe_tracks <- function(source, layout = NULL) {
 #' @param on_error `"stop"`, or `"skip"`: an unusable file is left out and listed in `"dropped"`.
 #' @param on_short What to do with clips for which a recording is too short: `"drop"` leaves them
 #'   out and lists them, `"error"` stops.
-#' @param n_jobs Number of files processed at a time: -1 (the default) is one per core, `NULL` is 1.
-#'   Results do not depend on it.
+#' @param n_jobs Number of files processed at a time: -1 (the default) is one per processor, `NULL`
+#'   is 1. Results do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @inheritParams read_openface
 #' @section Further features:
@@ -344,8 +344,8 @@ segments_node <- function(schedule, call) {
 #' @param on_error `"stop"`, or `"skip"`: a video that cannot be tracked is listed in the table
 #'   `"dropped"`.
 #' @param overwrite Whether existing files with other content may be replaced.
-#' @param n_jobs Number of videos at a time: -1 (the default) is one per core, `NULL` is 1. The files
-#'   do not depend on it.
+#' @param n_jobs Number of videos at a time: -1 (the default) is one per processor, `NULL` is 1. The
+#'   files do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @return An object with [tidy()][result-tables] (a row per video: `video`, `output`, `status`,
 #'   `frames`, `seconds`, `fps`, `width`, `height`, `frames_with_face`, `frames_damaged`,

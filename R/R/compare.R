@@ -247,7 +247,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #'   subjects. The tests are exact only for the hypothesis that the predictions are exchangeable.
 #' * `context_contrasts()`: differences between contexts of a comparison, of each model and of each
 #'   difference between two models (a difference of differences), with intervals and tests;
-#'   `tidy(x, "omnibus")` tests each over all contexts at once.
+#'   `tidy(x, "omnibus")` tests each over all contexts at once. Of [feature_importance()]: whether a
+#'   feature is more important in one context than in another.
 #' * `equivalence()`: two one-sided tests of whether differences lie within a region of practically
 #'   equal values.
 #' * `influence()`: the change of every quantity if each subject is left out.
@@ -256,7 +257,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #'
 #' @param x,model A result of [compare_models()], [rating_ceiling()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()]; for `adjust_tests()` also of [invariance()],
-#'   whose contrasts are adjusted.
+#'   whose contrasts are adjusted; for `adjust_tests()`, `context_contrasts()` and `influence()` also
+#'   of [feature_importance()].
 #' @param method,confidence As in [compare_models()]; `NULL` leaves them unchanged.
 #' @param rule `"holm"` or `"max_t"`.
 #' @param n Number of additional replicates.
@@ -302,7 +304,7 @@ boot_interval <- function(x, method = NULL, confidence = NULL) {
 #' @export
 adjust_tests <- function(x, rule) {
   call <- rlang::current_env()
-  can(x, c(replicated, "pyexpr_coefficients", "pyexpr_invariance"), call)
+  can(x, c(replicated, "pyexpr_coefficients", "pyexpr_invariance", without_draws), call)
   given(rule, "\"holm\" or \"max_t\"", call = call)
   choice(rule, c("holm", "max_t"), call, "rule")
   method_of(x, "adjust", list(rule = unname(rule)), call)
@@ -358,7 +360,14 @@ sign_flip <- function(x, n_flips = 10000) {
 #' @export
 context_contrasts <- function(x, null_difference = 0) {
   call <- rlang::current_env()
-  can(x, "pyexpr_comparison", call)
+  can(x, c("pyexpr_comparison", "pyexpr_importance"), call)
+  if (inherits(x, "pyexpr_importance")) {
+    if (!identical(null_difference, 0)) {
+      data_error("`null_difference` is for comparisons of models; leave it out.", call)
+    }
+    found <- ask("method", list(key = key_of(x, call), name = "contrasts"), call)
+    return(new_result(found, "pyexpr_importance_contrasts"))
+  }
   new_result(ask("method", list(key = key_of(x, call), name = "contrasts",
     null_difference = null_of(null_difference, call)), call), "pyexpr_contrasts")
 }
@@ -380,7 +389,7 @@ equivalence <- function(x, region, alpha = 0.05) {
 #' @export
 influence.pyexpr_result <- function(model, ...) {
   call <- rlang::current_env()
-  can(model, replicated, call, "model")
+  can(model, c(replicated, without_draws), call, "model")
   method_of(model, "influence", list(), call)
 }
 
@@ -395,10 +404,15 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
 makers <- c(pyexpr_comparison = "compare_models()", pyexpr_contrasts = "context_contrasts()",
   pyexpr_ceiling = "rating_ceiling()", pyexpr_bootstrap = "cluster_bootstrap()",
   pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()",
-  pyexpr_invariance = "invariance()", pyexpr_models = "fit_models()")
+  pyexpr_invariance = "invariance()", pyexpr_models = "fit_models()",
+  pyexpr_importance = "feature_importance()",
+  pyexpr_importance_contrasts = "context_contrasts()")
 
 replicated <- c("pyexpr_comparison", "pyexpr_contrasts", "pyexpr_ceiling", "pyexpr_bootstrap",
   "pyexpr_cfa_bootstrap")
+
+# Of these intervals are by the jackknife alone.
+without_draws <- c("pyexpr_importance", "pyexpr_importance_contrasts")
 
 can <- function(x, classes, call, arg = "x") {
   given(x, "a result", arg, call)

@@ -25,7 +25,8 @@
 #'   first.
 #' @param replicates Whether a cell of all facets may have several ratings. Otherwise they are an
 #'   error.
-#' @return An object with [tidy()][result-tables] (a row per context and effect), table `"counts"`,
+#' @return An object with [tidy()][result-tables] (a row per context and effect, with the variance,
+#'   its share in the variance of a single rating, and intervals of both), table `"counts"`,
 #'   `glance()`, `autoplot()` (standard deviations, in the units of the ratings).
 #' @seealso [d_study()], [multilevel_icc()]
 #' @references Brennan, R. L. (2001). Generalizability theory. Springer.
@@ -99,7 +100,8 @@ check_named <- function(value, arg, what, call) {
 #' and of the level `"subject over targets"` that of a subject by its mean over few clips. If raters
 #' rated only some of the clips, `ICC(Q,k)` is the reliability of differences between means of
 #' partly the same raters. `sem` is the standard error of measurement and `mdc` the minimal
-#' detectable change, in the units of the ratings.
+#' detectable change, in the units of the ratings, with their intervals (`sem_low`, `sem_high`,
+#' `mdc_low`, `mdc_high`).
 #'
 #' Missing ratings are left out and counted (`tidy(x, "counts")`). Missing labels are an error.
 #' `tidy(x, "components")` has the variances, which are estimated by REML. Checked against

@@ -49,7 +49,8 @@
 #'   its code.
 #' @param seed Seed, 0 or larger. Repeat r, counted from 0, uses `seed + r` for its folds, its inner
 #'   folds, and every random state that is not given.
-#' @param n_jobs Number of processes; `NULL` is 1, -1 is one per core.
+#' @param n_jobs Number of fits at a time: -1 is one per processor, `NULL` (the default) is 1. Results
+#'   do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @param ... Not used. Arguments with the names that other packages use, such as `outcome` or
 #'   `subject`, are an error that refers to the right argument.
@@ -383,10 +384,13 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
 #'   `"nrmse"` and `"mae"`.
 #' @param confidence Level of the intervals.
 #' @param score_range As in [compare_models()].
+#' @param progress Whether to show a progress bar. If you interrupt the call, the result `x` keeps
+#'   the further fits that are finished, and the next call continues with the others.
 #' @return A result whose [tidy()] has the intervals, and beside them (`fixed_error`, `fixed_low`,
 #'   `fixed_high`) those of `compare_models(x)`. The first of its notes states which question the
 #'   intervals answer. The page "Is one kind of model better than another?" of pyexpr's
-#'   documentation describes the methods and their coverage.
+#'   documentation describes the methods and their coverage. `autoplot()` draws it as it draws a
+#'   comparison.
 #' @seealso [fit_models()], [compare_models()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -396,11 +400,11 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
 #' compare_procedures(fitted, "rmse", method = "corrected_t")
 #' }
 compare_procedures <- function(x, metrics = c("rmse", "correlation"), method = "jackknife",
-                               confidence = 0.95, score_range = NULL) {
+                               confidence = 0.95, score_range = NULL, progress = interactive()) {
   call <- rlang::current_env()
   can(x, "pyexpr_models", call)
   asked <- list(key = key_of(x, call), metrics = many(metrics), method = one(method),
-    confidence = one(confidence), score_range = one(score_range))
+    confidence = one(confidence), score_range = one(score_range), progress = flag(progress))
   new_result(ask("compare_procedures", asked, call), "pyexpr_procedures")
 }
 

@@ -15,7 +15,7 @@
 #' | [icc()] | `coef()`, `confint()`, `nobs()` |
 #' | [multilevel_icc()], [variance_components()] | `coef()`, `confint()`, `nobs()` |
 #' | [icc_interval()] | `coef()`, `confint()` |
-#' | [compare_models()], [context_contrasts()], [rating_ceiling()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
+#' | [compare_models()], [context_contrasts()], [rating_ceiling()], [feature_importance()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
 #' | [context_coefficients()] | `coef()`, `vcov()`, `confint()`, `nobs()` |
 #' | [fit_all()] | `predict()`, `augment()` |
 #' | [split_subjects()] | `augment()` alone |
@@ -192,6 +192,14 @@ coef.pyexpr_contrasts <- coef.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
+coef.pyexpr_importance <- coef.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
+coef.pyexpr_importance_contrasts <- coef.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 coef.pyexpr_ceiling <- coef.pyexpr_comparison
 
 #' @rdname model-methods
@@ -225,6 +233,14 @@ confint.pyexpr_contrasts <- confint.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export
+confint.pyexpr_importance <- confint.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
+confint.pyexpr_importance_contrasts <- confint.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
 confint.pyexpr_ceiling <- confint.pyexpr_comparison
 
 #' @rdname model-methods
@@ -238,6 +254,14 @@ nobs.pyexpr_comparison <- function(object, ...) object$provenance$n_rows
 #' @rdname model-methods
 #' @export
 nobs.pyexpr_contrasts <- nobs.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_importance <- nobs.pyexpr_comparison
+
+#' @rdname model-methods
+#' @export
+nobs.pyexpr_importance_contrasts <- nobs.pyexpr_comparison
 
 #' @rdname model-methods
 #' @export

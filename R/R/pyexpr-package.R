@@ -7,7 +7,7 @@
 #' | means of the ratings | [cfa_scores()], [fit_cfa()], [invariance()] |
 #' | OpenFace files | [read_openface()], [extract_features()] |
 #' | a table of clips | [split_subjects()], [fit_models()], [compare_models()], [context_coefficients()], [cluster_bootstrap()] |
-#' | a study file | [check_study()], [run_study()]; simulated data: [simulate_study()] |
+#' | a study file | [check_study()], [run_study()], [sensitivity()]; simulated data: [simulate_study()] |
 #' | a question about the installation | [doctor()], [install_pyexpr()] |
 #'
 #' @section Conventions:

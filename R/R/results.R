@@ -133,9 +133,14 @@ continued <- function(found, x) {
 #' | [multilevel_icc()] | `"tidy"`, `"components"`, `"counts"` |
 #' | [variance_components()] | `"tidy"`, `"counts"` |
 #' | [d_study()] of variance components | `"tidy"`, `"cheapest"` (with `target`) |
+#' | [plan_study()] | `"tidy"`, `"required"` |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
+#' | [error_slopes()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
+#' | [sensitivity()] | `"tidy"`, `"summary"`, `"specifications"`, `"work"` |
+#' | [pooled_coefficients()] | `"tidy"`, `"contrasts"`, `"variation"`, `"variances"` |
+#' | [person_slopes()] | `"tidy"`, `"reliability"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
 #' | [fit_models()] | `"tidy"`, `"predictions"`, `"tuning"`, `"weights"` (coefficients of linear models), `"folds"`, `"left_out"`, `"warned"`, `"constant"`; of classes `"unseen"` (classes that a fit did not have) |
 #' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |

@@ -117,7 +117,8 @@ study_report <- function(folder, output = NULL, altered = FALSE, overwrite = FAL
 #' @param seed Seed of the random numbers, 0 or larger. The same seed gives identical results.
 #' @param videos Whether to draw a video of each recording.
 #' @param video_size Width and height of the videos in pixels: even, from 16 to 1024.
-#' @param n_jobs Number of processes that write recordings.
+#' @param n_jobs Number of recordings written at a time: -1 is one per processor, `NULL` is 1. The
+#'   files do not depend on it.
 #' @param progress Whether to show a progress bar.
 #' @param overwrite Whether to replace an earlier simulated study even if its files have been
 #'   changed.

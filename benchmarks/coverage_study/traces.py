@@ -4,13 +4,15 @@
 
 A trace is the value of a subject, of a clip, and of the moment (a second-order autoregressive
 process), which a rater follows with a lag, plus the rater's bias and an error of the same kind.
-The true reliabilities are those of 600 subjects without lags. Writes docs/coverage_traces.md.
+The true reliabilities are those of 600 subjects without lags. Writes docs/coverage_traces.md after
+every hundred studies of all designs.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ ROOT = Path(__file__).parents[2]
 SEED = 20261202
 # Seconds between moments that are simulated, and between those at which raters' values are read.
 _FINE, _STEP, _LENGTH = 0.05, 0.2, 30.0
+# So many studies of each design, and then the page.
+_ROUND = 100
+# Of the moments that are simulated, from 5 seconds before, those at which values are read.
+_AT = slice(round(5 / _FINE), round((5 + _LENGTH) / _FINE), round(_STEP / _FINE))
 LEVELS = {"frame": "frames", "within": "within clips", "clip": "means of clips"}
 
 
@@ -60,8 +66,14 @@ def process(rng: np.random.Generator, shape: tuple[int, ...], seconds: float) ->
     ahead = int(10 * seconds / _FINE)
     noise = rng.standard_normal((*shape[:-1], shape[-1] + ahead))
     found = lfilter([1], [1, -(slow + quick), slow * quick], noise, axis=-1)[..., ahead:]
-    impulse = lfilter([1], [1, -(slow + quick), slow * quick], np.eye(1, 2 * ahead)[0])
-    return found / np.sqrt((impulse**2).sum())
+    return found / _spread(slow, quick, 2 * ahead)
+
+
+@cache
+def _spread(slow: float, quick: float, n: int) -> float:
+    """Return the standard deviation of white noise of unit variance after both filters."""
+    impulse = lfilter([1], [1, -(slow + quick), slow * quick], np.eye(1, n)[0])
+    return float(np.sqrt((impulse**2).sum()))
 
 
 def study(rng: np.random.Generator, design: Design) -> Traces:
@@ -76,13 +88,16 @@ def study(rng: np.random.Generator, design: Design) -> Traces:
     )  # fmt: skip
     level = 0.5 * rng.standard_normal(design.subjects)[owners]
     level += 0.5 * rng.standard_normal(len(owners))
+    signals = level[:, None] + process(rng, (len(owners), len(fine)), 2.0)
+    errors = design.error * process(rng, (len(owners), q, len(fine)), design.slow)
+    begins = (rng.random((len(owners), q)) < design.late) * rng.integers(0, 40, (len(owners), q))
     traces = []
-    for clip, value in enumerate(level):
-        signal = value + process(rng, (len(fine),), 2.0)
-        error = design.error * process(rng, (q, len(fine)), design.slow)
+    for clip, signal in enumerate(signals):
         for j in range(q):
-            own = times[int(rng.random() < design.late) * rng.integers(0, 40) :]
-            seen = np.interp(own - lags[j], fine, signal) + np.interp(own, fine, error[j])
+            own = times[begins[clip, j] :]
+            # Errors are read where they were simulated.
+            error = errors[clip, j, _AT][begins[clip, j] :]
+            seen = np.interp(own - lags[j], fine, signal) + error
             traces.append(Trace(clip, j, own, seen + 0.1 * j))
     return Traces(
         tuple(traces), tuple(range(q)), tuple((c,) for c in range(len(owners))), owners,
@@ -110,56 +125,75 @@ def truth(design: Design) -> dict[tuple[str, str], float]:
     return {key: value[0] for key, value in reliabilities(few, None).items()}
 
 
-def rows(design: Design, studies: int) -> list[list[Any]]:
-    """Return a row of the page for each quantity."""
-    true = truth(design)
-    lags = np.linspace(0, design.lags, design.raters)
-    lags -= lags.mean()
-    counts = {key: np.zeros(4) for key in true}
-    counts["lags", ""] = np.zeros(4)
-    off = []
-    rng = np.random.default_rng(SEED + 1)
-    for _ in range(studies):
-        traces = study(rng, design)
+@dataclass
+class Cell:
+    """What the studies of a design gave so far.
+
+    Attributes
+    ----------
+    true : dict
+        True reliabilities by level and form.
+    rng : Generator
+        The next study does not depend on how many are simulated at a time.
+    counts : dict
+        Of each quantity the intervals that cover, are above, are below, and that there are not.
+    off : list of float
+        Errors of estimated lags, in seconds.
+    """
+
+    design: Design
+    true: dict[tuple[str, str], float]
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(SEED + 1))
+    counts: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    off: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.counts = {key: np.zeros(4) for key in (*self.true, ("lags", ""))}
+
+    def simulate(self, studies: int) -> None:
+        """Add studies."""
+        for _ in range(studies):
+            self._add(study(self.rng, self.design))
+
+    def _add(self, traces: Traces) -> None:
+        lags = np.linspace(0, self.design.lags, self.design.raters)
+        lags -= lags.mean()
         frames = frames_of(traces, Rule(1 / _STEP, "linear", 1.0, 0.5))
         found = lags_of(frames, traces, 1 / _STEP, 4.0, 0.95)
         own = np.array([one.estimate for one in found])
         half = np.array([one.half for one in found])
         lost = np.isnan(own) | np.isnan(half)
-        off += (own - lags)[~lost].tolist()
+        self.off += (own - lags)[~lost].tolist()
         below, above = lags < own - half, lags > own + half
-        counts["lags", ""] += [
-            (~below & ~above & ~lost).sum(),
-            below.sum(),
-            above.sum(),
-            lost.sum(),
-        ]
+        self.counts["lags", ""] += [
+            (~below & ~above & ~lost).sum(), below.sum(), above.sum(), lost.sum()
+        ]  # fmt: skip
         if np.isnan(own).any():
-            for key in true:
-                counts[key][3] += 1
-            continue
+            for key in self.true:
+                self.counts[key][3] += 1
+            return
         for key, (_, low, high) in reliabilities(traces, own).items():
-            below, above = true[key] < low, true[key] > high
-            counts[key] += [not below and not above, below, above, 0]
-    made = []
-    for key, own in counts.items():
-        n = own.sum() - own[3]
-        shares = [f"{share:.3f}".replace("0.", ".", 1) for share in own[:3] / n]
-        what, value = f"{key[1]}, {LEVELS.get(key[0])}", f"{true.get(key, np.nan):.2f}"
-        if key[0] == "lags":
-            what, value = "lags", f"RMSE {np.sqrt(np.mean(np.square(off))):.3f} s"
-        made.append([
-            design.name, design.raters, design.subjects, what, value,
-            f"{shares[0]} ({shares[1]}, {shares[2]})", f"{own[3] / own.sum():.3f}",
-        ])  # fmt: skip
-    return made
+            below, above = self.true[key] < low, self.true[key] > high
+            self.counts[key] += [not below and not above, below, above, 0]
+
+    def rows(self) -> list[list[Any]]:
+        """Return a row of the page for each quantity."""
+        made = []
+        for key, own in self.counts.items():
+            n = own.sum() - own[3]
+            shares = [f"{share:.3f}".replace("0.", ".", 1) for share in own[:3] / n]
+            what, value = f"{key[1]}, {LEVELS.get(key[0])}", f"{self.true.get(key, np.nan):.2f}"
+            if key[0] == "lags":
+                what, value = "lags", f"RMSE {np.sqrt(np.mean(np.square(self.off))):.3f} s"
+            made.append([
+                self.design.name, self.design.raters, self.design.subjects, what, value,
+                f"{shares[0]} ({shares[1]}, {shares[2]})", f"{own[3] / own.sum():.3f}",
+            ])  # fmt: skip
+        return made
 
 
-def main() -> None:
-    """Run all designs and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    studies = parser.parse_args().studies
+def page(cells: list[Cell], studies: int) -> str:
+    """Return the page of so many studies of each design."""
     lines = [
         "# Intervals of the reliability of traces, simulated",
         "",
@@ -177,11 +211,22 @@ def main() -> None:
         "| design | raters | subjects | quantity | true value | coverage | no interval |",
         "|---|---|---|---|---|---|---|",
     ]
-    for design in DESIGNS:
-        for row in rows(design, studies):
-            lines.append(f"| {' | '.join(map(str, row))} |")
-            print(lines[-1], flush=True)
-        write_text(ROOT / "docs" / "coverage_traces.md", "\n".join(lines) + "\n")
+    lines += [f"| {' | '.join(map(str, row))} |" for cell in cells for row in cell.rows()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run all designs and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=2000)
+    studies = parser.parse_args().studies
+    cells = [Cell(design, truth(design)) for design in DESIGNS]
+    for first in range(0, studies, _ROUND):
+        done = min(first + _ROUND, studies)
+        for cell in cells:
+            cell.simulate(done - first)
+        print(f"{done} studies of each design", flush=True)
+        write_text(ROOT / "docs" / "coverage_traces.md", page(cells, done))
 
 
 if __name__ == "__main__":

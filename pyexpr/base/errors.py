@@ -186,11 +186,12 @@ def warn_user(message: str, category: type[PyexprWarning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def listed(names: Iterable[object], *, most: int = 8) -> str:
-    """Join names for a sentence: quoted, and cut after `most` of them."""
+def listed(names: Iterable[object], *, most: int = 8, of: int | None = None) -> str:
+    """Join names for a sentence: quoted, and cut after `most` of them; there are `of` in all."""
     items = list(names)
+    n = len(items) if of is None else of
     text = ", ".join(repr(str(item)) for item in items[:most])
-    return text if len(items) <= most else f"{text} and {len(items) - most} more"
+    return text if n <= most else f"{text} and {n - most} more"
 
 
 def have(what: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, TypeVar
@@ -78,7 +78,7 @@ def checked_jobs(n_jobs: int | None) -> int:
 
 def in_processes(
     function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int, what: str
-) -> Iterator[tuple[int, T]]:
+) -> Generator[tuple[int, T]]:
     """Yield (number of the task, result) as results come; the first error ends it.
 
     Parameters

@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any, TypeVar
@@ -84,10 +85,49 @@ def in_pool(
     ----------
     function, tasks, what
         As for `pyexpr.base.jobs.in_processes`.
+    n_jobs, threads : int
+        As for `open_pool`.
+    """
+    with open_pool(n_jobs=n_jobs, threads=threads, what=what) as pool:
+        yield from pool.results(function, tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Processes that wait for tasks."""
+
+    _executor: ProcessPoolExecutor
+    _threads: int
+
+    def results(
+        self, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, T]]:
+        """Yield (number of the task, result) as results come; an error must end the pool."""
+        with (
+            main_hidden(), interrupts_blocked(), launch_hidden(),
+            threads_of_children(self._threads),
+        ):  # fmt: skip
+            numbers = {
+                self._executor.submit(_sendable, self._threads, function, *task): i
+                for i, task in enumerate(tasks)
+            }
+        for future in as_completed(numbers):
+            # What was yielded is not kept.
+            yield numbers.pop(future), future.result()
+
+
+@contextmanager
+def open_pool(*, n_jobs: int, threads: int, what: str) -> Iterator[Pool]:
+    """Give processes for as long as this is open; an error, or Ctrl-C, ends what is at work.
+
+    Parameters
+    ----------
     n_jobs : int
-        Processes.
+        Processes, which are started with the first task.
     threads : int
         Of libraries and kernels in each process, where nothing else says how many.
+    what : str
+        As for `pyexpr.base.jobs.in_processes`.
     """
     # Spawned, because R or threads may already run in this process.
     context = multiprocessing.get_context("spawn")
@@ -98,24 +138,15 @@ def in_pool(
             mp_context=context,
             initializer=_begin,
             initargs=(theirs,),
-        ) as pool:
+        ) as executor:
             try:
-                with (
-                    main_hidden(), interrupts_blocked(), launch_hidden(),
-                    threads_of_children(threads),
-                ):  # fmt: skip
-                    numbers = {
-                        pool.submit(_sendable, threads, function, *task): i
-                        for i, task in enumerate(tasks)
-                    }
-                for future in as_completed(numbers):
-                    yield numbers[future], future.result()
+                yield Pool(executor, threads)
             except BaseException as error:
                 if not isinstance(error, Exception):
                     # Ctrl-C, or nobody wants the rest: what is at work does not end its task.
                     ours.close()
-                _abandon_task(pool)
-                pool.shutdown(cancel_futures=True)
+                _abandon_task(executor)
+                executor.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
         raise PyexprError(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
+from pyexpr.base.processes import within_task
 from pyexpr.base.visible import visible
 
 T = TypeVar("T")
@@ -26,11 +27,12 @@ def progress(
 ) -> Generator[T, None, None]:
     """Yield `items` while showing a bar on standard error.
 
-    `show=None` shows it when standard error is a terminal, once a second has passed;
-    `steps` says how many of `total` an item is, by default one.
+    `show=None` shows it when standard error is a terminal, once a second has passed, but not
+    within a task among others, whose bars would overwrite each other. `steps` says how many of
+    `total` an item is, by default one.
     """
     if show is None:
-        show, patience = sys.stderr.isatty(), _PATIENCE
+        show, patience = sys.stderr.isatty() and not within_task(), _PATIENCE
     else:
         patience = 0.0
     if not show:

@@ -342,18 +342,22 @@ def _why_not(
     segment: Segment, start: int, stop: int, n_frames: int, fps: float, clips: list[Clip]
 ) -> str:
     """Return why a segment is not a clip of the recording, or ""."""
-    span = _SPAN(start=segment.start, end=segment.end)
+    length = {"frames": n_frames, "seconds": n_frames / fps}
     if start < 0 or stop > n_frames:
         # Rounded down, so that a recording that is a few milliseconds too short does not appear
         # to be long enough.
         lasts = math.floor(n_frames / fps * 1000 + _ROUNDING) / 1000
-        return _TOO_SHORT(span=span, frames=n_frames, seconds=lasts)
+        return _TOO_SHORT(span=_span(segment), frames=n_frames, seconds=lasts)
     if start >= stop:
-        return _NO_FRAME(span=span, rate=fps)
+        return _NO_FRAME(span=_span(segment), rate=fps)
     for clip in clips:
         if start < clip.stop_frame and clip.start_frame < stop:
-            return _OVERLAPS(span=span, clip=clip.label, frames=n_frames, seconds=n_frames / fps)
+            return _OVERLAPS(span=_span(segment), clip=clip.label, **length)
     return ""
+
+
+def _span(segment: Segment) -> str:
+    return _SPAN(start=segment.start, end=segment.end)
 
 
 def _label(value: Any, column: str, row: int) -> str:

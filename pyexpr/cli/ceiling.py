@@ -9,7 +9,21 @@ import typer
 
 from pyexpr.base.interval_methods import DEFAULT, WITHOUT_ERRORS
 from pyexpr.cli.inputs import check_files, names_in, read_table
-from pyexpr.cli.options import Json, Output, Overwrite, Quiet, one_of
+from pyexpr.cli.options import (
+    Confidence,
+    Json,
+    Output,
+    Overwrite,
+    Quiet,
+    Raters,
+    Ratings,
+    RatingsFile,
+    Replicates,
+    RequiredSubjects,
+    Seed,
+    Targets,
+    one_of,
+)
 from pyexpr.cli.showing import Showing
 
 _FORMS = ("ICC(1,k)", "ICC(C,k)")
@@ -20,21 +34,15 @@ def ceiling(
     data: Annotated[
         Path, typer.Argument(help="Table (CSV) with a row per clip and a column per model.")
     ],
-    ratings_table: Annotated[
-        Path,
-        typer.Argument(help="Ratings from which the truth was computed (CSV), in long format."),
-    ],
+    ratings_table: RatingsFile,
     predictions: Annotated[str, typer.Option(help="Columns of the models, separated by commas.")],
-    targets: Annotated[
-        str,
-        typer.Option(
-            help="Column(s) that together identify the clip in both tables, separated by commas."
-        ),
-    ] = "subject,context,clip",
-    truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
-    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
-    ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
-    raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    targets: Targets = "subject,context,clip",
+    truth: Annotated[
+        str, typer.Option(help="Column of the true values, computed from the ratings.")
+    ] = "truth",
+    cluster: RequiredSubjects = "subject",
+    ratings: Ratings = "score",
+    raters: Raters = None,
     question: Annotated[
         str | None,
         typer.Option(help="Column of the questions, if the truth combines several of them."),
@@ -58,9 +66,9 @@ def ceiling(
             autocompletion=one_of(WITHOUT_ERRORS),
         ),
     ] = None,
-    n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
-    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    n_boot: Replicates = 2000,
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
     output: Output = None,
     overwrite: Overwrite = False,
     json: Json = False,

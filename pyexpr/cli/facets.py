@@ -8,24 +8,25 @@ from typing import Annotated
 import typer
 
 from pyexpr.cli.inputs import check_files, names_in, read_table
-from pyexpr.cli.options import TO_STANDARD_OUTPUT, Json, Output, Overwrite, Quiet
-from pyexpr.cli.ratings import Confidence
+from pyexpr.cli.options import (
+    TO_STANDARD_OUTPUT,
+    Confidence,
+    Contexts,
+    Json,
+    Output,
+    Overwrite,
+    Quiet,
+    Raters,
+    Ratings,
+    RatingsFile,
+    RequiredSubjects,
+)
 from pyexpr.cli.showing import Showing, write
-
-Data = Annotated[Path, typer.Argument(help="Long table of ratings (CSV) with a row per rating.")]
-Ratings = Annotated[str, typer.Option(help="Column of the ratings.")]
-Context = Annotated[
-    str | None,
-    typer.Option(
-        help="Compute it in each context: column(s) whose values, or combinations of values, are "
-        "the contexts, separated by commas."
-    ),
-]
 
 
 def components(
     ctx: typer.Context,
-    data: Data,
+    data: RatingsFile,
     facets: Annotated[
         str,
         typer.Option(
@@ -43,7 +44,7 @@ def components(
     repeated: Annotated[
         bool, typer.Option("--replicates", help="A cell of all facets may have several ratings.")
     ] = False,
-    context: Context = None,
+    context: Contexts = None,
     confidence: Confidence = 0.95,
     levels: Annotated[
         list[str] | None,
@@ -92,7 +93,7 @@ def components(
 
 def multilevel(
     ctx: typer.Context,
-    data: Data,
+    data: RatingsFile,
     targets: Annotated[
         str,
         typer.Option(
@@ -101,9 +102,9 @@ def multilevel(
         ),
     ] = "context,clip",
     ratings: Ratings = "score",
-    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
-    raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
-    context: Context = None,
+    cluster: RequiredSubjects = "subject",
+    raters: Raters = None,
+    context: Contexts = None,
     k: Annotated[
         float | None, typer.Option(help="Number of raters (default: as in the ratings).")
     ] = None,

@@ -95,7 +95,11 @@ _WRITTEN = (
     "projection",
     "windows",
     "by_category",
+    "scale_use",
+    "lags",
     "contrasts",
+    "summary",
+    "figure",
 )
 _OF_A_STUDY = ("output", "scores", "quality", "weights")
 # What a study file leaves to the command: how it shows what it found.

@@ -27,9 +27,13 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.doctor import doctor
     from pyexpr.cli.facets import components, multilevel
     from pyexpr.cli.features import features
+    from pyexpr.cli.importance import importance
     from pyexpr.cli.models import compare, fit
     from pyexpr.cli.movement import series, synchrony
-    from pyexpr.cli.ratings import agreement, cfa, icc, raters, traces
+    from pyexpr.cli.plans import plan
+    from pyexpr.cli.raters import raters, traces
+    from pyexpr.cli.ratings import agreement, cfa, icc
+    from pyexpr.cli.sensitivity import errors, sensitivity
     from pyexpr.cli.showing import show_error, show_warning
     from pyexpr.cli.simulated import demo, paper, simulate
     from pyexpr.cli.studies import check, init, report, run
@@ -37,7 +41,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
 
 # As the help lists them.
 _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Whole studies": (run, init, check, report),
+    "Whole studies": (run, init, check, report, sensitivity),
     "Single steps, from tables or a study file": (
         icc,
         agreement,
@@ -53,6 +57,9 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         fit,
         compare,
         ceiling,
+        errors,
+        importance,
+        plan,
     ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),

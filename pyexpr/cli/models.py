@@ -24,11 +24,14 @@ from pyexpr.cli.options import (
     OR_STUDY,
     TO_STANDARD_OUTPUT,
     Cluster,
+    Confidence,
     Json,
     NJobs,
     Output,
     Overwrite,
     Quiet,
+    Replicates,
+    Seed,
     one_of,
     several_of,
 )
@@ -159,9 +162,9 @@ def compare(
         ),
     ] = None,
     ratio: Annotated[bool, typer.Option("--ratio", help="Also compute ratios of errors.")] = False,
-    n_boot: Annotated[int, typer.Option(help="Number of replicates of the bootstrap.")] = 2000,
-    confidence: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    n_boot: Replicates = 2000,
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
     replicates: Annotated[
         Path | None,
         typer.Option(

@@ -47,6 +47,38 @@ Quiet = Annotated[
     ),
 ]
 
+# Of the commands on ratings: tables with a row per rating, and their columns.
+RatingsFile = Annotated[
+    Path, typer.Argument(help="Long table of ratings (CSV) with a row per rating.")
+]
+Targets = Annotated[
+    str,
+    typer.Option(help="Columns that together identify the rated target, separated by commas."),
+]
+Ratings = Annotated[str, typer.Option(help="Column of the ratings.")]
+Raters = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the raters, which two-way forms, Cohen's kappa and whatever else tells "
+        "raters apart require."
+    ),
+]
+Subjects = Annotated[
+    str | None, typer.Option(help="Column of the subjects, for intervals by whole subjects.")
+]
+RequiredSubjects = Annotated[str, typer.Option(help="Column of the subjects.")]
+Contexts = Annotated[
+    str | None,
+    typer.Option(
+        help="Compute it in each context: column(s) whose values, or combinations of values, are "
+        "the contexts, separated by commas."
+    ),
+]
+
+Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+Replicates = Annotated[int, typer.Option(help="Number of replicates of the bootstrap.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -311,6 +311,105 @@ def squared_errors(
     return errors, n_rows
 
 
+@dataclass(frozen=True, slots=True)
+class TuningPlan:
+    """Clusters that are fitted, and those that tune, in each part of a cross-validation.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n, p)
+        Features in their own units, finite.
+    clusters : ndarray of int64, shape (n,)
+        The cluster of each row, 0 to G - 1.
+    alphas, l1_ratios : tuple of float
+        The grid, ascending.
+    train : ndarray of int64, shape (P, G)
+        1 for the clusters of each part that are fitted.
+    inner_train, inner_test : ndarray of int64, shape (T, G)
+        The same for the inner folds of the parts, and 1 for the clusters that tune.
+    owner : ndarray of int64, shape (T,)
+        The part of each inner fold. No inner folds: the first pair of the grid.
+    """
+
+    x: NDArray[np.float64]
+    clusters: NDArray[np.int64]
+    alphas: tuple[float, ...]
+    l1_ratios: tuple[float, ...]
+    train: NDArray[np.int64]
+    inner_train: NDArray[np.int64]
+    inner_test: NDArray[np.int64]
+    owner: NDArray[np.int64]
+
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return by what each feature is shifted and divided, (p,)."""
+        spread = self.x.std(axis=0)
+        return self.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+
+def tuned_fits(
+    plan: TuningPlan,
+    moments: tuple[NDArray[np.float64], NDArray[np.float64]],
+    y: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tune and fit every part to drawn clusters; return slopes (P, p) and intercepts (P,).
+
+    As `elastic_net_fits` and `squared_errors`, without their checks and in one thread: for a label
+    that is another in every draw. NaN where a fit did not converge, or a part has no rows.
+
+    Parameters
+    ----------
+    plan : TuningPlan
+    moments : (centre, spread)
+        Of `TuningPlan.moments`.
+    y : ndarray, shape (n,)
+        The label, finite.
+    counts : ndarray of int64, shape (G,)
+        How often each cluster was drawn.
+    """
+    p, level = plan.x.shape[1], float(y.mean())
+    centre = np.append(moments[0], level)
+    spread = np.append(moments[1], 1.0)
+    sums = kernels.elastic_net_cross_products(
+        plan.x, y, plan.clusters, plan.train.shape[1], centre, spread
+    )
+    descending = np.array(plan.alphas[::-1])
+    ratios = np.array(plan.l1_ratios)
+    start, options = np.zeros(p), (TOLERANCE, MAX_SWEEPS, 1)
+    chosen = np.zeros(len(plan.train), dtype=np.int64)
+    if len(plan.owner):
+        fits = kernels.elastic_net_fits(
+            sums, counts * plan.inner_train, descending, ratios, start, *options
+        )
+        errors, _ = kernels.elastic_net_squared_errors(sums, counts * plan.inner_test, *fits[:4], 1)
+        total = np.zeros((len(chosen), *errors.shape[1:]))
+        np.add.at(total, plan.owner, errors)
+        # Ascending alphas, then l1_ratios: of ties the last.
+        flat = total[:, ::-1].reshape(len(chosen), -1)
+        least = np.where(np.isnan(flat), np.inf, flat).min(axis=1, keepdims=True)
+        chosen = flat.shape[1] - 1 - np.argmax((flat <= least * (1 + 2e-12))[:, ::-1], axis=1)
+    train = counts * plan.train
+    slope, intercept = np.empty((len(chosen), p)), np.empty(len(chosen))
+    gap = np.empty(len(chosen))
+    for pair in set(chosen.tolist()):
+        parts = np.flatnonzero(chosen == pair)
+        i, j = divmod(pair, len(ratios))
+        alpha = np.array([plan.alphas[i]])
+        coef, mean_y, mean, scale, found = kernels.elastic_net_fits(
+            sums, train[parts], alpha, ratios[j : j + 1], start, *options
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.where(scale > 0, coef[:, 0, 0] / scale, 0.0)
+        slope[parts] = own / moments[1]
+        away = mean + moments[0] / moments[1]
+        intercept[parts] = level + mean_y - (own * away).sum(axis=1)
+        gap[parts] = found[:, 0, 0]
+    products = CrossProducts(sums, centre, spread)
+    with np.errstate(invalid="ignore"):
+        intercept[~(gap <= _largest_gap(products, train, TOLERANCE))] = np.nan
+    return slope, intercept
+
+
 def _checked_counts(counts: ArrayLike, products: CrossProducts) -> NDArray[np.int64]:
     drawn = np.atleast_2d(np.asarray(counts))
     if drawn.dtype.kind not in "iu":

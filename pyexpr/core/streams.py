@@ -20,6 +20,8 @@ FOLDS = 5
 TRAINING = 6
 MULTIPLIERS = 7
 PARTNERS = 8
+DONORS = 9
+PLANS = 20
 
 
 def checked_seed(seed: int) -> int:

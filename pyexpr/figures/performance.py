@@ -13,6 +13,7 @@ from pyexpr.figures import drawing, plotting
 from pyexpr.words.frames import checked, gap_notes, in_order, records
 from pyexpr.words.labels import (
     BASELINES,
+    CORRELATION,
     DASH,
     HUMAN,
     SIGNED,
@@ -45,6 +46,8 @@ _LABEL = 38.0
 _HEAD_AND_FOOT = 21.0
 # Of the dots, in points.
 _DOT: dict[str, Any] = {"ms": 4.2, "mew": 0.9}
+# Of the highest correlation that the ratings allow.
+_HIGHEST: dict[str, Any] = {"color": plotting.INK, "lw": 1.0, "ls": (0, (3, 2)), "zorder": 2}
 
 
 def performance_figure(
@@ -52,6 +55,7 @@ def performance_figure(
     *,
     method: str = "jackknife_t",
     confidence: float = 0.95,
+    ceiling: pd.DataFrame | None = None,
     baselines: Sequence[str] = BASELINES,
     human: Sequence[str] = HUMAN,
     names: Names = None,
@@ -73,6 +77,10 @@ def performance_figure(
     method : str
         Named in the legend.
     confidence : float
+    ceiling : DataFrame, optional
+        The highest correlation that is possible in each context (columns context, estimate): a
+        dashed line across the rows of the context in the panel of the correlation, but for those of
+        human raters, who have another criterion.
     baselines, human : sequence of str
         Models drawn hollow, and as black squares.
     names : mapping of str to str, optional
@@ -113,13 +121,19 @@ def performance_figure(
             better = direction(metric)
             if better:
                 axes.set_xlabel(f"{better} is better", size=plotting.SIZE_SMALL)
-            _set_axes(axes, here, metric, rows, panel_mm)
+            highest = _highest(ceiling) if metric == CORRELATION else {}
+            _set_axes(axes, here, metric, rows, panel_mm, list(highest.values()))
+            for context, value in highest.items():
+                for run in rows.runs(context, human):
+                    axes.plot([value, value], run, **_HIGHEST)
             for row in records(here):
                 y = rows.places[str(row.context), str(row.model)]
                 numbers = (row.conf_low, row.estimate, row.conf_high)
                 drawing.draw_estimate(axes, y, numbers, {**_DOT, **looks[str(row.model)]})
         _label_rows(panels[0], rows)
-        _add_legend(figure, data, looks, percent(confidence), method_name(method))
+        highest = _highest(ceiling) if CORRELATION in metrics else {}
+        level = percent(confidence)
+        _add_legend(figure, data, looks, level, method_name(method), marked=bool(highest))
     return plotting.freeze(figure)
 
 
@@ -128,6 +142,7 @@ def performance_alt(
     *,
     method: str = "jackknife_t",
     digits: int = 3,
+    ceiling: pd.DataFrame | None = None,
     names: Names = None,
 ) -> str:
     """Return a text description of `performance_figure` with all numbers."""
@@ -144,8 +159,23 @@ def performance_alt(
             if listed:
                 head = f"{display_name(metric, names)}, {label_name(context, contexts)}"
                 parts.append(f"{head}: {listed}.")
+    highest = _highest(ceiling) if CORRELATION in set(data["metric"]) else {}
+    if highest:
+        listed = "; ".join(
+            f"{label_name(context, contexts)} {number(value, digits, of=CORRELATION)}"
+            for context, value in highest.items()
+        )
+        parts.append(f"Dashed lines mark the highest possible correlation: {listed}.")
     parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
     return " ".join(parts)
+
+
+def _highest(ceiling: pd.DataFrame | None) -> dict[str, float]:
+    """Return the highest correlation of each context that has one."""
+    if ceiling is None:
+        return {}
+    found = ceiling[ceiling["estimate"].notna()]
+    return dict(zip(found["context"].astype(str), found["estimate"].astype(float), strict=True))
 
 
 def _performance(frame: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -196,12 +226,13 @@ def _looks(
     return looks
 
 
-def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
-    """Return axis limits that hold zero and every estimate, and all but far intervals."""
+def _limits(data: pd.DataFrame, metric: str, holds: Sequence[float]) -> tuple[float, float]:
+    """Return axis limits that hold zero, every estimate and `holds`, and all but far intervals."""
     low, value, high = (
         data[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
     )
     least, most = drawing.reach(low, value, high)
+    most = max(most, *holds, most)
     span = (most - least) or 1.0
     # Room for half a marker; nothing lies below the zero of an error.
     room = 0.04 * span if least < 0 or base_metric(metric) in SIGNED else 0.0
@@ -210,11 +241,12 @@ def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Positions of the heading and the models of each context, in mm from the top."""
+    """Positions of each context's heading and models, and ends of their rows, in mm from above."""
 
     headings: tuple[tuple[float, str], ...]
     rules: tuple[float, ...]
     places: dict[tuple[str, str], float]
+    extents: dict[tuple[str, str], tuple[float, float]]
     labels: tuple[str, ...]
     bottom: float
 
@@ -229,7 +261,9 @@ class _Rows:
             return text, _ROW + plotting.LINE_MM * text.count("\n")
 
         labels = {model: wrapped(shown, "normal") for model, shown in models.items()}
-        headings, rules, places = [], [], {}
+        headings, rules = [], []
+        places: dict[tuple[str, str], float] = {}
+        extents: dict[tuple[str, str], tuple[float, float]] = {}
         y = 0.0
         for context, shown in contexts.items():
             rules.append(y)
@@ -239,15 +273,35 @@ class _Rows:
             y += tall
             for model, (_, tall) in labels.items():
                 places[context, model] = y + tall / 2
+                extents[context, model] = y, y + tall
                 y += tall
             y += _GAP
         texts = tuple(label for label, _ in labels.values()) * len(contexts)
-        return cls(tuple(headings), tuple(rules), places, texts, y)
+        return cls(tuple(headings), tuple(rules), places, extents, texts, y)
+
+    def runs(self, context: str, without: Sequence[str]) -> list[tuple[float, float]]:
+        """Return the ends of the rows of a context, those that touch as one."""
+        found: list[tuple[float, float]] = []
+        for (of, model), (top, bottom) in self.extents.items():
+            if of != context or model in without:
+                continue
+            if found and found[-1][1] == top:
+                found[-1] = found[-1][0], bottom
+            else:
+                found.append((top, bottom))
+        return found
 
 
-def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
+def _set_axes(
+    axes: Axes,
+    data: pd.DataFrame,
+    metric: str,
+    rows: _Rows,
+    panel_mm: float,
+    holds: Sequence[float],
+) -> None:
     axes.set_ylim(rows.bottom, 0)
-    axes.set_xlim(*_limits(data, metric))
+    axes.set_xlim(*_limits(data, metric, holds))
     # Seven points' digits need some 7 mm for a label and its neighbour's distance.
     plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))), zero=not is_below_one(metric))
     signed = base_metric(metric) in SIGNED
@@ -268,6 +322,8 @@ def _add_legend(
     looks: Mapping[str, dict[str, Any]],
     level: str,
     method: str,
+    *,
+    marked: bool,
 ) -> None:
     from matplotlib.lines import Line2D
 
@@ -284,6 +340,8 @@ def _add_legend(
         handles.append(
             Line2D([], [], color=plotting.INK, lw=1.1, label=f"{level} interval ({method})")
         )
+    if marked:
+        handles.append(Line2D([], [], label="highest possible correlation", **_HIGHEST))
     if drawing.has_arrows(figure):
         handles.append(drawing.arrow_handle())
     drawing.legend_outside(figure, handles)

@@ -342,6 +342,26 @@ def do_compare_procedures(key: int, **options: Any) -> dict[str, Any]:
     return described(kept(key).compare_procedures(**options))
 
 
+def do_bootstrap_chain(
+    table: Any, ratings_table: Any, models: Any = None, inner_folds: Any = 5, **options: Any
+) -> dict[str, Any]:
+    """`px.bootstrap_chain`; models as `pyexpr.hosted.fitting` reads them."""
+    from pyexpr.hosted.fitting import models_of
+    from pyexpr.modeling.chain.chain import bootstrap_chain
+
+    nets = models_of(models, {"inner_folds": inner_folds})
+    return described(
+        bootstrap_chain(table, ratings_table, models=nets, inner_folds=inner_folds, **options)
+    )
+
+
+def do_feature_importance(key: int, **options: Any) -> dict[str, Any]:
+    """`px.feature_importance` of a kept result of `fit_models`."""
+    from pyexpr.modeling.importance.importance import feature_importance
+
+    return described(feature_importance(kept(key), **options))
+
+
 def do_fit_all(key: int) -> dict[str, Any] | None:
     """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
     from pyexpr.hosted.fitting import described_final
@@ -414,6 +434,30 @@ def do_context_coefficients(
         **options,
     )
     return described(result) | {"contexts": list(result.data.models)}
+
+
+def do_pooled_coefficients(
+    data: pd.DataFrame,
+    y: str,
+    features: list[str],
+    context: str,
+    cluster: str,
+    **options: Any,
+) -> dict[str, Any]:
+    """`px.pooled_coefficients`, label and features by name."""
+    from pyexpr.base.tables import numeric_column
+    from pyexpr.inference.pooling.pooled import pooled_coefficients
+
+    label = numeric_column(data, y, what="the data")
+    rows = data[[*features, context, cluster]]
+    return described(pooled_coefficients(rows, label, context=context, cluster=cluster, **options))
+
+
+def do_person_slopes(table: Any, **options: Any) -> dict[str, Any]:
+    """`px.person_slopes`."""
+    from pyexpr.inference.persons.persons import person_slopes
+
+    return described(person_slopes(table, **options))
 
 
 def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
@@ -536,3 +580,29 @@ def do_doctor() -> dict[str, Any]:
     from pyexpr.diagnosis import doctor
 
     return described(doctor())
+
+
+def do_sensitivity(study: str, grid: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """`px.sensitivity` of a study file; an entry may have a single other value."""
+    from pyexpr.study.sensitivity.sensitivity import sensitivity
+
+    # A vector of one value is one value here.
+    changed = {
+        entry: values if isinstance(values, list) else [values] for entry, values in grid.items()
+    }
+    result = sensitivity(os.path.expanduser(study), changed, **options)
+    return described(result) | {"confidence": result.confidence, "entries": list(result.entries)}
+
+
+def do_error_slopes(table: Any, **options: Any) -> dict[str, Any]:
+    """`px.error_slopes`."""
+    from pyexpr.inference.error_slopes import error_slopes
+
+    return described(error_slopes(table, **options))
+
+
+def do_plan_study(pilot: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.plan_study`."""
+    from pyexpr.planning.plan_study import plan_study
+
+    return described(plan_study(pilot, **options))

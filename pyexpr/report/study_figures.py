@@ -18,7 +18,15 @@ from pyexpr.figures.performance import performance_alt, performance_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
 from pyexpr.figures.weights import coefficients_figure, interval_kind, weights_alt, weights_figure
-from pyexpr.report.text.facts import Record, Tables, classified, crossed, fitted_models, unit_of
+from pyexpr.report.text.facts import (
+    Record,
+    Tables,
+    classified,
+    crossed,
+    fitted_models,
+    highest_correlations,
+    unit_of,
+)
 from pyexpr.words.labels import display_name, label_names, percent
 
 if TYPE_CHECKING:
@@ -153,9 +161,12 @@ STUDY_FIGURES = (
     StudyFigure(
         "performance", "comparison",
         lambda one: performance_figure(
-            one.levels, method=one.method, confidence=one.option("compare", "confidence")
+            one.levels, method=one.method, confidence=one.option("compare", "confidence"),
+            ceiling=highest_correlations(one.tables),
         ),
-        lambda one: performance_alt(one.levels, method=one.method),
+        lambda one: performance_alt(
+            one.levels, method=one.method, ceiling=highest_correlations(one.tables)
+        ),
         title="Performance by model and context",
         section="summary",
         caption="Performance {on}, by Model and Context.",

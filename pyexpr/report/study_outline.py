@@ -205,7 +205,8 @@ _SOURCE = {
 }  # fmt: skip
 # The stages whose notes a section has.
 _STAGES = {
-    "performance": ("models",), "comparison": ("comparison",), "coefficients": ("coefficients",),
+    "performance": ("models", "ceiling"), "comparison": ("comparison",),
+    "coefficients": ("coefficients",),
     "reliability": ("reliability",), "factor-model": ("factor_model",), "label": ("label",),
     "quality": ("features",),
 }  # fmt: skip

@@ -39,8 +39,8 @@ class StudyTable:
 
 STUDY_TABLES = (
     # The same estimates without intervals, for a page that has no room for them.
-    StudyTable("performance", "", ("comparison",)),
-    StudyTable("performance_intervals", "performance", ("comparison",)),
+    StudyTable("performance", "", ("comparison", "ceiling")),
+    StudyTable("performance_intervals", "performance", ("comparison", "ceiling")),
     StudyTable("repeat_spread", "performance", ("repeat_spread",), folded=True),
     StudyTable("differences", "comparison", ("comparison",)),
     StudyTable("all_differences", "comparison", ("comparison",), folded=True),

@@ -179,7 +179,7 @@ def simulate_study(
         Width and height of the videos in px, an even number from 16 to 1024.
     n_jobs : int, optional
         Number of recordings that are written at a time, as in joblib: -1 is one per processor, None
-        is 1.
+        is 1. ``joblib.parallel_config`` can send them to a cluster. The files do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown if standard error is a terminal.
     overwrite : bool

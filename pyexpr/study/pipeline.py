@@ -49,6 +49,7 @@ from pyexpr.study.results.report import report_of_run
 from pyexpr.study.results.result import OutcomesResult, StudyResult
 from pyexpr.study.results.verified import RECORD
 from pyexpr.study.stages import computations, models
+from pyexpr.study.stages.ceiling import ceiling
 from pyexpr.study.stages.deep import train_deep, training_folder
 from pyexpr.study.stages.deep_tables import joined_predictions
 from pyexpr.study.stages.order import options_of, stages_of
@@ -187,6 +188,7 @@ class Study:
         models: Mapping[str, Any] | None = None,
     ) -> None:
         self.config = config if models is None else config.with_models(models)
+        self._given_models = models
         self.folder = Path(folder)
         self.output = Path(output) if output is not None else self.folder / config.output
         self.reused: list[str] = []
@@ -323,7 +325,7 @@ class Study:
         """Run stage 3: clips and features; `progress` is as in `run`."""
         if progress is not None:
             self._show_workers = progress
-        files = FeaturesFiles(self._of_recordings, self.output)
+        files = FeaturesFiles(self._of_recordings, *self._listings())
 
         def compute() -> StageOutput:
             if not self.inputs.recorded:
@@ -394,6 +396,25 @@ class Study:
         fitted = self.models()
         deep = {name: self.deep_model(name) for name in self.config.models.deep()}
         return self._stage("comparison", lambda: computations.comparison(self.config, fitted, deep))
+
+    @_of_one_state
+    def ceiling(self) -> StageOutput:
+        """Run the stage of the highest correlation that the reliability of the ratings allows.
+
+        Raises
+        ------
+        StudyError
+            If the study file does not ask for it (``ceiling`` under ``[compare]``).
+        """
+        if self.config.compare.ceiling == "none":
+            raise StudyError(
+                'the study has no ceiling; ceiling = "ICC(1,k)" under [compare] asks for it'
+            )
+        learned = [*self.models().facts["models"], *self.config.models.deep()]
+        predictions = self.comparison().tables["predictions"]
+        return self._stage(
+            "ceiling", lambda: ceiling(self.config, self.inputs, predictions, learned)
+        )
 
     @_of_one_state
     def coefficients(self) -> StageOutput:
@@ -583,7 +604,7 @@ class Study:
         if name not in self._done:
             key = self._key(name)
             path = self._stored(name)
-            stored = load(path, key)
+            stored = self._loaded(name, key)
             if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None
             self._sources().known_hashes.keep()
@@ -598,7 +619,15 @@ class Study:
         return self._done[name]
 
     def _is_stored(self, name: str) -> bool:
-        return load(self._stored(name), self._key(name)) is not None
+        return self._loaded(name, self._key(name)) is not None
+
+    def _loaded(self, name: str, key: str) -> StageOutput | None:
+        """Return what is stored of a stage under this key, if anything."""
+        return load(self._stored(name), key)
+
+    def _listings(self) -> tuple[Path, ...]:
+        """Return the folders that list the features of recordings on which results rest."""
+        return (self.output,)
 
     def _connect(self) -> None:
         """Run tasks where the study specifies; called by the stages that have any."""
@@ -655,7 +684,7 @@ class Study:
         options = self.config.model_dump(mode="json", include=options_of(self.config, name))
         data = self.config.data
         hashes = self.input_hashes
-        if name not in {"video3d", "comparison"}:
+        if name not in {"video3d", "comparison", "ceiling"}:
             of_videos = self._sources().of_videos()
             hashes = {key: value for key, value in hashes.items() if key not in of_videos}
         if name in {"reliability", "factor_model", "label"}:
@@ -668,7 +697,9 @@ class Study:
         return stage_key(
             stage=name,
             code=code_fingerprint(),
-            versions=self._versions() if name in {*deep, "comparison"} else versions(*_COMPUTING),
+            versions=self._versions()
+            if name in {*deep, "comparison", "ceiling"}
+            else versions(*_COMPUTING),
             options=options,
             inputs=hashes,
             fitted_by=self._fitted_by(name),

@@ -11,6 +11,8 @@ from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.base.metrics import KINDS
 
 DASH = "—"
+#: What tables and figures call the highest correlation that the ratings allow, and its metric.
+CEILING, CORRELATION = "Highest possible", "correlation"
 MINUS = "−"
 
 # The models that a study adds to its own: what guesses, and the human raters.

@@ -36,7 +36,7 @@ from behavior.openface_files import (
     value,
     write,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError, OpenFaceError
@@ -899,6 +899,7 @@ def check(recording: OpenFaceRecording) -> None:
 
 @FUZZ
 @given(st.binary(max_size=400))
+@example(b"\xef\xbb\xbf")
 def test_random_bytes(scratch: Path, content: bytes) -> None:
     assert_usable_or_refused(scratch, content)
 

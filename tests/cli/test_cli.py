@@ -50,7 +50,7 @@ def test_help_lists_every_command() -> None:
     for command in (
         "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "agreement", "raters",
         "traces", "components", "multilevel", "cfa", "ceiling", "features", "fit", "compare",
-        "doctor",
+        "sensitivity", "errors", "importance", "plan", "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 

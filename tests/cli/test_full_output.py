@@ -92,6 +92,8 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "icc": [tmp_path / "t.csv", "--ratings", "y", "--targets", "subject", "--context", ""],
         "ceiling": [tmp_path / "t.csv", tmp_path / "t.csv", "--predictions", "y", "--truth", "y",
                     "--targets", "a", "--ratings", "y"],
+        "importance": [tmp_path / "t.csv", "--label", "y", "--features", "a,b,c", "--folds", "2",
+                       "--model", "sklearn.linear_model.LinearRegression"],
         "components": [
             tmp_path / "t.csv", "--ratings", "y", "--facets", "subject", "--replicates"
         ],
@@ -114,6 +116,17 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         "compare": [
             tmp_path / "t.csv", "--truth", "y", "--predictions", "a,b", "--n-boot", "0",
             "--context", "subject",
+        ],
+        "sensitivity": [
+            study / "study.toml", "--set", "compare.confidence=.9", "--of", "reliability",
+        ],
+        "errors": [
+            tmp_path / "t.csv", "--truth", "y", "--predictions", "a", "--properties", "b",
+        ],
+        "plan": [
+            "--n-subjects", "10", "--n-clips", "2", "--difference", "0.2", "--metric", "rmse",
+            "--published", "rmse=1", "--published", "between_errors=0.5", "--published", "icc=0.2",
+            "--n-studies", "10",
         ],
         "simulate": [study, "--subjects", "3"],
         "demo": [study, "--subjects", "3"],

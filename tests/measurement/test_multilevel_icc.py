@@ -103,7 +103,7 @@ def test_the_mean_over_targets_is_a_decision_study() -> None:
     for form, coefficient in (("ICC(C,k)", "generalizability"), ("ICC(A,k)", "dependability")):
         ours = found.loc[("subject over targets", form)]
         other = plan.tidy().set_index("coefficient").loc[coefficient]
-        for column in ("estimate", "conf_low", "conf_high", "sem", "mdc"):
+        for column in ("estimate", "conf_low", "conf_high", "sem", "sem_low", "mdc_high"):
             assert ours[column] == pytest.approx(other[column])
 
 

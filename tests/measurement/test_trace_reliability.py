@@ -211,8 +211,11 @@ def test_what_is_wrong_is_refused(change: dict[str, Any], text: str) -> None:
 
 def test_one_rater_or_subject_is_refused() -> None:
     data = traces(subjects=2)
-    with pytest.raises(DataError, match="no clip has two traces"):
+    with pytest.raises(DataError, match="at least two raters are needed, but the traces have 1"):
         px.trace_reliability(data[data["rater"] == "a"], **COLUMNS)
+    apart = data[(data["rater"] == "a") == (data["subject"] == 1)]
+    with pytest.raises(DataError, match="no clip has two traces"):
+        px.trace_reliability(apart[apart["rater"].isin(["a", "b"])], **COLUMNS)
     with pytest.raises(DataError, match="only one subject"):
         px.trace_reliability(data[data["subject"] == 1], **COLUMNS)
     data.loc[3, "t"] = np.nan

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.measurement.components import blocks
+from pyexpr.measurement.components import group as of_context
 
 LME4 = json.loads(
     (Path(__file__).parents[1] / "golden" / "variance_components.json").read_text(encoding="utf-8")
@@ -212,6 +216,74 @@ def test_errors_of_measurement() -> None:
     assert row["mdc"] == pytest.approx(1.96 * np.sqrt(2 * error), rel=1e-3)
 
 
+def by_jackknife(table: np.ndarray, log_square: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Return the limits of a mean square, leaving out one row of the table at a time."""
+    G = len(table)
+    without = np.array([log_square(np.delete(table, row, axis=0)) for row in range(G)])
+    pseudo = G * log_square(table) - (G - 1) * without
+    excess = max(0.0, float(stats.kurtosis(pseudo, bias=False)))
+    half = stats.t.ppf(0.975, 2 / (2 / (G - 1) + excess / G)) * stats.sem(pseudo)
+    return np.exp(pseudo.mean() + np.array([-half, half]))
+
+
+def test_limits_of_shares_are_those_of_an_f_ratio() -> None:
+    k, rng = 4, np.random.default_rng(3)
+    scores = 0.8 * rng.normal(size=(12, 1)) + rng.exponential(size=(12, k))
+    table = pd.DataFrame({"target": np.repeat(np.arange(12), k), "score": scores.ravel()})
+    found = px.variance_components(table, ratings="score", facets="target", replicates=True)
+
+    def ratio_of(rows: np.ndarray) -> float:
+        return (float(stats.f_oneway(*rows).statistic) - 1) / k
+
+    within = float(scores.var(axis=1, ddof=1).mean())
+    variance = within * ratio_of(scores)
+    # The variance of its estimate is 2 (variance + noise)^2 / 11.
+    between = k * float(scores.mean(axis=1).var(ddof=1))
+    noise = np.sqrt(between**2 + within**2 * 11 / (12 * (k - 1))) / k - variance
+    offset = noise / within
+    ratio = by_jackknife(scores, lambda rows: np.log(ratio_of(rows) + offset)) - offset
+    of_target, of_residual = found.tidy().to_dict("records")
+    limits = [of_target["share_low"], of_target["share_high"]]
+    np.testing.assert_allclose(limits, ratio / (1 + ratio), rtol=1e-6)
+    np.testing.assert_allclose(
+        [of_residual["share_high"], of_residual["share_low"]], 1 - np.array(limits), rtol=1e-9
+    )
+
+
+def test_limits_of_an_error_are_those_of_its_mean_square() -> None:
+    table = two_way()
+    wide = table.pivot(index="target", columns="rater", values="score").to_numpy(dtype=float)
+
+    def log_square(rows: np.ndarray) -> float:
+        apart = rows - rows.mean(axis=1, keepdims=True) - rows.mean(axis=0) + rows.mean()
+        return float(np.log(np.sum(apart**2) / ((rows.shape[0] - 1) * (rows.shape[1] - 1))))
+
+    plan = px.variance_components(table, ratings="score", facets=["target", "rater"]).d_study()
+    row = plan.tidy().set_index("coefficient").loc["generalizability"]
+    limits = np.sqrt(by_jackknife(wide, log_square) / wide.shape[1])
+    np.testing.assert_allclose(row[["sem_low", "sem_high"]].astype(float), limits, rtol=1e-6)
+    change = row["mdc"] / row["sem"]
+    np.testing.assert_allclose(
+        row[["mdc_low", "mdc_high"]].astype(float), change * limits, rtol=1e-6
+    )
+
+
+def test_a_rater_who_may_not_matter_has_a_share_from_0() -> None:
+    rng = np.random.default_rng(2)
+    # Raters who do not differ: their variance is estimated as 0.
+    scores = rng.normal(size=(20, 1)) + rng.normal(size=(20, 3))
+    scores -= scores.mean(axis=0)
+    subject, rater = np.indices(scores.shape)
+    table = pd.DataFrame(
+        {"subject": subject.ravel(), "rater": rater.ravel(), "score": scores.ravel()}
+    )
+    found = px.variance_components(table, ratings="score", facets=["subject", "rater"])
+    one = found.tidy().set_index("effect").loc["rater"]
+    assert one["estimate"] == one["share_low"] == 0
+    assert 0 < one["share_high"] < 0.5
+    assert one["reason"] == "boundary: the variance is estimated as 0"
+
+
 def test_what_the_ratings_do_not_separate_is_named() -> None:
     table = two_way()
     found = px.variance_components(
@@ -299,3 +371,26 @@ def test_nested_facets_that_were_declared_as_crossed() -> None:
 def test_bad_plans(n: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         tasks().d_study(n, **options)
+
+
+def test_many_levels_are_divided_by_the_facet_with_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    rater, target = (part.ravel() for part in np.indices((4, 30)))
+    score = rng.normal(size=4)[rater] + rng.normal(size=30)[target] + rng.normal(size=120)
+    table = pd.DataFrame({"rater": rater, "target": target, "score": score})[rng.random(120) < 0.8]
+    # Raters are the objects of measurement here, and there are few of them.
+    facets = {"ratings": "score", "facets": ["rater", "target"]}
+    whole = px.variance_components(table, **facets).tidy()
+    monkeypatch.setattr(blocks, "MOST_SUMS", 0)
+    divided: list[np.ndarray] = []
+    monkeypatch.setattr(
+        of_context, "blocks_of",
+        lambda values, owners, effects: divided.append(owners)
+        or blocks.blocks_of(values, owners, effects),
+    )  # fmt: skip
+    found = px.variance_components(table, **facets).tidy()
+    assert divided[0].max() == 29
+    for column in ("estimate", "std_error", "df"):
+        np.testing.assert_allclose(found[column], whole[column], rtol=1e-6)
+    assert found["method"].tolist() == whole["method"].tolist()
+    assert set(found["reason"]) == {"there are too many levels for leaving out each object in turn"}

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
 import pyexpr as px
-from pyexpr.base.errors import DataError, FewSubjectsWarning
+from pyexpr.base.errors import DataError, FewSubjectsWarning, Interrupted
 from pyexpr.modeling.fitting.nested import nested_interval
 
 pytestmark = pytest.mark.filterwarnings(
@@ -231,3 +231,46 @@ def test_nested_requires_two_subjects_in_a_fold(table: pd.DataFrame) -> None:
         alone.compare_procedures(["rmse"], method="nested")
     # Leaving out one subject at a time is fine for errors.
     assert alone.compare_procedures(["rmse"]).tidy()["std_error"].gt(0).all()
+
+
+class Stopped(Ridge):
+    """Ctrl-C is pressed in the fit of this number."""
+
+    fits = 0
+    at = -1
+
+    def fit(self, X: object, y: object) -> Stopped:
+        Stopped.fits += 1
+        if Stopped.fits == Stopped.at:
+            raise KeyboardInterrupt
+        return super().fit(X, y)  # type: ignore[no-any-return]
+
+
+def test_ctrl_c_keeps_finished_fits_and_a_second_call_continues(table: pd.DataFrame) -> None:
+    Stopped.fits, Stopped.at = 0, -1
+    result = fitted(table, models={"ridge": Stopped(PENALTY)})
+    # Four folds; then 8 subjects, each left out of the three folds in which it was fitted.
+    assert Stopped.fits == 4
+    Stopped.at = 4 + 10
+    with pytest.raises(Interrupted, match="9 further fits are kept; compare again to continue"):
+        result.compare_procedures(["rmse"])
+    Stopped.at = -1
+    found = result.compare_procedures(["rmse"]).tidy()
+    assert Stopped.fits == 4 + 24 + 1
+    pd.testing.assert_frame_equal(
+        found, fitted(table, models={"ridge": Ridge(PENALTY)}).compare_procedures(["rmse"]).tidy()
+    )
+    result.compare_procedures(["correlation"], confidence=0.9)
+    assert Stopped.fits == 4 + 24 + 1
+    # Those of nested cross-validation are others: six pairs of folds.
+    result.compare_procedures(["rmse"], method="nested")
+    assert Stopped.fits == 4 + 24 + 1 + 6
+
+
+def test_progress_is_shown_where_it_is_asked_for(
+    table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = fitted(table, models={"ridge": Ridge(PENALTY)}, progress=False)
+    assert capsys.readouterr().err == ""
+    result.compare_procedures(["rmse"], progress=True)
+    assert "fitting models" in capsys.readouterr().err

@@ -476,3 +476,25 @@ def test_dollar_signs_and_markup_are_text() -> None:
     text = words(performance_figure(frame))
     assert "$x^2$ & <b>" in text
     assert r"\alpha_1" in text
+
+
+def test_the_highest_correlation_is_marked_beside_models_alone() -> None:
+    frame = performance(MODELS[:4], CONTEXTS[:2])
+    highest = pd.DataFrame({"context": ["startle", "pain"], "estimate": [0.97, math.nan]})
+    figure = performance_figure(frame, ceiling=highest)
+    errors, correlations = figure.axes
+    dashed = [line for line in correlations.lines if line.get_linestyle() == "--"]
+    places = dict(zip(correlations.get_yticks(), [*MODELS[:4], *MODELS[:4]], strict=True))
+    # Runs above and below the human raters; without a value there is no mark.
+    assert [set(line.get_xdata()) for line in dashed] == [{0.97}, {0.97}]
+    marked = [
+        name
+        for y, name in list(places.items())[:4]
+        if any(min(line.get_ydata()) < y < max(line.get_ydata()) for line in dashed)
+    ]
+    assert marked == ["uniform", "normal", "elastic_net"]
+    assert not [line for line in errors.lines if line.get_linestyle() == "--"]
+    assert correlations.get_xlim()[1] > 0.97
+    assert "highest possible correlation" in words(figure)
+    assert "highest possible correlation: Startle .970." in performance_alt(frame, ceiling=highest)
+    assert "highest possible" not in words(performance_figure(frame))

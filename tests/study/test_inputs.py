@@ -13,6 +13,7 @@ from pyexpr.behavior.schedules import Segment
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.pipeline import Study
 from pyexpr.study.tables.inputs import Inputs, read_inputs
+from pyexpr.study.tables.recordings import _beneath
 
 SUBJECTS = ("s1", "s2", "s3")
 CONTEXTS = {"startle": 5, "disgust": 4}
@@ -240,3 +241,12 @@ def test_no_ratings_file(tmp_path: Path) -> None:
     config = StudyConfig.model_validate({"clips": {"schedule": "bp4d_plus"}})
     with pytest.raises(DataError, match=r"ratings\.csv\): there is no file"):
         read_inputs(config, tmp_path)
+
+
+@pytest.mark.parametrize("above", ["/", "/data", "//data"])
+def test_paths_of_recordings_are_those_that_pathlib_makes(above: str) -> None:
+    names = [
+        "a.csv", "day/a.csv", "day/b.csv", "./a.csv", "day//a.csv", "day/./a.csv", "../a.csv",
+        "day/", "day/.", "/a.csv", "/day/a.csv", "//day/a.csv", "a b/ü.csv", ".", "",
+    ]  # fmt: skip
+    assert _beneath(Path(above), names) == [str(Path(above) / name) for name in names]

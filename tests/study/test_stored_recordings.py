@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -21,8 +22,8 @@ from pyexpr.base.errors import OpenFaceError, PyexprWarning, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.saved import pack
 from pyexpr.behavior.features import features as extraction
-from pyexpr.behavior.features import one_recording, row_store
-from pyexpr.behavior.features.row_store import RowStore, rows_stored
+from pyexpr.behavior.features import many_recordings, one_recording, row_store
+from pyexpr.behavior.features.row_store import RowStore, rows_stored, store_files
 from pyexpr.behavior.features.rows_file import is_rows_file, is_whole
 from pyexpr.cli.main import main
 from pyexpr.study.kept.features_files import FeaturesFiles
@@ -500,6 +501,53 @@ def test_stored_rows_are_those_that_were_computed(
     assert plain.notes() == found[1].notes()
     assert [type(x) for x in found[1].table["reason"]] == [type(x) for x in plain.table["reason"]]
     assert len([*(folder / "store").iterdir()]) == len(plain.recordings)
+
+
+def test_recordings_behind_a_slow_one_are_stored_as_they_arrive(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, 6)
+    paths = [str(folder / f"{number}.csv") for number in range(6)]
+    plain = px.extract_features(paths, every=1.5)
+    store = RowStore(folder / "store", {path: sha256(path) for path in paths}, {})
+    read_recording, before = one_recording.read_recording, []
+
+    def read(path: str, *args: Any, **options: Any) -> Any:
+        if Path(path).stem == "0":
+            # Until the others are stored, which they are not if the first must be stored before.
+            patience = time.monotonic() + 20
+            while len(store_files(store.folder)) < 5 and time.monotonic() < patience:
+                time.sleep(0.01)
+            before.append(len(store_files(store.folder)))
+        return read_recording(path, *args, **options)
+
+    monkeypatch.setattr(one_recording, "read_recording", read)
+    with rows_stored(store), joblib.parallel_config("threading", n_jobs=2):
+        found = px.extract_features(paths, every=1.5)
+    assert before == [5]
+    assert pack(found) == pack(plain)
+    assert len(store_files(store.folder)) == 6
+
+
+def test_many_small_recordings_are_computed_in_processes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, 20)
+    bad = folder / "7.csv"
+    paths = [str(folder / f"{number}.csv") for number in range(20)]
+    plain = px.extract_features([path for path in paths if path != str(bad)], every=1.5)
+    bad.write_text("nothing")
+    store = RowStore(folder / "store", {path: sha256(path) for path in paths}, {})
+    monkeypatch.setattr(many_recordings, "_MANY", 10)
+    # In this process, nothing is read.
+    monkeypatch.setattr(one_recording, "read_recording", None)
+    with rows_stored(store), pytest.raises(OpenFaceError, match=r"7\.csv.*other 19 recordings are"):
+        px.extract_features(paths, every=1.5, n_jobs=2)
+    assert len(store_files(store.folder)) == 19
+    monkeypatch.setattr(many_recordings, "_MANY", 10**6)
+    with rows_stored(store):
+        stored = px.extract_features([one for one in paths if one != str(bad)], every=1.5)
+    assert pack(stored) == pack(plain)
 
 
 def test_a_stored_file_is_a_parquet_file(folder: Path) -> None:

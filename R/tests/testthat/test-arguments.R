@@ -5,13 +5,22 @@
 elsewhere <- list(
   compare_models = "table",
   rating_ceiling = "table",
+  bootstrap_chain = "table",
+  error_slopes = "table",
+  person_slopes = "table",
+  pooled_coefficients = c("X", "rows"),
   cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "n_jobs"),
-  context_coefficients = c("X", "rows")
+  context_coefficients = c("X", "rows"),
+  plan_study = "pilot"
 )
 # What R adds.
 ours <- list(
   compare_models = c("data", "rows"), cluster_bootstrap = "data", rating_ceiling = "data",
+  bootstrap_chain = "data",
+  error_slopes = "data",
   context_coefficients = c("data", "features"),
+  pooled_coefficients = c("data", "features"), person_slopes = "data",
+  plan_study = "data",
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   read_tracks = "time_unit"
 )
@@ -26,7 +35,9 @@ test_that("arguments are those of Python", {
     "choose_icc", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "rating_ceiling",
-    "cluster_bootstrap", "context_coefficients", "simulate_study", "track_videos")
+    "bootstrap_chain", "cluster_bootstrap", "context_coefficients", "pooled_coefficients",
+    "person_slopes", "error_slopes", "sensitivity", "plan_study",
+    "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
@@ -142,7 +153,8 @@ def default(function, name):
   verbs <- c("icc", "agreement", "multilevel_icc", "variance_components", "icc_interval",
     "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
-    "rating_ceiling", "context_coefficients",
+    "rating_ceiling", "bootstrap_chain", "context_coefficients", "pooled_coefficients",
+    "person_slopes", "error_slopes", "sensitivity", "plan_study",
     "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))

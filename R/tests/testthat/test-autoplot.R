@@ -209,3 +209,15 @@ test_that("what has no picture says what has one", {
   expect_error(ggplot2::autoplot(table), "there is one of the results of `icc()`", fixed = TRUE,
     class = "pyexpr_data_error")
 })
+
+test_that("plans are drawn with the band of the pilot", {
+  need_python()
+  skip_if_not_installed("ggplot2")
+  plan <- plan_study(n_subjects = c(20, 40), n_clips = c(3, 6), difference = 0.2,
+    metric = "correlation", n_studies = 50,
+    published = list(correlation = 0.3, between_models = 0.5, icc = 0.3, n_subjects = 20, n_clips = 6))
+  plot <- drawn(ggplot2::autoplot(plan))
+  expect_identical(ggplot2::layer_data(plot, 1)$ymin, tidy(plan)$pilot_low)
+  expect_setequal(ggplot2::layer_data(plot, 5)$y, tidy(plan)$power)
+  expect_match(plot$labels$caption, "uncertainty of the pilot")
+})

@@ -53,6 +53,18 @@ verbs.do_twin = _twin
   procedures <- compare_procedures(ours, "rmse", method = "corrected_t")
   expect_true(all(procedures$tables$tidy$std.error > 0))
   expect_match(procedures$notes[[1]], "refer to the procedure")
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    plot <- ggplot2::autoplot(procedures)
+    table <- tidy(procedures)
+    shown <- table[table$kind == "level", ]
+    expect_equal(sort(ggplot2::layer_data(plot, 2)$x), sort(shown$estimate))
+    expect_equal(sort(ggplot2::layer_data(plot, 1)$xmin), sort(shown$conf.low))
+    expect_match(plot$labels$caption, "95 % interval (corrected_t)", fixed = TRUE)
+    shown <- table[table$kind == "difference", ]
+    plot <- ggplot2::autoplot(procedures, "differences")
+    expect_equal(sort(ggplot2::layer_data(plot, 2)$x),
+      sort(shown$estimate[!nzchar(shown$second_context)]))
+  }
   expect_error(compare_procedures(ours, "rmse", method = "boot"), "`method` must be one of")
   expect_error(over_repeats(final), "must be a result of `fit_models\\(\\)`")
 })
@@ -229,4 +241,49 @@ test_that("errors are in R's words", {
   expect_error(model_spec(1), "`estimator` must be the full name of a class")
   expect_error(model_spec("a.b", list(1)), "`params` must name each parameter")
   expect_error(model_spec("a.b", grid = list(x = 1, x = 2)), "`grid` names `x` more than once")
+})
+
+test_that("feature_importance() is that of Python, by hand for a linear model", {
+  need_python()
+  set.seed(2)
+  rows <- data.frame(subject = rep(1:24, each = 6), task = rep(c("pain", "startle"), 72),
+    smile = rnorm(144), nod = rnorm(144))
+  rows$y <- rows$smile + rnorm(144)
+  fitted <- fit_models(rows, y, c(smile, nod), subject, context = task, context_as = "pooled",
+    models = list(line = "sklearn.linear_model.LinearRegression"), folds = 3, seed = 1)
+  found <- feature_importance(fitted, metrics = c("mse", "rmse"), n_repeats = "all")
+  table <- tidy(found)
+  weights <- tidy(fitted, "weights")
+  folds <- tidy(fitted, "folds")
+  rows$fold <- folds$fold[match(rows$subject, folds$cluster)]
+  more <- 0
+  for (k in unique(rows$fold)) {
+    own <- rows[rows$fold == k, ]
+    line <- lm(y ~ smile + nod, rows[rows$fold != k, ])
+    own$e <- own$y - predict(line, own)
+    for (task in unique(own$task)) {
+      mine <- own[own$task == task, ]
+      for (i in seq_len(nrow(mine))) {
+        other <- mine$smile[mine$subject != mine$subject[i]]
+        new <- mine$e[i] - coef(line)[["smile"]] * (other - mine$smile[i])
+        more <- more + mean(new^2) - mine$e[i]^2
+      }
+    }
+  }
+  expect_equal(table$estimate[table$metric == "mse" & table$term == "smile" & table$context == "all"],
+    more / 144)
+  expect_identical(nobs(found), 144L)
+  expect_identical(dim(confint(found)), c(nrow(table), 2L))
+  expect_s3_class(ggplot2::autoplot(found), "ggplot")
+  apart <- context_contrasts(found)
+  expect_identical(unique(tidy(apart)$context), "pain - startle")
+  expect_true(all(tidy(adjust_tests(apart, "holm"))$adj.p.value >= tidy(apart)$p.value))
+  expect_s3_class(ggplot2::autoplot(apart), "ggplot")
+  grouped <- feature_importance(fitted, groups = list(both = c("smile", "nod")), permute = "within")
+  expect_identical(unique(tidy(grouped)$term), "both")
+  expect_match(found$notes[[1]], "interval_for = 'procedure'", fixed = TRUE)
+  expect_error(feature_importance(fitted, groups = list(a = "smille")), "did you mean",
+    class = "pyexpr_column_error")
+  expect_error(feature_importance(found), "must be a result of `fit_models\\(\\)`")
+  expect_error(context_contrasts(found, null_difference = 1), "`null_difference` is for comparisons")
 })

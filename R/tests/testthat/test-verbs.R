@@ -765,3 +765,128 @@ test_that("parquet files give the result of the data frame", {
   expect_error(compare_models(path, truth = y, predictions = a, cluster = subject,
     metrics = "spearman"), "order of all rows", class = "pyexpr_data_error")
 })
+
+test_that("error_slopes() is least squares within contexts, with a picture", {
+  need_python()
+  set.seed(1)
+  rows <- data.frame(subject = rep(letters[1:24], each = 6), task = c("a", "b"), y = rnorm(144),
+    share = runif(144, 0.5, 1))
+  rows$p <- rows$y + (1.6 - rows$share) * rnorm(144)
+  rows$q <- rows$y + rnorm(144)
+  found <- error_slopes(rows, y, c(p, q), share, subject, context = task)
+  table <- tidy(found)
+  # Least squares within contexts, per standard deviation within contexts.
+  scale <- sqrt(mean((rows$share - stats::ave(rows$share, rows$task))^2))
+  error <- abs(rows$y - rows$p)
+  own <- stats::lm(error ~ task + share:task, rows)
+  p <- table[table$term == "p" & table$context != "all", ]
+  expect_equal(p$estimate, unname(stats::coef(own)[3:4]) * scale)
+  expect_named(found$tables, c("tidy", "contrasts", "omnibus"))
+  expect_identical(nrow(tidy(found, "contrasts")), 3L)
+  expect_error(error_slopes(rows, y, p, p, subject), "`properties` names 'p'", fixed = TRUE)
+  skip_if_not_installed("ggplot2")
+  expect_s3_class(ggplot2::autoplot(found), "ggplot")
+})
+
+test_that("sensitivity() has a row per specification, and a picture", {
+  need_python()
+  folder <- withr::local_tempdir()
+  set.seed(2)
+  rows <- expand.grid(subject = sprintf("p%02d", 1:12), clip = 1:4)
+  rows$smile <- rnorm(48)
+  rows$joy <- rows$smile + rnorm(48)
+  utils::write.csv(rows, file.path(folder, "features.csv"), row.names = FALSE)
+  writeLines(c("[data]", "features = 'features.csv'", "contexts = false", "[label]",
+    "method = 'column'", "column = 'joy'", "[evaluation]", "scheme = 'cross_validation'",
+    "folds = 2", "inner_folds = 2", "[models.elastic_net]", "alpha = [0.1]", "l1_ratio = [0.5]",
+    "[compare]", "n_boot = 50"), file.path(folder, "study.toml"))
+  found <- sensitivity(file.path(folder, "study.toml"),
+    list(compare.methods = "percentile", evaluation.folds = c(3, 4)), of = "comparison",
+    progress = FALSE)
+  table <- tidy(found)
+  expect_identical(unique(table$specification), 0:3)
+  expect_identical(unique(table$evaluation.folds), c("2", "3", "4"))
+  expect_identical(tidy(found, "specifications")$failed, rep(FALSE, 4))
+  expect_error(sensitivity(file.path(folder, "study.toml"), list(compare.method = "bca")),
+    "did you mean 'methods'", fixed = TRUE)
+  expect_error(sensitivity(file.path(folder, "study.toml"), c("a", "b")), "`grid` must name")
+  skip_if_not_installed("ggplot2")
+  plot <- ggplot2::autoplot(found, conclusion = list(metric = "correlation"))
+  expect_s3_class(plot, "ggplot")
+  labels <- unique(plot$data$.specification)
+  expect_true(all(c("base", "evaluation.folds = 3") %in% labels))
+  expect_error(ggplot2::autoplot(found, conclusion = list(metric = "auc")), "must be one of")
+})
+
+pooled_rows <- function() {
+  set.seed(3)
+  rows <- expand.grid(clip = 1:3, task = c("joy", "fear", "pain", "rest"), subject = 1:22)
+  rows$smile <- rnorm(nrow(rows))
+  rows$score <- c(0.9, 0.2, 0.1, 0.5)[rows$task] * rows$smile + rnorm(nrow(rows))
+  rows
+}
+
+test_that("pooled_coefficients() are between the separate slopes and the common one", {
+  need_python()
+  rows <- pooled_rows()
+  found <- pooled_coefficients(rows, score, smile, context = task, cluster = subject,
+    subject_effects = "slopes")
+  table <- tidy(found)
+  common <- tidy(found, "variation")$common_slope
+  kept <- (table$estimate - common) / (table$separate_estimate - common)
+  expect_true(all(kept > 0 & kept < 1))
+  # Without differences between subjects, separate slopes would be those of lm().
+  separate <- sapply(table$context, function(task) {
+    coef(lm(score ~ smile, rows[rows$task == task, ]))[["smile"]]
+  })
+  centred <- rows$smile - ave(rows$smile, rows$task)
+  expect_equal(table$separate_estimate, unname(separate) * sqrt(mean(centred^2)), tolerance = 0.05)
+  expect_true(all(c("separate_estimate", "shrinkage", "conf.low", "p.value") %in% names(table)))
+  expect_identical(nrow(tidy(found, "contrasts")), 6L)
+  expect_identical(tidy(found, "variances")$group, c("context", "subject", "subject", "residual"))
+  expect_error(pooled_coefficients(rows, score, c(smile, score), context = task,
+    cluster = subject), "is the label", class = "pyexpr_column_error")
+  few <- rows[rows$task %in% c("joy", "fear"), ]
+  expect_error(pooled_coefficients(few, score, smile, context = task, cluster = subject),
+    "at least 3 contexts", class = "pyexpr_data_error")
+  skip_if_not_installed("ggplot2")
+  expect_no_warning(ggplot2::ggplot_build(ggplot2::autoplot(found)))
+})
+
+test_that("person_slopes() are those of lm()", {
+  need_python()
+  rows <- pooled_rows()
+  found <- person_slopes(rows, score, smile, cluster = subject, context = task)
+  own <- rows[rows$subject == 5, ]
+  theirs <- summary(lm(score ~ smile + task, own))$coefficients["smile", ]
+  row <- tidy(found)[5, ]
+  expect_equal(row$estimate, unname(theirs[1]))
+  expect_equal(row$std.error, unname(theirs[2]))
+  expect_identical(tidy(found, "reliability")$quantity,
+    c("mean", "std_dev", "reliability", "odd_even"))
+  expect_error(person_slopes(rows, score, smile, cluster = subject, kind = "rank"), "must be one of",
+    class = "pyexpr_data_error")
+  skip_if_not_installed("ggplot2")
+  expect_no_warning(ggplot2::ggplot_build(ggplot2::autoplot(found)))
+})
+
+test_that("plan_study() has the power of R's t test, and its tables", {
+  need_python()
+  sd <- sqrt((1.15^2 + 1 - 2 * 0.25 * 1.15) / 10)
+  wanted <- stats::power.t.test(60, 0.15, sd, type = "one.sample", strict = TRUE)$power
+  plan <- plan_study(n_subjects = c(30, 60), n_clips = 5, difference = 0.15, metric = "rmse",
+    published = list(rmse = 1, between_errors = 0.5, icc = 0), n_studies = 1000, seed = 2)
+  expect_equal(tidy(plan)$power[2], wanted, tolerance = 0.07)
+  expect_true(all(is.na(tidy(plan)$pilot_low)))
+  expect_match(tidy(plan)$reason[1], "size of the published study is not known")
+  expect_identical(tidy(plan, "required")$power, 0.8)
+  expect_match(plan$notes[1], "conf.low and conf.high", fixed = TRUE)
+  found <- plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
+    predictions = c(au_count, emotion), cluster = subject, context = context, n_studies = 50)
+  expect_identical(unique(tidy(found)$context), c(sort(unique(as.character(clips$context))), "all"))
+  expect_error(plan_study(clips, 20, difference = 0.1, metric = "correlation", truth = score,
+    predictions = c(au_count, emotion), cluster = subject, n_clips = 5000),
+    "`n_clips` is 5000", fixed = TRUE, class = "pyexpr_data_error")
+  expect_error(plan_study(n_subjects = 20, slope = 1, published = c(1, 2)),
+    "`published` must name numbers", class = "pyexpr_data_error")
+})

@@ -13,10 +13,10 @@ from pyexpr.base.addresses import is_remote, refuse_remote
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, listed
 from pyexpr.base.messages import say
-from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.base.tables import as_frame, cells, require_columns
 from pyexpr.behavior.openface.options import PLACES, Place
 from pyexpr.behavior.openface.parts import part_names
-from pyexpr.behavior.openface.sessions import session_files
+from pyexpr.behavior.openface.sessions import session_files, stands_alone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,10 +48,11 @@ def manifest_of(
     *,
     with_videos: bool = False,
     layout: str | None = None,
+    are_files: bool = False,
 ) -> list[Entry]:
     """Return the recordings of a table, or of paths; `face`, `layout` where it names none.
 
-    `with_videos`: a table must name the video of each.
+    `with_videos`: a table must name the video of each. `are_files`: no path is that of a folder.
 
     Raises
     ------
@@ -80,12 +81,12 @@ def manifest_of(
     require_columns(frame, columns, what=_WHAT)
     _check(frame, columns)
     faces = _faces(frame, face)
-    parts = [str(part) for part in frame["part"]] if split_by is not None else [None] * len(frame)
-    videos = frame["video"] if with_videos else [None] * len(frame)
+    parts = [None] * len(frame) if split_by is None else [*map(str, cells(frame["part"]))]
+    videos = cells(frame["video"]) if with_videos else [None] * len(frame)
     found = [
         Entry(subject, context, os.fspath(path), of, split_by, part, video, own)
-        for (subject, context, path), of, part, video, own in zip(
-            frame[columns[:3]].itertuples(index=False),
+        for subject, context, path, of, part, video, own in zip(
+            *(cells(frame[name]) for name in columns[:3]),
             faces,
             parts,
             videos,
@@ -93,7 +94,7 @@ def manifest_of(
             strict=True,
         )
     ]
-    refuse_shared(found)
+    refuse_shared(found, are_files=are_files)
     return found
 
 
@@ -120,7 +121,7 @@ def _check(frame: pd.DataFrame, columns: list[str]) -> None:
                 openface=second["openface"],
             )
         )
-    for row, path in enumerate(frame["openface"].tolist(), start=1):
+    for row, path in enumerate(cells(frame["openface"]), start=1):
         if not isinstance(path, (str, os.PathLike)):
             raise ColumnError(
                 say(
@@ -184,15 +185,21 @@ def refuse_remote_headers(files: Iterable[tuple[str, str | None]]) -> None:
         refuse_remote(path, "the headers of all files are read first, but not from a network")
 
 
-def refuse_shared(entries: Sequence[Entry]) -> None:
-    """Raise `DataError` if two subjects have the same face of the same recording."""
+def refuse_shared(entries: Sequence[Entry], *, are_files: bool = False) -> None:
+    """Raise `DataError` if two subjects have the same face of the same recording.
+
+    `are_files` as for `manifest_of`.
+    """
     owners: dict[tuple[str, str | None, Place | int], Entry] = {}
     for entry in entries:
         # Each of the files of a session stands for all of them.
-        path = os.path.abspath(session_files(entry.path)[0])
-        owner = owners.setdefault((path, entry.part, entry.face), entry)
+        alone = stands_alone(entry.path, is_file=are_files)
+        file = entry.path if alone else session_files(entry.path)[0]
+        owner = owners.setdefault((os.path.abspath(file), entry.part, entry.face), entry)
+        if owner.subject == entry.subject:
+            continue
         named = [os.path.basename(one.path) for one in (owner, entry)]
-        if owner.subject != entry.subject and named[0] != named[1]:
+        if named[0] != named[1]:
             raise DataError(
                 say(
                     "{first!r} and {second!r} are files of one session, of which each stands for "
@@ -201,18 +208,17 @@ def refuse_shared(entries: Sequence[Entry]) -> None:
                     second=entry.path,
                 )
             )
-        if owner.subject != entry.subject:
-            raise DataError(
-                say(
-                    "subjects {first!r} and {second!r} have the same face of the same file, "
-                    "{path!r} (face {face}); assign the faces in a column 'face' of the table "
-                    "of recordings: a face_id, 'left' or 'right'",
-                    first=owner.subject,
-                    second=entry.subject,
-                    path=entry.path,
-                    face=entry.face,
-                )
+        raise DataError(
+            say(
+                "subjects {first!r} and {second!r} have the same face of the same file, "
+                "{path!r} (face {face}); assign the faces in a column 'face' of the table "
+                "of recordings: a face_id, 'left' or 'right'",
+                first=owner.subject,
+                second=entry.subject,
+                path=entry.path,
+                face=entry.face,
             )
+        )
 
 
 def refuse_absent(entries: Sequence[Entry]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
 from pyexpr.base.checks import is_number
@@ -230,6 +231,7 @@ def feature_names(options: FeatureOptions | None = None) -> tuple[str, ...]:
     return tuple(feature_units(options))
 
 
+@lru_cache(maxsize=32)
 def clip_feature_names(options: FeatureOptions) -> tuple[str, ...]:
     """Return the features that a clip has by itself: all but deviations from a baseline."""
     return tuple(_clip_units(options, OPENFACE_UNITS))

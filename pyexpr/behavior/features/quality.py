@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from pyexpr.base.messages import joined, say
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
 from pyexpr.core.clip_features import count_frames
+
+#: The columns of `clip_quality` that say how well a clip could be tracked, whatever its length.
+QUALITY: Final = ("share_valid", "mean_confidence")
 
 
 def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:

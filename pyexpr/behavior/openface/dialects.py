@@ -198,7 +198,7 @@ def is_dialect(text: bytes) -> bool:
 def begins_otherwise(text: bytes) -> bool:
     """Return whether that can be seen where a text begins."""
     head = text[:_HEAD].removeprefix(_BOM)
-    lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
+    lines = [line for line in _first_lines(head, _ROWS_SEEN + 1) if line.strip()]
     if not lines:
         return False
     names = _plain_names(lines[0])
@@ -240,6 +240,16 @@ def _rows_show_dialect(lines: list[str], names: tuple[str, ...], has_quotes: boo
 def _lines(text: bytes) -> list[str]:
     """Return lines as the reader counts them: a form feed, say, ends none."""
     return [line.decode("utf-8", "replace") for line in text.splitlines()]
+
+
+def _first_lines(text: bytes, n: int) -> list[str]:
+    """Return the first of these lines: what follows is not split."""
+    end = -1
+    for _ in range(n):
+        end = text.find(b"\n", end + 1)
+        if end < 0:
+            return _lines(text)[:n]
+    return _lines(text[: end + 1])[:n]
 
 
 def _opens(line: str) -> bool:
@@ -322,7 +332,7 @@ def rows_of(text: bytes, *, capitals: bool = True) -> Rows:
     names = _own_names(names) if capitals else names
     rows = _undone(records, names, decimal_comma=separator != ",")
     # Behind the last row there may be a comment.
-    ended = text.endswith((b"\n", b"\r")) or lines[-1].lstrip(' "').startswith("#")
+    ended = text.endswith((b"\n", b"\r")) or (lines or [""])[-1].lstrip(' "').startswith("#")
     return Rows(names, rows, ended)
 
 

@@ -21,7 +21,8 @@ from pyexpr.base.messages import Template
 _ROW: Final = ("frame", "timestamp", "confidence", "success")
 _KINDS: Final = ("features", "features3D", "pose", "gaze", "AUs")
 # The documentation of DAIC-WOZ calls the last one a CSV file.
-_NAME: Final = re.compile(rf"([^.].*)_CLNF_(?:({'|'.join(_KINDS)})\.txt|(AUs)\.csv)")
+_MARK: Final = "_CLNF_"
+_NAME: Final = re.compile(rf"([^.].*){_MARK}(?:({'|'.join(_KINDS)})\.txt|(AUs)\.csv)")
 _UNIT: Final = re.compile(r"AU\d+_[cr]")
 # What stands in a file besides _ROW -> OpenFace's later name. Of gaze there are vectors in the
 # head's own axes as well, which later versions do not write.
@@ -70,6 +71,18 @@ class Session:
     notes: tuple[str, ...]
 
 
+def stands_alone(path: str | os.PathLike[str], *, is_file: bool = False) -> bool:
+    """Return whether a path is no folder, and not named as one of a session's files.
+
+    `session_files` of most paths are then known without a look at what lies beside them. That it
+    is a file need not be asked of the disk where `is_file` says so.
+    """
+    text = os.fspath(path)
+    if _MARK in text and _MARK in os.path.basename(text):
+        return False
+    return is_file or not os.path.isdir(text)
+
+
 def session_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Return the files that are read for a path, in a fixed order.
 
@@ -82,10 +95,10 @@ def session_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
         If a folder holds several sessions.
     """
     given = Path(path)
-    named = _NAME.fullmatch(given.name)
     # Most are files of their own; the rest is asked only of those that may not be.
-    if named is None and not os.path.isdir(given):
+    if stands_alone(path):
         return (given,)
+    named = _NAME.fullmatch(given.name)
     if named is not None and not given.is_dir():
         return _of_session(given.parent, named[1]) or (given,)
     if not given.is_dir():

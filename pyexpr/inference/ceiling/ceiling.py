@@ -14,7 +14,13 @@ from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, called, column_or_array, label_codes, numeric_column
+from pyexpr.base.tables import (
+    called,
+    column_or_array,
+    frame_with_rows,
+    label_codes,
+    numeric_column,
+)
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.ceiling.data import (
@@ -204,10 +210,8 @@ def rating_ceiling(
     6         error_free_rmse  model      0.61      0.50       0.73
     7            rating_share  model      0.41      0.30       0.51
     """
-    frame, rated = as_frame(table, what=TABLE), as_frame(ratings_table, what=RATINGS)
-    for one, what in ((frame, TABLE), (rated, RATINGS)):
-        if not len(one):
-            raise DataError(f"{called(one, what)} has no rows")
+    frame = frame_with_rows(table, what=TABLE)
+    rated = frame_with_rows(ratings_table, what=RATINGS)
     check_method(method, confidence, n_boot)
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
         raise DataError(NO_ERRORS_WITHIN)

@@ -201,6 +201,34 @@ class ClusterOLS:
             self.rounding,
         )
 
+    def df_of_sum(self, contrasts: ArrayLike) -> float:
+        """Return the degrees of freedom of the summed variances of several contrasts.
+
+        Parameters
+        ----------
+        contrasts : array_like, shape (q, p)
+
+        Notes
+        -----
+        ``2 E^2 / Var`` of the sum, with independent errors of equal variance as the working model:
+        Satterthwaite's degrees of freedom of a single contrast.
+        """
+        weights = self._checked(contrasts)
+        directions = weights @ self._root
+        z = self._times(directions, self._blocks).transpose(1, 0, 2)
+        own = np.zeros((self.n_clusters, len(weights), len(weights)))
+        for block in self._blocks:
+            d = directions[:, block.columns]
+            own[block.clusters] += d @ block.second @ d.T
+        among = z @ z.transpose(0, 2, 1)
+        diagonal = own - among
+        trace = float(np.trace(diagonal, axis1=1, axis2=2).sum())
+        # Of two clusters the products of z, without those of one cluster with itself.
+        flat = z.reshape(-1, z.shape[2])
+        others = float(np.sum((flat.T @ flat) ** 2) - np.sum(among**2))
+        total = float(np.sum(diagonal**2)) + max(others, 0.0)
+        return trace**2 / total
+
     def wild_pivots(
         self, contrast: ArrayLike, signs: NDArray[np.float64], *, null: float
     ) -> tuple[float, NDArray[np.float64]]:

@@ -184,7 +184,7 @@ def read_data(
     values, label = values[used], label[used]
     # The same object where there is one label: what is compared knows it by that.
     tested = label if y_pooled is None else tested[used]
-    scale, constant = _pooled_scale(values, codes, len(names))
+    scale, constant = pooled_scale(values, codes, len(names))
     return CoefficientData(
         values, label, tested, features, codes, names, subject, tuple(subjects), cluster_name,
         int(kept.sum()) - len(used), scale, constant, memberships,
@@ -300,9 +300,10 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     return numeric_column(values, name, what="the labels")
 
 
-def _pooled_scale(
+def pooled_scale(
     X: NDArray[np.float64], codes: NDArray[np.int64], n_contexts: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return `scale` and `constant` of `CoefficientData`, from the features (n, p)."""
     squares = np.zeros(X.shape[1])
     constant = np.zeros((n_contexts, X.shape[1]), dtype=bool)
     for c in range(n_contexts):

@@ -59,8 +59,9 @@ class Blocks:
         return len(self.tt) == len(self.zz)
 
 
-# Numbers that one array may hold.
+# Numbers that one array may hold, and those of the sums per subject.
 MOST_NUMBERS = 40_000_000
+MOST_SUMS = 60_000_000
 
 
 def size_of(subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]) -> int:
@@ -70,6 +71,23 @@ def size_of(subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]) -
     m = sum(int(_local(subjects, effects[j])[1].max()) + 1 for j in inner)
     t = 1 + sum(int(effects[j].max()) + 1 for j in outer)
     return max(n_subjects * m * (m + t), t * t)
+
+
+def leaves_out(subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]) -> bool:
+    """Return whether sums for each subject, which leaving one out requires, fit in memory."""
+    inner, outer = _split(subjects, effects)
+    n_subjects = int(subjects.max()) + 1
+    t = 1 + sum(int(effects[j].max()) + 1 for j in outer)
+    each = n_subjects * t * t <= MOST_NUMBERS
+    return each and n_subjects * (len(inner) * t) ** 2 <= MOST_SUMS
+
+
+def are_outer(
+    subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]
+) -> tuple[bool, ...]:
+    """Return which effects are not nested within subjects; the residual, last, is."""
+    outer = _split(subjects, effects)[1]
+    return tuple(j in outer for j in range(len(effects) + 1))
 
 
 def blocks_of(

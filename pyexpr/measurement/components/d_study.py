@@ -20,7 +20,12 @@ from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.components.coefficients import COEFFICIENTS, weights_of
 from pyexpr.measurement.components.design import Design
 from pyexpr.measurement.components.group import ComponentsGroup
-from pyexpr.measurement.components.intervals import ratio_limits
+from pyexpr.measurement.components.intervals import (
+    ERRORS,
+    error_limits,
+    errors_of,
+    ratio_limits,
+)
 from pyexpr.measurement.components.notes import NO_VARIANCE, NOTE_FIXED, NOTE_MEANS, NOTE_SEM
 from pyexpr.measurement.components.plot import design_study_figure
 
@@ -81,7 +86,8 @@ class DesignStudyResult(Result):
         Columns: those of ``context``, then ``n_`` and each facet's name (its number of levels),
         ratings_per_object, cost, coefficient (``generalizability`` for the order of the objects,
         ``dependability`` for their values), estimate, conf_low, conf_high, sem (standard error of
-        measurement, in the ratings' units), mdc (minimal detectable change), reason.
+        measurement, in the ratings' units), sem_low, sem_high, mdc (minimal detectable change),
+        mdc_low, mdc_high, reason.
         """
         import pandas as pd
 
@@ -108,6 +114,7 @@ class DesignStudyResult(Result):
             for coefficient in COEFFICIENTS:
                 error = weights.error(coefficient)
                 limits = ratio_limits(group.sampling, weights.universe, error, self.confidence)
+                of_error = error_limits(group.sampling, error, self.confidence)
                 signal, noise = group.variances @ weights.universe, group.variances @ error
                 total = signal + noise
                 none = NO_VARIANCE if total == 0 else ""
@@ -117,9 +124,8 @@ class DesignStudyResult(Result):
                     "estimate": float(signal / total) if total > 0 else float("nan"),
                     "conf_low": limits.low,
                     "conf_high": limits.high,
-                    "sem": float(np.sqrt(noise)),
-                    "mdc": float(change * np.sqrt(noise)),
-                    "reason": group.reason or none or limits.reason,
+                    **errors_of(float(np.sqrt(noise)), of_error, change),
+                    "reason": group.reason or none or limits.reason or of_error.reason,
                 }
 
     def _combinations(self, group: ComponentsGroup) -> Iterable[dict[str, float]]:
@@ -342,6 +348,6 @@ def _at_least(value: Any, least: float, argument: str) -> float:
 
 
 _COLUMNS = (
-    "ratings_per_object", "cost", "coefficient", "estimate", "conf_low", "conf_high", "sem", "mdc",
+    "ratings_per_object", "cost", "coefficient", "estimate", "conf_low", "conf_high", *ERRORS,
     "reason",
 )  # fmt: skip

@@ -10,10 +10,16 @@ import numpy as np
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
-from pyexpr.measurement.components.blocks import MOST_NUMBERS, blocks_of, size_of
+from pyexpr.measurement.components.blocks import (
+    MOST_NUMBERS,
+    are_outer,
+    blocks_of,
+    leaves_out,
+    size_of,
+)
 from pyexpr.measurement.components.design import Design, degrees_of_freedom
-from pyexpr.measurement.components.intervals import Sampling, sampling_of
-from pyexpr.measurement.components.notes import ALIKE, EXACT, NOT_CONVERGED
+from pyexpr.measurement.components.intervals import Sampling, sampling_of, without_replicates
+from pyexpr.measurement.components.notes import ALIKE, EXACT, NOT_CONVERGED, TOO_LARGE
 from pyexpr.measurement.components.reml import Fit, fit
 
 if TYPE_CHECKING:
@@ -81,7 +87,9 @@ def computed(
     _check_nesting(design, counts)
     effects = [levels[effect] for effect in design.effects]
     objects = levels[design.closure(design.sampled)]
-    if size_of(objects, effects) > MOST_NUMBERS:
+    alone = leaves_out(objects, effects)
+    owners = objects if alone else _owners(design, levels, effects)
+    if size_of(owners, effects) > MOST_NUMBERS:
         raise DataError(
             say(
                 "the design has too many levels for {object_of_measurement=literal}; choose as "
@@ -90,7 +98,7 @@ def computed(
                 literal=design.measured,
             )
         )
-    blocks = blocks_of(values, objects, effects)
+    blocks = blocks_of(values, owners, effects)
     found = fit(blocks)
     reason = _reason(design, found)
     df = degrees_of_freedom(design, counts, len(values))
@@ -100,7 +108,11 @@ def computed(
         sampling = Sampling(np.zeros((0, q + 1)), nothing, df, (False,) * (q + 1), reason)
         variances, std_errors, criterion = nothing, nothing, float("nan")
     else:
-        sampling = sampling_of(blocks, found, df)
+        sampling = (
+            sampling_of(blocks, found, df)
+            if alone
+            else without_replicates(found, df, are_outer(objects, effects), TOO_LARGE)
+        )
         variances, std_errors = found.variances, np.sqrt(np.diag(found.covariance))
         criterion = found.criterion
     return ComponentsGroup(
@@ -117,6 +129,19 @@ def computed(
         sampling=sampling,
         reason=reason,
     )
+
+
+def _owners(
+    design: Design,
+    levels: Mapping[tuple[str, ...], NDArray[np.int64]],
+    effects: Sequence[NDArray[np.int64]],
+) -> NDArray[np.int64]:
+    """Return the levels of the facet by which the ratings are divided at the least cost.
+
+    The estimates are the same, whichever it is.
+    """
+    outermost = [design.closure(name) for name in design.facets if len(design.closure(name)) == 1]
+    return min((levels[one] for one in outermost), key=lambda own: size_of(own, effects))
 
 
 def crossed(codes: Mapping[str, NDArray[np.int64]], names: Sequence[str]) -> NDArray[np.int64]:

@@ -6,7 +6,9 @@ estimated without it by MIVQUE, the unbiased quadratic estimates that REML itera
 estimates of all subjects as a priori values. Unlike REML's these are not stopped at 0, so that the
 jackknife's pseudo-values are smooth functions of the ratings. Their mean and error give Student's
 t interval on a scale (Tukey 1958): for a variance log(s2 + c), c the variance of the estimate that
-comes from the other effects, for a reliability R it is -sqrt(1 - R).
+comes from the other effects, and so for sums of variances, whose root is a standard error of
+measurement; for the share of a variance log(s2 / rest + c / rest); for a reliability R it is
+-sqrt(1 - R).
 
 Other effects (raters) have few levels, however many ratings these gave. As in the two-way ICC,
 ``(s2 + c) df / chi2 - c`` over the quantiles of chi-square are the variances that the ratings
@@ -37,7 +39,6 @@ from pyexpr.measurement.components.notes import (
     FEW_LEVELS,
     FEW_SUBJECTS,
     NO_REPLICATE,
-    TOO_LARGE,
 )
 from pyexpr.resampling.intervals.jackknife import PseudoValues
 
@@ -51,8 +52,7 @@ NAN = float("nan")
 FEWEST_SUBJECTS = 5
 # Equally probable values of the variances of effects that are not sampled with subjects.
 QUANTILES = 200
-# Numbers of the sums per subject.
-MOST_SUMS = 60_000_000
+_LEAST_ERROR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,10 @@ def sampling_of(blocks: Blocks, fit: Fit, df: NDArray[np.float64]) -> Sampling:
     df : ndarray, shape (q + 1,)
         Degrees of freedom of each effect, and of the residual.
     """
-    q = blocks.n_effects
-    outer = tuple(j in blocks.outer for j in range(q + 1))
-    g, t = len(blocks.n), len(blocks.columns)
-    noise = np.maximum(np.sqrt(np.diag(fit.covariance) * df / 2) - fit.variances, 0.0)
-    bare = Sampling(np.zeros((0, q + 1)), noise, df, outer)
+    q, g = blocks.n_effects, len(blocks.n)
+    bare = without_replicates(fit, df, tuple(j in blocks.outer for j in range(q + 1)))
     if g < FEWEST_SUBJECTS:
         return replace(bare, reason=FEW_SUBJECTS(fewest=FEWEST_SUBJECTS))
-    if not blocks.each or g * (len(blocks.inner) * t) ** 2 > MOST_SUMS:
-        return replace(bare, reason=TOO_LARGE)
     ratios = fit.variances[:-1] / fit.variances[-1]
     each = sums_per_subject(blocks, ratios)
     weights = np.vstack([np.ones(g), 1 - np.eye(g)])
@@ -113,6 +108,14 @@ def sampling_of(blocks: Blocks, fit: Fit, df: NDArray[np.float64]) -> Sampling:
     if not np.isfinite(found).all():
         return replace(bare, reason=NO_REPLICATE)
     return replace(bare, replicates=found)
+
+
+def without_replicates(
+    fit: Fit, df: NDArray[np.float64], outer: tuple[bool, ...], reason: str = ""
+) -> Sampling:
+    """Return what is known of the estimates without leaving anyone out."""
+    noise = np.maximum(np.sqrt(np.diag(fit.covariance) * df / 2) - fit.variances, 0.0)
+    return Sampling(np.zeros((0, len(outer))), noise, df, outer, reason)
 
 
 def _draws(sampling: Sampling, used: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -200,6 +203,85 @@ def ratio_limits(
     tail = (1 - confidence) / 2
     low, high = (min(_quantile(found, p), 0.0) for p in (tail, 1 - tail))
     return Limits(max(0.0, 1 - low**2), max(0.0, 1 - high**2))
+
+
+def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
+    """Return the interval of the share of effect `j` in the sum of all variances.
+
+    On the scale ``log(S / E + c)``, S the variance of the effect, E the sum of the others, and c
+    the ratio to E of what these add to the variance of the effect's levels. Of the residual it is
+    what the shares of the other effects together leave.
+    """
+    if not len(sampling.replicates):
+        return Limits(reason=sampling.reason)
+    outer = np.array(sampling.outer)
+    if (sampling.df[outer] < 1).any():
+        return Limits(reason=FEW_LEVELS)
+    own = np.arange(len(outer)) == j
+    rest = j == len(outer) - 1
+    signal = (~own if rest else own).astype(np.float64)
+    inner = np.where(outer, 0.0, sampling.replicates)
+    drawn = _draws(sampling, outer) if outer.any() else np.zeros((1, len(outer)))
+    s, e = (inner @ w + (drawn @ w)[:, None] for w in (signal, 1 - signal))
+    if not (e > 0).all():
+        return Limits(reason=ERROR_AT_BOUND)
+    offset = float(sampling.noise @ signal) / float(e[:, 0].mean())
+    if not (s / e + offset > 0).all():
+        return Limits(reason=NO_REPLICATE)
+    found = PseudoValues.of(np.log(s / e + offset))
+    # Where a drawn variance is 0 it is 0 without each subject, too.
+    found = replace(found, error=np.maximum(found.error, _LEAST_ERROR))
+    tail = (1 - confidence) / 2
+    ratios = [max(0.0, math.exp(_quantile(found, p)) - offset) for p in (tail, 1 - tail)]
+    low, high = (ratio / (1 + ratio) for ratio in ratios)
+    return Limits(1 - high, 1 - low) if rest else Limits(low, high)
+
+
+def error_limits(sampling: Sampling, weights: NDArray[np.float64], confidence: float) -> Limits:
+    """Return the interval of the root of a weighted sum of variances: an error's SD.
+
+    On the scale ``log(S + c)``, S the sum and c what other effects add to the variances of levels
+    in it.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (q + 1,)
+        Weights of the variances, the residual's last.
+    """
+    if not len(sampling.replicates):
+        return Limits(reason=sampling.reason)
+    outer = np.array(sampling.outer)
+    used = (weights > 0) & outer
+    if (sampling.df[used] < 1).any():
+        return Limits(reason=FEW_LEVELS)
+    inner = np.where(outer, 0.0, sampling.replicates)
+    drawn = _draws(sampling, used) if used.any() else np.zeros((1, len(used)))
+    offset = float(np.where(outer, 0.0, sampling.noise) @ weights)
+    squares = inner @ weights + (drawn @ weights)[:, None] + offset
+    if not (squares > 0).all():
+        return Limits(reason=ERROR_AT_BOUND)
+    found = PseudoValues.of(np.log(squares))
+    if not (found.error > 0).all():
+        return Limits(reason=NO_REPLICATE)
+    tail = (1 - confidence) / 2
+    found_low, found_high = (math.exp(_quantile(found, p)) - offset for p in (tail, 1 - tail))
+    return Limits(math.sqrt(max(0.0, found_low)), math.sqrt(max(0.0, found_high)))
+
+
+#: Columns of `errors_of`.
+ERRORS = ("sem", "sem_low", "sem_high", "mdc", "mdc_low", "mdc_high")
+
+
+def errors_of(sem: float, limits: Limits, change: float) -> dict[str, float]:
+    """Return standard error of measurement and minimal detectable change with their limits.
+
+    Parameters
+    ----------
+    change : float
+        The minimal detectable change of a standard error of 1.
+    """
+    values = (sem, limits.low, limits.high)
+    return dict(zip(ERRORS, (*values, *(change * value for value in values)), strict=True))
 
 
 def _quantile(found: PseudoValues, probability: float) -> float:

@@ -17,7 +17,7 @@ from pyexpr.measurement.columns import counted_contexts
 from pyexpr.measurement.components.d_study import DesignStudyResult, design_study
 from pyexpr.measurement.components.design import RESIDUAL, Design
 from pyexpr.measurement.components.group import ComponentsGroup
-from pyexpr.measurement.components.intervals import variance_limits
+from pyexpr.measurement.components.intervals import share_limits, variance_limits
 from pyexpr.measurement.components.notes import (
     AT_BOUND,
     NOTE_OUTER,
@@ -63,9 +63,9 @@ class VarianceComponentsResult(Result):
 
         Columns: those of ``context``, then effect (facets joined by ":", without those in which
         one of them is nested), estimate (the variance, in squared units of the ratings), share (of
-        the variance of a single rating), std_error (of the expected information), conf_low,
-        conf_high, n_levels, df (of a complete design), method (of the interval), reason (why a
-        number is missing, or that the variance is estimated as 0).
+        the variance of a single rating), share_low, share_high, std_error (of the expected
+        information), conf_low, conf_high, n_levels, df (of a complete design), method (of the
+        interval), reason (why a number is missing, or that the variance is estimated as 0).
         """
         import pandas as pd
 
@@ -80,18 +80,21 @@ class VarianceComponentsResult(Result):
         for j, effect in enumerate(effects):
             variance = float(group.variances[j])
             limits = variance_limits(group.sampling, j, self.confidence)
+            of_share = share_limits(group.sampling, j, self.confidence)
             at_bound = AT_BOUND if variance == 0 else ""
             yield {
                 "effect": self.design.label(effect),
                 "estimate": variance,
                 "share": variance / total if total > 0 else float("nan"),
+                "share_low": of_share.low,
+                "share_high": of_share.high,
                 "std_error": float(group.std_errors[j]),
                 "conf_low": limits.low,
                 "conf_high": limits.high,
                 "n_levels": levels[j],
                 "df": float(group.df[j]),
                 "method": CHI_SQUARE if group.sampling.outer[j] else JACKKNIFE,
-                "reason": group.reason or limits.reason or at_bound,
+                "reason": group.reason or limits.reason or of_share.reason or at_bound,
             }
 
     def counts(self) -> pd.DataFrame:
@@ -169,7 +172,8 @@ class VarianceComponentsResult(Result):
         to :math:`\Delta` if one of them is random (Brennan 2001). The interval is Student's t of
         the jackknife's pseudo-values of the objects on :math:`-\sqrt{1 - R}`, mixed over the
         variances of other effects that their chi-square leaves open. ``sem`` is the error's
-        standard deviation, ``mdc`` :math:`1.96 \sqrt 2` times that (at `confidence` .95).
+        standard deviation, ``mdc`` :math:`1.96 \sqrt 2` times that (at `confidence` .95). Their
+        intervals are those of the error variance, on the logarithm, as for a variance component.
 
         Checked against: Brennan's (2001) published examples, and `icc` for targets and raters.
 
@@ -292,8 +296,8 @@ class VarianceComponentsResult(Result):
 
 
 _COLUMNS = (
-    "effect", "estimate", "share", "std_error", "conf_low", "conf_high", "n_levels", "df",
-    "method", "reason",
+    "effect", "estimate", "share", "share_low", "share_high", "std_error", "conf_low", "conf_high",
+    "n_levels", "df", "method", "reason",
 )  # fmt: skip
 _COUNTS = ("n_rows", "n_missing", "n_ratings")
 # No column of contexts may have such a name: it would stand twice in a table.

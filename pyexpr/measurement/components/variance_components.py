@@ -12,7 +12,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import called, frame_with_rows, numeric_column, require_columns
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.components.design import Design, design_of
 from pyexpr.measurement.components.group import ComponentsGroup, computed
@@ -103,9 +103,12 @@ def variance_components(
     reason. The interval of an effect that is sampled with the objects of measurement is Student's t
     of the jackknife's pseudo-values of the objects, on :math:`\log(\sigma^2 + c)`, c the variance
     that the other effects add; it assumes no normal distribution. That of another effect (raters)
-    is based on chi-square, and assumes that the effect is normally distributed. The coverage is
-    reported in ``docs/coverage_components.md``. ``std_error`` is that of the expected information,
-    which holds for normally distributed effects.
+    is based on chi-square, and assumes that the effect is normally distributed. The share of an
+    effect has Student's t on :math:`\log(\sigma^2 / e + c / e)`, e the sum of the other variances,
+    mixed over the variances of effects that are not sampled with the objects which their chi-square
+    leaves open; the share of the residual is what the others leave. The coverage is reported in
+    ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. ``std_error`` is that of the
+    expected information, which holds for normally distributed effects.
 
     Checked against: `lme4` (balanced, unbalanced, with components at 0), the expected mean squares
     of balanced designs, and Brennan's (2001) published examples.
@@ -152,7 +155,7 @@ def variance_components(
                     name=name,
                 )
             )
-    frame = as_frame(data, what=WHAT)
+    frame = frame_with_rows(data, what=WHAT)
     require_columns(frame, [ratings, *design.facets, *contexts], what=WHAT)
     groups = groups_of_facets(frame, ratings, design, contexts)
     return VarianceComponentsResult(
@@ -176,7 +179,7 @@ def groups_of_facets(
         used = rows[~np.isnan(values[rows])]
         if not len(used):
             raise DataError(
-                f"{WHAT} have no scores in column {ratings!r}"
+                f"{called(frame, WHAT)} have no scores in column {ratings!r}"
                 + (f" for {dict(zip(contexts, labels, strict=True))}" if contexts else "")
             )
         if not design.replicated:

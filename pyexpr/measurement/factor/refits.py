@@ -177,7 +177,7 @@ class FactorDraws:
         def fill(at: int, size: int) -> None:
             for code, group in enumerate(self.groups):
                 counts = draw_counts(group.strata, size, seed=self.seed, first=first + at)
-                values, failed[code, at : at + size] = _refits(group, counts, self.n_threads)
+                values, failed[code, at : at + size] = drawn_refits(group, counts, self.n_threads)
                 out[q * code : q * (code + 1), at : at + size] = values.T
 
         done = in_pieces(n, fill, start=64, show=self.progress)
@@ -188,7 +188,7 @@ class FactorDraws:
         raise DataError(f"there is no studentized interval for factor models: {_NO_ERRORS_WITHIN}")
 
 
-def _refits(
+def drawn_refits(
     group: GroupFit, counts: NDArray[np.int32], n_threads: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return every quantity of each refit (B, q), and where there is no solution."""

@@ -12,7 +12,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import called, frame_with_rows, numeric_column, require_columns
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.components.group import computed, crossed
 from pyexpr.measurement.components.notes import NOT_ADJUSTED
@@ -113,9 +113,10 @@ def multilevel_icc(
     half the mean over pairs of :math:`\sum_r (w_{ir} - w_{jr})^2` (Putka et al. 2008). If each
     rater rated one subject, :math:`\sigma^2_{r:s}` takes the place of :math:`\sigma^2_r`, and the
     level "subject" does not exist; if each rated one target, only one-way forms exist. The interval
-    is that of `VarianceComponentsResult.d_study`; its coverage is reported in
-    ``docs/coverage_components.md``. If the error variance is estimated as 0 or below without one of
-    the subjects, there is no interval, and the reason says so.
+    is that of `VarianceComponentsResult.d_study`, also of the standard error of measurement; the
+    coverage is reported in ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. If the
+    error variance is estimated as 0 or below without one of the subjects, there is no interval, and
+    the reason says so.
 
     Checked against: `lme4`, and the expected mean squares of balanced designs.
 
@@ -159,7 +160,7 @@ def multilevel_icc(
             )
     contexts, names = names_of(context), names_of(targets)
     refuse_names_of_results(contexts, OF_TABLES, argument="context")
-    frame = as_frame(data, what=WHAT)
+    frame = frame_with_rows(data, what=WHAT)
     require_columns(frame, [*names, ratings, *names_of(raters), cluster, *contexts], what=WHAT)
     values = numeric_column(frame, ratings, what=WHAT)
     subjects, _ = codes_of(frame, [cluster])
@@ -170,7 +171,7 @@ def multilevel_icc(
         rows = np.arange(len(frame))[at]
         used = rows[~np.isnan(values[rows])]
         if not len(used):
-            raise DataError(f"{WHAT} have no scores in column {ratings!r}")
+            raise DataError(f"{called(frame, WHAT)} have no scores in column {ratings!r}")
         codes = {SUBJECT: subjects[used], TARGET: own[used]}
         if rater_codes is not None:
             codes[RATER] = rater_codes[used]

@@ -15,7 +15,14 @@ from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_n
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.columns import counted_contexts
 from pyexpr.measurement.components.design import RESIDUAL
-from pyexpr.measurement.components.intervals import ratio_limits, variance_limits
+from pyexpr.measurement.components.intervals import (
+    ERRORS,
+    error_limits,
+    errors_of,
+    ratio_limits,
+    share_limits,
+    variance_limits,
+)
 from pyexpr.measurement.components.notes import AT_BOUND, NO_VARIANCE, NOTE_SEM
 from pyexpr.measurement.icc.notes import NOTE_MISSING
 from pyexpr.measurement.multilevel.group import LEVELS, MultilevelGroup, coefficients_of
@@ -72,8 +79,8 @@ class MultilevelICCResult(Result):
         ``subject``: a subject by its mean over very many targets, in which only raters are error;
         ``subject over targets``: a subject by its mean over n targets), form, k (raters), n_targets
         (in a subject's mean), q (share of the variance of raters in the error), estimate, conf_low,
-        conf_high, sem (standard error of measurement, in the ratings' units), mdc (minimal
-        detectable change), reason.
+        conf_high, sem (standard error of measurement, in the ratings' units), sem_low, sem_high,
+        mdc (minimal detectable change), mdc_low, mdc_high, reason.
         """
         from scipy.special import ndtri
 
@@ -89,6 +96,7 @@ class MultilevelICCResult(Result):
         for one in coefficients_of(group, self.k):
             signal, error = np.array(one.signal), np.array(one.error)
             limits = ratio_limits(found.sampling, signal, error, self.confidence)
+            of_error = error_limits(found.sampling, error, self.confidence)
             true, noise = float(found.variances @ signal), float(found.variances @ error)
             none = NO_VARIANCE if true + noise == 0 else ""
             yield {
@@ -100,16 +108,15 @@ class MultilevelICCResult(Result):
                 "estimate": true / (true + noise) if true + noise > 0 else float("nan"),
                 "conf_low": limits.low,
                 "conf_high": limits.high,
-                "sem": float(np.sqrt(noise)),
-                "mdc": float(change * np.sqrt(noise)),
-                "reason": group.reason or none or limits.reason,
+                **errors_of(float(np.sqrt(noise)), of_error, change),
+                "reason": group.reason or none or limits.reason or of_error.reason,
             }
 
     def components(self) -> pd.DataFrame:
         """Return the variance components, one row per context and effect.
 
         Columns: those of ``context``, then effect (of the columns that were named), estimate,
-        share, std_error, conf_low, conf_high, n_levels, reason.
+        share, share_low, share_high, std_error, conf_low, conf_high, n_levels, reason.
         """
         rows = [
             {**head, **row} for head, group in self._by_context() for row in self._variances(group)
@@ -122,17 +129,21 @@ class MultilevelICCResult(Result):
         total = float(np.sum(found.variances))
         for j, effect in enumerate([*design.effects, ()]):
             limits = variance_limits(found.sampling, j, self.confidence)
+            of_share = share_limits(found.sampling, j, self.confidence)
+            why = limits.reason or of_share.reason
             variance = float(found.variances[j])
             facets = [names[part] for part in design.named(effect)]
             yield {
                 "effect": ":".join(facets) or RESIDUAL,
                 "estimate": variance,
                 "share": variance / total if total > 0 else float("nan"),
+                "share_low": of_share.low,
+                "share_high": of_share.high,
                 "std_error": float(found.std_errors[j]),
                 "conf_low": limits.low,
                 "conf_high": limits.high,
                 "n_levels": [*found.levels, found.n_ratings][j],
-                "reason": group.reason or limits.reason or (AT_BOUND if variance == 0 else ""),
+                "reason": group.reason or why or (AT_BOUND if variance == 0 else ""),
             }
 
     def counts(self) -> pd.DataFrame:
@@ -269,11 +280,11 @@ _TITLES = dict(
     )
 )
 _COLUMNS = (
-    "level", "form", "k", "n_targets", "q", "estimate", "conf_low", "conf_high", "sem", "mdc",
-    "reason",
+    "level", "form", "k", "n_targets", "q", "estimate", "conf_low", "conf_high", *ERRORS, "reason",
 )  # fmt: skip
 _COMPONENTS = (
-    "effect", "estimate", "share", "std_error", "conf_low", "conf_high", "n_levels", "reason",
+    "effect", "estimate", "share", "share_low", "share_high", "std_error", "conf_low", "conf_high",
+    "n_levels", "reason",
 )  # fmt: skip
 _COUNTS = (
     "n_rows", "n_missing", "n_ratings", "n_subjects", "n_targets", "raters", "k_target",

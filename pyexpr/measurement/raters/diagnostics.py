@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pyexpr.base.checks import is_number, whole_number
-from pyexpr.base.errors import DataError, SharedSubjectsWarning, listed, near_names, warn_user
+from pyexpr.base.errors import (
+    DataError,
+    SharedSubjectsWarning,
+    have,
+    listed,
+    near_names,
+    warn_user,
+)
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
+from pyexpr.base.tables import called
 from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc.forms import find_form
-from pyexpr.measurement.icc.layout import names_of
+from pyexpr.measurement.icc.layout import WHAT, names_of
 from pyexpr.measurement.icc.notes import NOTE_SHARED
 from pyexpr.measurement.raters.cells import Layout, read_cells
 from pyexpr.measurement.raters.draws import NULLS, QUANTITIES, SCALES, RaterDraws, RaterGroup
@@ -186,7 +194,17 @@ def rater_diagnostics(
         data, Layout(targets, ratings, raters, context, column, order)
     )
     for one in cells:
-        _refuse_too_few(one.table.shape[1], len(one.labels), column is not None)
+        where = say(
+            " in context {context}",
+            context=", ".join(repr(str(part)) for part in one.ratings.labels),
+        )
+        _refuse_too_few(
+            one.table.shape[1],
+            len(one.labels),
+            column is not None,
+            have(called(data, WHAT)),
+            where if one.ratings.labels else "",
+        )
     groups = tuple(RaterGroup.of(one, wanted, chosen) for one in cells)
     draws = RaterDraws(groups, seed, progress)
     result = RaterDiagnosticsResult(
@@ -286,14 +304,23 @@ def _ends(scale: Any) -> tuple[float, float] | None:
     return float(ends[0]), float(ends[1])
 
 
-def _refuse_too_few(raters: int, units: int, clustered: bool) -> None:
+def _refuse_too_few(raters: int, units: int, clustered: bool, having: str, where: str) -> None:
     if raters < 2:
         raise DataError(
-            f"the diagnostics of raters compare raters, but the ratings have {raters} with a rating"
+            say(
+                "the diagnostics compare raters, so that at least two raters are needed, but "
+                "{having} {raters:count rater} with a rating{where}",
+                having=having,
+                raters=raters,
+                where=where,
+            )
         )
     if units < 2:
-        what = "subject" if clustered else "target"
         raise DataError(
-            f"there is only one {what} with ratings; at least two are required to estimate how "
-            "the values vary"
+            say(
+                "there is only one {what} with ratings{where}; at least two are required to "
+                "estimate how the values vary",
+                what="subject" if clustered else "target",
+                where=where,
+            )
         )

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, have
 from pyexpr.base.messages import say
-from pyexpr.base.tables import as_frame, called, label_codes, numeric_column, require_columns
+from pyexpr.base.tables import (
+    called,
+    frame_with_rows,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.measurement.icc.layout import codes_of
 from pyexpr.measurement.traces.notes import ALONE, NO_OVERLAP, NO_VALUES, TOO_SHORT
 
@@ -97,10 +103,8 @@ def read_traces(
     data: Any, *, targets: list[str], raters: str, time: str, ratings: str, cluster: str
 ) -> Traces:
     """Read a long table, one row per value."""
-    frame = as_frame(data, what=WHAT)
+    frame = frame_with_rows(data, what=WHAT)
     require_columns(frame, [*targets, raters, time, ratings, cluster], what=WHAT)
-    if not len(frame):
-        raise DataError(f"{called(frame, WHAT)} have no rows")
     values = numeric_column(frame, ratings, what=WHAT)
     times = numeric_column(frame, time, what=WHAT)
     lost = np.isnan(times) & ~np.isnan(values)
@@ -110,6 +114,11 @@ def read_traces(
             f"a rating, but row {int(np.flatnonzero(lost)[0]) + 1} is empty"
         )
     rater, labels = label_codes(frame[raters], name=raters, what=WHAT, keep_order=True)
+    if len(labels) < 2:
+        raise DataError(
+            f"reliability compares raters, so that at least two raters are needed, but "
+            f"{have(called(frame, WHAT))} 1 rater"
+        )
     subject, subjects = label_codes(frame[cluster], name=cluster, what=WHAT)
     code, n_clips = codes_of(frame, targets)
     subject_of = np.zeros(n_clips, dtype=np.int64)
@@ -193,7 +202,9 @@ def resampled(trace: Trace, rule: Rule, lag: float = 0.0) -> tuple[int, NDArray[
     else:
         found = np.interp(middle, at, values)
         after = np.searchsorted(times, middle)
-    gap = np.diff(times, prepend=times[0], append=times[-1])[after]
+    gap = np.zeros(len(times) + 1)
+    gap[1:-1] = times[1:] - times[:-1]
+    gap = gap[after]
     wide = gap > rule.max_gap
     # In a wide gap nothing is filled, and a value counts for its own frame alone.
     own = np.full(len(here), np.nan)

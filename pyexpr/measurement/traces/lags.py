@@ -75,10 +75,11 @@ class LagSums:
         part = part - part[:, :1]
         values[:, at] = part - part.mean(axis=1, keepdims=True)
         here[at] = 1.0
-        later, present = _later(values, 2 * most), _later(here, 2 * most)
-        products = np.einsum("jdn,kn->jkd", later, values)
-        first = np.einsum("jdn,n->jd", later**2, here)
-        second = np.einsum("dn,kn->kd", present, values**2)
+        squares = values**2
+        # Products of matrices: several times faster than sums over strided views.
+        products = (_later(values, 2 * most) @ values.T).transpose(0, 2, 1)
+        first = _later(squares, 2 * most) @ here
+        second = (_later(here, 2 * most) @ squares.T).T
         j, k = np.ix_(own, own)
         self.products[subject, j, k] += products
         self.first[subject, j, k] += first[:, None]

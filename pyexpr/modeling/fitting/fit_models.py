@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +131,7 @@ def fit_models(
         Repeat r, counted from 0, uses ``seed + r`` for its folds (`subject_folds`), its inner
         folds, and every `random_state` of an estimator that is None.
     n_jobs : int, optional
-        Number of fits at a time, as in joblib: None is 1, -1 is one per core.
+        Number of fits at a time, as in joblib: -1 is one per processor, None (the default) is 1.
         ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
@@ -240,7 +240,15 @@ def fit_models(
         positive=job.positive,
         unseen=None if table.classes is None else unseen_table(units, found, table),
         again=lambda: _final(job),
-        fits=Fits(table, parts, units, found, lambda more: _refitted(more, job)),
+        fits=Fits(
+            table,
+            parts,
+            units,
+            found,
+            lambda more: _planned(more, job),
+            lambda more, show: _done_as_planned(more, job, show),
+            lambda more, n, bar: _kept(more, replace(job, processes=n, progress=bar)),
+        ),
     )
 
 
@@ -293,20 +301,30 @@ def _read(
 
 
 def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:
-    found: list[Done | None] = [None] * len(units)
-    for number, one in done(
+    found = dict(_done_as_planned(units, job, None, keep=keep))
+    return [found[number] for number in range(len(units))]
+
+
+def _done_as_planned(
+    units: list[Unit], job: _Job, progress: bool | None, *, keep: bool = False
+) -> Iterator[tuple[int, Done]]:
+    """Yield the number of each unit and its result, in the order of completion."""
+    return done(
         units, job.table, inner_folds=job.scheme.inner_folds, n_jobs=job.processes, keep=keep,
-        progress=job.progress,
-    ):  # fmt: skip
-        found[number] = one
-    return [one for one in found if one is not None]
+        progress=job.progress if progress is None else progress,
+    )  # fmt: skip
 
 
-def _refitted(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
-    """Fit to other parts of the same table, by all else that was specified."""
+def _planned(parts: list[Part], job: _Job) -> list[Unit]:
+    """Return the fits to other parts of the same table, by all else that was specified."""
     check_seen(job.table, parts, job.strategies)
-    units = units_of(job.models, job.strategies, parts, job.table)
-    return units, _all_done(units, job)
+    return units_of(job.models, job.strategies, parts, job.table)
+
+
+def _kept(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
+    """Fit to other parts, and keep the fitted estimators."""
+    units = _planned(parts, job)
+    return units, _all_done(units, job, keep=True)
 
 
 def _final(job: _Job) -> FinalModels:

@@ -52,6 +52,7 @@ def nested(
     fixed: ComparisonResult,
     confidence: float,
     score_range: float | None,
+    progress: bool | None,
 ) -> ProcedureIntervals:
     """Return the interval of nested cross-validation of every row of the comparison.
 
@@ -71,7 +72,7 @@ def nested(
             "nested cross-validation requires at least 2 subjects in every fold, whose errors "
             "vary; use fewer folds"
         )
-    errors = _errors(fits)
+    errors = _errors(fits, progress)
     n = len(fixed.rows)
     estimate, error, df = np.full((3, n), np.nan)
     reason = [""] * n
@@ -126,7 +127,7 @@ def nested_interval(outer: Array, inner: Array, fold: NDArray[np.int64]) -> tupl
     return float(every.mean() - bias), float(spread / np.sqrt(G) * inflation)
 
 
-def _errors(fits: Fits) -> Mapping[tuple[str, str], _Errors]:
+def _errors(fits: Fits, progress: bool | None) -> Mapping[tuple[str, str], _Errors]:
     """Return the errors of every model, by its name and the way in which the context enters."""
     fold = fits.folds()
     n_repeats, K, n = len(fold), 1 + int(fold.max()), len(fits.table.y)
@@ -138,7 +139,7 @@ def _errors(fits: Fits) -> Mapping[tuple[str, str], _Errors]:
             key, _Errors(np.full((n_repeats, n), np.nan), np.full((n_repeats, K, n), np.nan))
         )
         one.outer[unit.part.repeat, rows] = residual
-    units, again = fits.more(without_pairs(fits))
+    units, again = fits.more(without_pairs(fits), progress)
     for unit, rows, residual in _residuals(fits, zip(units, again, strict=True)):
         one = found[unit.model.name, unit.context_as]
         pair = (unit.part.fold, unit.part.without[0])

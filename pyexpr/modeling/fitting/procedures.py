@@ -64,6 +64,7 @@ def compare_procedures(
     method: str,
     confidence: float,
     score_range: float | None,
+    progress: bool | None,
 ) -> ProcedureResult:
     """Return the performance of procedures and their differences, with intervals."""
     if method not in METHODS:
@@ -92,21 +93,23 @@ def compare_procedures(
     cells = Cells(evaluated, fits, metrics, options)
     fixed = cells.compared()
     by_method: dict[str, Callable[[], ProcedureIntervals]] = {
-        JACKKNIFE: lambda: _jackknife(cells, fixed, level),
+        JACKKNIFE: lambda: _jackknife(cells, fixed, level, progress),
         CORRECTED: lambda: corrected_t(evaluated, fits, fixed, level, score_range),
-        NESTED: lambda: nested(evaluated, fits, fixed, level, score_range),
+        NESTED: lambda: nested(evaluated, fits, fixed, level, score_range, progress),
     }
     return _result(fixed, by_method[method](), fits, evaluated, method, level)
 
 
-def _jackknife(cells: Cells, fixed: ComparisonResult, level: float) -> ProcedureIntervals:
+def _jackknife(
+    cells: Cells, fixed: ComparisonResult, level: float, progress: bool | None
+) -> ProcedureIntervals:
     """Leave out one subject at a time, of testing and of training, and fit again."""
     keys = {_key(row): place for place, row in enumerate(fixed.rows)}
     values = np.full((len(keys), len(cells.fits.table.cluster_labels)), np.nan)
     with warnings.catch_warnings():
         # Of the comparison itself it was said once.
         warnings.simplefilter("ignore", FewSubjectsWarning)
-        for subject, predictions in _without_each(cells.fits):
+        for subject, predictions in _without_each(cells.fits, progress):
             one = cells.compared(predictions)
             for row, value in zip(one.rows, one.evidence.estimate, strict=True):
                 if _key(row) in keys:
@@ -133,9 +136,9 @@ def _key(row: Row) -> tuple[Any, ...]:
     return row.metric, row.models, row.contexts, row.ratio
 
 
-def _without_each(fits: Fits) -> Any:
+def _without_each(fits: Fits, progress: bool | None) -> Any:
     """Yield every subject with the predictions of the others by models not fitted to it."""
-    units, found = fits.more(without_subjects(fits))
+    units, found = fits.more(without_subjects(fits), progress)
     again: dict[int, list[int]] = {}
     for place, unit in enumerate(units):
         again.setdefault(unit.part.without[0], []).append(place)

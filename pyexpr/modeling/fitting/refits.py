@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,15 +28,35 @@ class Fits:
     units : sequence of Unit
     found : sequence of Done
         Of each unit.
-    more : callable
-        Fits the same models to other parts: returns their units, and what these gave.
+    plan : callable
+        The units of the same models of other parts.
+    fit : callable
+        Fits units; yields the number of each and what it gave, in the order of completion. The
+        second argument is whether to show progress, None as where the models were fitted.
+    kept : callable
+        Fits to other parts, and keeps the fitted estimators in `Done.estimator`; so many fits at a
+        time, with or without a progress bar.
+    known : dict
+        What was fitted to other parts, by `_key`: a call that is stopped, or repeated with another
+        metric, fits what is missing.
     """
 
     table: Table
     parts: Sequence[Part]
     units: Sequence[Unit]
     found: Sequence[Done]
-    more: Callable[[list[Part]], tuple[list[Unit], list[Done]]]
+    plan: Callable[[list[Part]], list[Unit]]
+    fit: Callable[[list[Unit], bool | None], Iterator[tuple[int, Done]]]
+    kept: Callable[[list[Part], int, bool | None], tuple[list[Unit], list[Done]]]
+    known: dict[tuple[Any, ...], Done] = field(default_factory=dict)
+
+    def more(self, parts: list[Part], progress: bool | None) -> tuple[list[Unit], list[Done]]:
+        """Fit the same models to other parts: return their units, and what these gave."""
+        units = self.plan(parts)
+        missing = [unit for unit in units if _key(unit) not in self.known]
+        for number, found in self.fit(missing, progress) if missing else ():
+            self.known[_key(missing[number])] = found
+        return units, [self.known[_key(unit)] for unit in units]
 
     def folds(self) -> NDArray[np.int64]:
         """Return the fold of every subject in every repeat, (repeats, subjects)."""
@@ -45,6 +65,14 @@ class Fits:
         for part in self.parts:
             fold[part.repeat, self.table.clusters[part.test]] = part.fold
         return fold
+
+
+def _key(unit: Unit) -> tuple[Any, ...]:
+    """Return what tells a unit from all others of one call of `fit_models`."""
+    part = unit.part
+    # A subject that is left out and a fold may have one number, but not the same words.
+    which = (part.repeat, part.fold, part.without, part.words)
+    return (unit.model.name, unit.context_as, unit.context, *which)
 
 
 def without_subjects(fits: Fits) -> list[Part]:

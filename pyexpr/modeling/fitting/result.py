@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
-from pyexpr.base.stopping import stoppable
+from pyexpr.base.stopping import NOTHING, stoppable
 from pyexpr.base.versions import versions
 from pyexpr.modeling.fitting.class_performance import ClassEvaluator
 from pyexpr.modeling.fitting.compared import Evaluated, compare, over_repeats
@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from pyexpr.modeling.fitting.procedure_result import ProcedureResult
     from pyexpr.modeling.fitting.refits import Fits
     from pyexpr.modeling.fitting.table import Names
+
+
+def _refits_kept(result: ModelsResult, *_: object, **__: object) -> str:
+    """Return what is there of the fits to other subjects when Ctrl-C is pressed."""
+    known = 0 if result.fits is None else len(result.fits.known)
+    if not known:
+        return NOTHING
+    return f"{counted(known, 'further fit', 'is', 'are')} kept; compare again to continue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -218,7 +226,7 @@ class ModelsResult(Result):
         """
         return over_repeats(self._evaluated(), metrics, options)
 
-    @stoppable("models were compared as procedures")
+    @stoppable("models were compared as procedures", kept=_refits_kept)
     def compare_procedures(
         self,
         metrics: Sequence[str] | None = None,
@@ -226,6 +234,7 @@ class ModelsResult(Result):
         method: str = "jackknife",
         confidence: float = 0.95,
         score_range: float | None = None,
+        progress: bool | None = None,
     ) -> ProcedureResult:
         r"""Compare the models as procedures: intervals also account for the subjects of training.
 
@@ -255,6 +264,8 @@ class ModelsResult(Result):
             Level of the intervals.
         score_range : float, optional
             As for `compare_models`, for nrmse.
+        progress : bool, optional
+            Whether to show a progress bar; by default as in `fit_models`.
 
         Returns
         -------
@@ -268,6 +279,9 @@ class ModelsResult(Result):
             If the models were evaluated by a single split, the result was loaded from a file, or a
             metric is not available for the method; or as `compare` and `fit_models`, if a model
             cannot be fitted without some subject.
+        Interrupted
+            If Ctrl-C is pressed. The result keeps the fits that are finished, and a further call
+            continues with the others.
 
         Notes
         -----
@@ -285,6 +299,9 @@ class ModelsResult(Result):
 
         *Nested.* Algorithm 1 of Bates, Hastie and Tibshirani (2024), with subjects as units:
         squared errors are summed over the rows of a subject, and RMSE has the delta method.
+
+        The result keeps the further fits of the jackknife and of nested cross-validation: a second
+        call, with other metrics or another level, fits nothing again.
 
         A tuned model chooses its penalty by inner folds, which are drawn anew when a subject is
         left out; this adds to the jackknife's variance. The coverage of all three is reported in
@@ -327,7 +344,7 @@ class ModelsResult(Result):
 
         return compare_procedures(
             self._evaluated(), self.fits, metrics, method=method, confidence=confidence,
-            score_range=score_range,
+            score_range=score_range, progress=progress,
         )  # fmt: skip
 
     def _evaluated(self) -> Evaluated:

@@ -138,7 +138,7 @@ def done(
         yield from _without_errors(bar, len(units))
     finally:
         # Ends the processes, whatever ended the work.
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def _without_errors(
@@ -246,7 +246,7 @@ def _predicted(
         return np.array([] if classes is None else classes)[:0], None
     try:
         if classes is None:
-            return _numbers(estimator.predict(X), len(X), where), None
+            return predicted_numbers(estimator.predict(X), len(X), where), None
         probabilities = None
         if hasattr(estimator, "predict_proba"):
             probabilities = class_probabilities(estimator, X, classes, where)
@@ -257,7 +257,8 @@ def _predicted(
         raise DataError(f"{where} cannot predict: {_in_words(error)}") from error
 
 
-def _numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
+def predicted_numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
+    """Return predictions of n rows as (n,) float64, or raise `DataError` if they are no numbers."""
     given = np.asarray(given)
     if given.shape not in ((n,), (n, 1)):
         raise DataError(

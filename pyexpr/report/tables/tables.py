@@ -20,6 +20,8 @@ from pyexpr.report.tables.side_by_side import side_by_side
 from pyexpr.words.frames import absent_notes, checked, gap_notes, in_order, pivot, records
 from pyexpr.words.labels import (
     BASELINES,
+    CEILING,
+    CORRELATION,
     DASH,
     HUMAN,
     count,
@@ -202,6 +204,7 @@ def performance_table(
     *,
     digits: int = 3,
     intervals: bool = False,
+    ceiling: pd.DataFrame | None = None,
     baselines: Sequence[str] = BASELINES,
     human: Sequence[str] = HUMAN,
     names: Names = None,
@@ -216,6 +219,9 @@ def performance_table(
         conf_high, reason. Models and metrics keep their order.
     intervals : bool
         Whether each cell also holds its interval.
+    ceiling : DataFrame, optional
+        The highest correlation that is possible in each context, for a last row: columns context,
+        estimate, and optionally conf_low, conf_high, reason.
     baselines, human : sequence of str
         Models that are never set in bold.
     digits, names, title
@@ -248,13 +254,12 @@ def performance_table(
     highs = pivot(data, "metric", "context", "model", value="conf_high")
 
     def text(key: tuple[str, ...]) -> str:
-        metric, *_ = key
-        shown = number(cells.get(key, math.nan), digits, of=metric)
-        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=metric)
-        return f"{shown} {limits}" if intervals and limits != DASH else shown
+        found = tuple(one.get(key, math.nan) for one in (cells, lows, highs))
+        return _with_limits(found, digits, of=key[0], intervals=intervals)
 
     across = [(metric, context) for metric in metrics for context in contexts]
     contenders = [model for model in models if model not in {*baselines, *human}]
+    highest = [] if ceiling is None else _ceiling_row(ceiling, across, digits, intervals=intervals)
     order = list(models)
     bold = {
         (order.index(model), 1 + column)
@@ -266,20 +271,68 @@ def performance_table(
     return DisplayTable(
         title=title,
         columns=("Model", *(f"{metrics[m]}: {contexts[c]}" for m, c in across)),
-        rows=tuple(
-            (shown, *(text((metric, context, model)) for metric, context in across))
-            for model, shown in models.items()
+        rows=(
+            *(
+                (shown, *(text((metric, context, model)) for metric, context in across))
+                for model, shown in models.items()
+            ),
+            *highest,
         ),
         notes=(
             *_direction_notes(
                 metrics, marked=bool(bold), aside=_never_bold(models, baselines, human)
             ),
+            *([] if ceiling is None else _ceiling_notes(ceiling, models, human, names)),
             *gap_notes(
                 data, keys=("model", "context", "metric"), values=("estimate",), names=names
             ),
             *absent_notes(data, ("model", "context", "metric"), names),
         ),
         bold=frozenset(bold),
+    )
+
+
+def _with_limits(numbers: tuple[float, ...], digits: int, *, of: str, intervals: bool) -> str:
+    value, low, high = numbers
+    shown, limits = number(value, digits, of=of), interval(low, high, digits, of=of)
+    return f"{shown} {limits}" if intervals and limits != DASH else shown
+
+
+def _ceiling_row(
+    ceiling: pd.DataFrame, across: Sequence[tuple[str, str]], digits: int, *, intervals: bool
+) -> list[tuple[str, ...]]:
+    """Return the row of the highest possible correlations; other metrics have none."""
+    found = {str(row.context): row for row in records(_of_ceiling(ceiling))}
+    cells = []
+    for metric, context in across:
+        row = found.get(context) if metric == CORRELATION else None
+        numbers = (math.nan,) * 3 if row is None else (row.estimate, row.conf_low, row.conf_high)
+        cells.append(_with_limits(numbers, digits, of=metric, intervals=intervals))
+    return [(CEILING, *cells)]
+
+
+def _ceiling_notes(
+    ceiling: pd.DataFrame, models: Iterable[str], human: Sequence[str], names: Names
+) -> list[str]:
+    aside = "; it does not apply to human raters, who have another criterion"
+    return [
+        f"{CEILING}: correlation that no prediction can exceed in expectation, because of the "
+        "errors of the ratings: the square root of the reliability of the scores"
+        f"{aside if set(models) & set(human) else ''}. Other metrics have no such row.",
+        *gap_notes(
+            _of_ceiling(ceiling).assign(metric=CEILING), keys=("metric", "context"),
+            values=("estimate", "conf_low", "conf_high"), names=names,
+        ),
+    ]  # fmt: skip
+
+
+def _of_ceiling(ceiling: pd.DataFrame) -> pd.DataFrame:
+    return checked(
+        ceiling,
+        what="the table of the highest correlations",
+        keys=("context",),
+        numbers=("estimate",),
+        optional=("conf_low", "conf_high"),
     )
 
 

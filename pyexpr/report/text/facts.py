@@ -35,6 +35,12 @@ def fitted_models(tables: Tables) -> list[str]:
     return [model for model in models if model not in (*BASELINES, *HUMAN)]
 
 
+def highest_correlations(tables: Tables) -> pd.DataFrame | None:
+    """Return the highest correlation that the ratings allow, a row per context, if computed."""
+    table = tables.get("ceiling")
+    return None if table is None else table[table["metric"] == "ceiling"].reset_index(drop=True)
+
+
 def unit_of(record: Record) -> str:
     """Return what a row of the study is called, in the singular."""
     return str(record["options"]["unit"])

@@ -172,6 +172,20 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
             "AUC is computed within folds and averaged, because over folds the predictions of "
             "an uninformative model are ordered against the true classes."
         )
+    if "ceiling" in tables:
+        form = options["ceiling"]
+        severity = (
+            "all differences between the raters"
+            if form == "ICC(1,k)"
+            else "differences between the raters other than their severity"
+        )
+        within = " of all folds together" if crossed(record) else ""
+        text.append(
+            "The highest correlation that the errors of the ratings allow is the square root of "
+            f"the reliability of the scores (Spearman, 1904), {form}, computed from the ratings of "
+            f"the same {unit_of(record)}s{within}; {severity} of a {unit_of(record)} count as "
+            "error."
+        )
     if others:
         beside = listed_words(_intervals(one) for one in others)
         text.append(

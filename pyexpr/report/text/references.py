@@ -137,6 +137,13 @@ _WORKS = (
         "10.18637/jss.v048.i02",
     ),
     Work(
+        "Spearman",
+        "1904",
+        "Spearman, C. (1904). The proof and measurement of association between two things. *The "
+        "American Journal of Psychology*, *15*(1), 72–101.",
+        "10.2307/1412159",
+    ),
+    Work(
         "Tran et al.",
         "2018",
         "Tran, D., Wang, H., Torresani, L., Ray, J., LeCun, Y., & Paluri, M. (2018). A closer look "

@@ -20,11 +20,13 @@ from pyexpr.report.text.facts import (
     crossed,
     evaluated_subjects,
     fitted_models,
+    highest_correlations,
     unit_of,
 )
 from pyexpr.words.frames import in_order, records, shown_labels
 from pyexpr.words.labels import (
     BASELINES,
+    CORRELATION,
     DASH,
     HUMAN,
     count,
@@ -129,7 +131,31 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
             text.append(
                 f"The {name_in_sentence(metric)} of {display_name(model)} was {'; '.join(parts)}."
             )
-    return text
+    return [*text, *_highest_sentence(tables, names, level, several=several)]
+
+
+def _highest_sentence(
+    tables: Tables, names: dict[str, str], level: str, *, several: bool
+) -> list[str]:
+    """Return the highest correlation that the reliability of the ratings allows."""
+    highest = highest_correlations(tables)
+    if highest is None:
+        return []
+    parts = []
+    for row in sorted(records(highest), key=lambda row: row.context != ALL):
+        if row.context == ALL or not several:
+            where = " over all contexts" if several else ""
+        else:
+            where = f" in {label_name(row.context, names)}"
+        if math.isnan(row.estimate):
+            parts.append(f"undefined{where}")
+            continue
+        limits = interval_text(row.conf_low, row.conf_high, level, of=CORRELATION)
+        parts.append(f"{number(row.estimate, 3, of=CORRELATION)}{where}, {limits}")
+    return [
+        "The highest correlation that the reliability of the ratings allows was "
+        f"{'; '.join(parts)}."
+    ]
 
 
 def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]:

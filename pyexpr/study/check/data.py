@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, listed
+from pyexpr.base.tables import cells
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import OPENFACE
-from pyexpr.behavior.openface.sessions import session_files
+from pyexpr.behavior.openface.sessions import session_files, stands_alone
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.feature_choice import wanted
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from pyexpr.study.check.models import Planned
 
 
-# Of a recording: where its header ends, and what only other programs and damage put there.
+# Of a recording: where its header ends.
 _HEAD = 1 << 16
-_UNUSUAL = (b"\x00", b'"', b"#")
+# Of clips that are left out, so many are named.
+_NAMED = 3
 
 
 def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
@@ -102,7 +105,7 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     alike: set[tuple[tuple[str, ...], ...]] = set()
     table = inputs.recordings
     layouts = table["layout"] if "layout" in table else [None] * len(table)
-    for path, layout in dict.fromkeys(zip(table["path"], layouts, strict=True)):
+    for path, layout in dict.fromkeys(zip(cells(table["path"]), layouts, strict=True)):
         line = None if layout else _plain_header(path)
         if line in lines:
             continue
@@ -128,15 +131,21 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
 
 def _plain_header(path: str) -> bytes | None:
     """Return the first line of a recording that is plain text, None if it takes a closer look."""
-    if len(session_files(path)) > 1:
+    if not stands_alone(path, is_file=True) and len(session_files(path)) > 1:
         return None
     try:
-        with open(path, "rb") as file:
-            head = file.read(_HEAD)
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            head = os.read(file, _HEAD)
+        finally:
+            os.close(file)
     except (OSError, ValueError):
         return None
-    line, ended, _ = head.partition(b"\n")
-    return line if ended and not any(mark in head for mark in _UNUSUAL) else None
+    if b"\x00" in head or b'"' in head or b"#" in head:
+        # What only other programs and damage put there.
+        return None
+    end = head.find(b"\n")
+    return head[:end] if end >= 0 else None
 
 
 def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:
@@ -161,10 +170,9 @@ def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:
 
 def _named(clips: pd.DataFrame) -> str:
     """Name the first clips; of a recording without ratings the clip is missing."""
-    rows = clips[["subject", "context", "clip"]].itertuples(index=False)
-    return listed(
-        [" / ".join(part for part in row if isinstance(part, str)) for row in rows], most=3
-    )
+    rows = clips[["subject", "context", "clip"]].iloc[:_NAMED].itertuples(index=False)
+    names = [" / ".join(part for part in row if isinstance(part, str)) for row in rows]
+    return listed(names, most=_NAMED, of=len(clips))
 
 
 def left_out_of_models(plan: Planned) -> list[Point]:

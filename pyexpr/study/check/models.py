@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.errors import PyexprError, counted, listed
+from pyexpr.base.tables import cells
 from pyexpr.modeling.fitting.plan import Part, plan, read_scheme, read_strategies
 from pyexpr.modeling.fitting.specs import Model, is_own_net, own_cv
 from pyexpr.modeling.fitting.table import Table, read_names, read_table
@@ -127,17 +128,20 @@ def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
         found = computations.features(config, inputs)
         return StageOutput(found.tables, found.facts | {"known": True})
     assert inputs.schedule is not None
-    clips = [
-        (subject, context, segment.label)
-        for subject, context in inputs.recordings[["subject", "context"]].itertuples(index=False)
-        for segment in inputs.schedule.segments.get(context, ())
-    ]
-    table = _frame(clips)
+    recordings = inputs.recordings[["subject", "context"]]
+    of_context = {
+        context: [segment.label for segment in segments]
+        for context, segments in inputs.schedule.segments.items()
+    }
+    labels = [of_context.get(context, []) for context in cells(recordings["context"])]
+    several = np.repeat(np.arange(len(recordings)), [*map(len, labels)])
+    table = recordings.take(several).reset_index(drop=True)
     # Numbers that stand for those to be computed: no feature equals another, or the label.
     rng = np.random.default_rng(0)
     computed = config.features.computed()
-    for name in computed:
-        table[name] = rng.normal(size=len(table))
+    stand_ins = (*computed, *config.quality_covariates)
+    numbers = {name: rng.random(size=len(table)) for name in stand_ins}
+    table = table.assign(clip=[*chain.from_iterable(labels)], **numbers)
     output = StageOutput(
         {"features": table.assign(openface="", reason="")},
         {"clips without features": 0, "notes": []},
@@ -147,12 +151,6 @@ def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
         computed = (*computed, *inputs.measured.features)
     output = chosen(config, output, computed)
     return StageOutput(output.tables, output.facts | {"known": False})
-
-
-def _frame(clips: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame([*clips], columns=CLIP_KEY)
 
 
 def _labelled(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -194,7 +192,7 @@ def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
     found = [Point(EVALUATION, "folds", n_folds, f"of {span} subjects each")]
     if config.evaluation.repeats > 1:
         found.append(Point(EVALUATION, "repeats", config.evaluation.repeats, "with other folds"))
-    for context in dict.fromkeys(rows["context"]):
+    for context in rows["context"].unique():
         counts = [int((own["context"] == context).sum()) for own in tested[:n_folds]]
         detail = f"(by fold {', '.join(map(str, counts))})"
         found.append(Point(EVALUATION, f"{config.unit}s of {context}", sum(counts), detail))

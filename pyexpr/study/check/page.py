@@ -166,6 +166,10 @@ def _raised(calls: Iterable[Callable[[], object]]) -> list[str]:
 
 def _inputs(study: CheckedStudy) -> tuple[Inputs | None, list[str]]:
     """Return the tables, or what is wrong with each of them."""
+    try:
+        return study.inputs, []
+    except PyexprError as error:
+        found = str(error)
     config, folder = study.config, study.folder
     readers: list[Callable[[], object]] = []
     if config.data.recordings is not None:
@@ -174,10 +178,5 @@ def _inputs(study: CheckedStudy) -> tuple[Inputs | None, list[str]]:
         readers.append(lambda: read_ratings(config, folder))
     if config.data.features is not None:
         readers.append(lambda: read_features(config, folder))
-    problems = _raised(readers)
-    if problems:
-        return None, problems
-    try:
-        return study.inputs, []
-    except PyexprError as error:
-        return None, [str(error)]
+    # Each of them says what is wrong with its table, and if none does, the first error did.
+    return None, _raised(readers) or [found]

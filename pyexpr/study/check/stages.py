@@ -19,6 +19,8 @@ def stage_points(config: StudyConfig) -> list[Point]:
         "models": _models(config),
         "comparison": f"{', '.join(config.compare.metrics)}; intervals by "
         f"{' and '.join(config.compare.methods)}, {config.compare.n_boot:,} replicates",
+        "ceiling": "the highest correlation that the reliability of the ratings allows "
+        f"({config.compare.ceiling})",
         "coefficients": f"slopes per context and between contexts ({config.coefficients.cr}, "
         f"p-values by {config.coefficients.adjust})",
     }

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import StudyError, listed, near_names
+from pyexpr.behavior.features.quality import QUALITY
 from pyexpr.inference.coefficients.penalised import ALPHAS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
 from pyexpr.study.file.compute_section import ComputeSection, compute_section
@@ -147,8 +148,12 @@ class StudyConfig(Section):
                 'a label given as a column ([label] method = "column") is one of the table of '
                 "features: name it (features under [data])"
             )
-        if self.features.adjust_for and self.data.features is None:
-            yield "adjust_for under [features] names columns of the table of features: name it"
+        named = [name for name in self.features.adjust_for if name not in self.quality_covariates]
+        if named and self.data.features is None:
+            yield (
+                "adjust_for under [features] names columns of the table of features: name it"
+                + (f", or use {listed(QUALITY)}" if recorded else "")
+            )
         for name in self.models.deep():
             if self.features.split_by is not None:
                 yield (
@@ -182,6 +187,17 @@ class StudyConfig(Section):
                 'or metrics = ["rmse", "correlation"]'
             )
         yield from self._misfits_of_kind()
+        if self.compare.ceiling != "none":
+            if self.label.classified or not self.label.is_rated:
+                yield (
+                    "ceiling under [compare] requires a label that is a number from ratings; "
+                    "leave it out"
+                )
+            elif "correlation" not in self.compare.metrics:
+                yield (
+                    "ceiling under [compare] is the highest possible correlation: add "
+                    '"correlation" to metrics, or leave ceiling out'
+                )
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):
@@ -237,6 +253,12 @@ class StudyConfig(Section):
                 "[coefficients] tests slopes of a numeric label, but the label is a class; "
                 "leave it out"
             )
+
+    @property
+    def quality_covariates(self) -> tuple[str, ...]:
+        """The covariates that say how well a clip was tracked; without recordings none."""
+        names = self.features.adjust_for if self.data.recordings is not None else ()
+        return tuple(name for name in names if name in QUALITY)
 
     @property
     def labels(self) -> tuple[str, ...]:

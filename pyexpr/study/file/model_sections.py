@@ -267,6 +267,8 @@ class CompareSection(Section):
     # From which probability on the positive class is predicted; None: as the model says.
     threshold: float | None = Field(default=None, gt=0, lt=1)
     methods: tuple[str, ...] = ("jackknife_t", "percentile")
+    # The highest correlation that the reliability of the ratings allows: what counts as error.
+    ceiling: Literal["none", "ICC(1,k)", "ICC(C,k)"] = "none"
     n_boot: int = Field(default=2000, ge=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
 

@@ -24,6 +24,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.invariance import invariance_table
 from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.report.tables.seeds import seeds_table
+from pyexpr.report.text.facts import highest_correlations
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.words.frames import shown_labels
@@ -121,12 +122,15 @@ def _performance(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str
     levels, _ = performance_rows(seen["comparison"])
     own = levels[levels["method"] == config.compare.methods[0]]
     on = "by Cross-Validation" if config.evaluation.crossed else "on the Test Part"
+    highest = highest_correlations(seen)
     whole = tables.performance_table(
-        own, intervals=True, title=f"Performance {on}, With {level} Intervals."
+        own, intervals=True, ceiling=highest, title=f"Performance {on}, With {level} Intervals."
     )
     brackets = f"Brackets: {level} confidence intervals ({kind})."
     return {
-        "performance": tables.performance_table(own, title=f"Performance {on}, by Context."),
+        "performance": tables.performance_table(
+            own, ceiling=highest, title=f"Performance {on}, by Context."
+        ),
         "performance_intervals": replace(whole, notes=(brackets, *whole.notes)),
     }
 

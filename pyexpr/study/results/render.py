@@ -35,6 +35,7 @@ _PLAIN = (
     "tuning",
     "predictions",
     "comparison",
+    "ceiling",
     "scores_leakage",
     "learning_curves",
 )
@@ -89,6 +90,8 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         left_out |= _OF_SPLIT
     if not config.evaluation.crossed or config.evaluation.repeats == 1:
         left_out.add("repeat_spread")
+    if config.compare.ceiling == "none":
+        left_out.add("ceiling")
     if config.models.elastic_net is None:
         left_out |= {"weights", "tuning"}
     if config.label.classified:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import StudyError
 from pyexpr.base.files import write_text
+from pyexpr.base.messages import say
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import Result
+from pyexpr.behavior.features.quality import QUALITY
+from pyexpr.inference.arguments import checked_names
+from pyexpr.inference.error_slopes import ErrorSlopesResult, error_slopes
 from pyexpr.report.html.outcomes_page import Outcome, outcomes_page
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.seal import is_own_page, sealed_page
@@ -16,6 +23,7 @@ from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.results.displays import main_model, performance_rows
 from pyexpr.study.results.report import REPORT, study_report
 from pyexpr.study.results.verified import RECORD
+from pyexpr.study.tables.inputs import CLIP_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +60,7 @@ class StudyResult(Result):
         Names, where the study has them: reliability, loadings, parameters, invariance,
         invariance_contrasts, scores, features, quality, recordings, dropped_clips, split,
         predictions, weights, tuning, left_out, comparison, scores_leakage, coefficients,
-        contrasts, omnibus; with
+        contrasts, omnibus; with ``ceiling`` under ``[compare]`` also ceiling; with
         ``fit_on = "train"`` also training_scores, training_loadings; with
         deep models also learning_curves and seed_spread.
         """
@@ -70,6 +78,70 @@ class StudyResult(Result):
     def main_model(self) -> str:
         """The model whose differences from the others are reported: the first that learns."""
         return main_model(performance_rows(self.table("comparison"))[0])
+
+    def error_slopes(
+        self,
+        properties: str | Iterable[str] = QUALITY,
+        *,
+        predictions: str | Iterable[str] | None = None,
+        confidence: float | None = None,
+        cr: str = "CR2",
+    ) -> ErrorSlopesResult:
+        """Estimate how the errors of the models depend on the quality of the recordings.
+
+        The predictions are those of the models over all contexts, whose label has one scale; if
+        the study has none, those of the models of each context.
+
+        Parameters
+        ----------
+        properties : str or list of str
+            Columns of the table "quality" (by default the share of valid frames and the mean
+            confidence of a clip), or of the table of features.
+        predictions : str or list of str, optional
+            The models, by default all that learn.
+        confidence : float, optional
+            Level of the intervals, by default that of the study.
+        cr : str
+            As for `px.error_slopes`.
+
+        Raises
+        ------
+        StudyError
+            If the label is a class, or the study has no such property.
+        """
+        if self.config.label.classified:
+            raise StudyError("the label is a class, so its predictions have no absolute error")
+        names = checked_names(properties, argument=say("{properties=}"))
+        rows = self.table("predictions")
+        over_all = rows["evaluated"] == ALL
+        # Without models over all contexts those of the contexts.
+        rows = rows[over_all] if over_all.any() else rows
+        tables = self.tables()
+        for name in names:
+            known = next(
+                (own for own in ("quality", "features") if name in tables.get(own, ())), None
+            )
+            if known is None or name in rows:
+                raise StudyError(
+                    say(
+                        "{properties=}: the study has no column {name!r} of recordings or features",
+                        name=name,
+                    )
+                )
+            rows = rows.merge(tables[known][[*CLIP_KEY, name]], on=CLIP_KEY, how="left")
+        learned = [*self.stages["models"].facts["models"], *self.config.models.deep()]
+        return error_slopes(
+            rows,
+            truth="truth",
+            predictions=[name for name in learned if name in rows and rows[name].notna().any()]
+            if predictions is None
+            else predictions,
+            properties=names,
+            cluster="subject",
+            context="context" if rows["context"].nunique() > 1 else None,
+            confidence=self.config.compare.confidence if confidence is None else confidence,
+            cr=cr,
+        )
 
     def report(
         self,

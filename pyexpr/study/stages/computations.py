@@ -49,7 +49,7 @@ from pyexpr.study.stages.model_fits import (
 from pyexpr.study.stages.models import complete_rows
 from pyexpr.study.stages.sources import refuse_changed
 from pyexpr.study.stages.spread import REPEAT, spread
-from pyexpr.study.tables.feature_choice import chosen, with_table
+from pyexpr.study.tables.feature_choice import chosen, with_quality, with_table
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import equal_loadings, question_means
 
@@ -235,7 +235,8 @@ def features(
     refuse_changed(
         names[path] for path, read in result.hashes.items() if read != store.hashes[path]
     )
-    found, computed = features_output(result, names), config.features.computed()
+    found = with_quality(config, features_output(result, names))
+    computed = config.features.computed()
     if inputs.measured is not None:
         found, computed = with_table(found, inputs.measured), (*computed, *inputs.measured.features)
     return chosen(config, found, computed)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, partial
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import StudyError, counted
 from pyexpr.base.messages import Template, has_code, message_column
+from pyexpr.base.tables import cells
 from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.file.config import StudyConfig
@@ -149,19 +152,18 @@ def complete_rows(
     features = behavior.tables["features"][[*CLIP_KEY, *names, *covariates, "reason"]]
     joined = labelled.tables["scores"].merge(features, on=CLIP_KEY, how="outer", indicator=True)
     found = zip(
-        joined["_merge"],
-        joined["reason"].fillna(""),
-        joined["score_reason"].fillna(""),
-        joined[names].isna().any(axis=1),
-        joined[covariates].isna().any(axis=1),
+        cells(joined["_merge"]),
+        cells(joined["reason"].fillna("")),
+        cells(joined["score_reason"].fillna("")),
+        joined[names].isna().any(axis=1).tolist(),
+        joined[covariates].isna().any(axis=1).tolist(),
         strict=True,
     )
     one_sided = _ONE_SIDED["openface" in behavior.tables["features"]]
     no_label = _NO_SCORE if "loadings" in labelled.tables else _NO_LABEL
-    reason = message_column(
-        (_why_left_out(*one, one_sided=one_sided, no_label=no_label) for one in found),
-        joined.index,
-    )
+    # Many clips have the same reason, which is worded once.
+    worded = cache(partial(_why_left_out, one_sided=one_sided, no_label=no_label))
+    reason = message_column(starmap(worded, found), joined.index)
     kept = reason == ""
     if not kept.any():
         why = "; ".join(

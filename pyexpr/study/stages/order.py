@@ -26,6 +26,7 @@ def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
         "features": _DATA | {"features": True},
         "models": models,
         "comparison": models | {"models": True, "compare": True},
+        "ceiling": models | {"models": True, "compare": True},
         "coefficients": models | {"compare": True, "coefficients": True},
     }
     deep = config.models.deep()
@@ -42,4 +43,6 @@ def stages_of(config: StudyConfig) -> tuple[str, ...]:
     deep = tuple(config.models.deep())
     # Slopes are of a label that is a number.
     slopes = () if config.label.classified else ("coefficients",)
-    return (*ratings, label_stage(config), "features", "models", *deep, "comparison", *slopes)
+    ceiling = () if config.compare.ceiling == "none" else ("ceiling",)
+    compared = ("comparison", *ceiling, *slopes)
+    return (*ratings, label_stage(config), "features", "models", *deep, *compared)

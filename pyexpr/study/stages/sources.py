@@ -9,7 +9,8 @@ from pathlib import Path
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.known_hashes import KnownHashes
-from pyexpr.behavior.openface.sessions import joined_sha256, session_files
+from pyexpr.base.tables import cells
+from pyexpr.behavior.openface.sessions import joined_sha256, session_files, stands_alone
 from pyexpr.behavior.tracks.layout import layout_files
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.deep import pretrained_file
@@ -76,7 +77,7 @@ class Sources:
         hashes = self.hashes()
         videos = {str(path): hashes[name] for name, path in self._timed_videos().items()}
         return videos | {
-            str(path): joined_sha256([hashes[one] for one in self._files(name, path)])
+            path: joined_sha256([hashes[one] for one in self._files(name, Path(path))])
             for name, path in self._recordings().items()
         }
 
@@ -84,14 +85,17 @@ class Sources:
         """Return the names of those files that are not as they were when they were read."""
         return [name for name, file in self._known.items() if not file.is_unchanged()]
 
-    def _recordings(self) -> dict[str, Path]:
+    def _recordings(self) -> dict[str, str]:
         table = self.inputs.recordings
-        return dict(zip(table["openface"], map(Path, table["path"]), strict=True))
+        return dict(zip(cells(table["openface"]), cells(table["path"]), strict=True))
 
     def _recording_files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for name, path in self._recordings().items():
-            found |= self._files(name, path)
+            if stands_alone(path, is_file=True):
+                found[name] = Path(path)
+            else:
+                found |= self._files(name, Path(path))
         return found
 
     @staticmethod
@@ -114,7 +118,7 @@ class Sources:
         if self.config.features.clock != "video" or not self.inputs.recorded:
             return {}
         table = self.inputs.recordings
-        return dict(zip(table["video"], map(Path, table["video_path"]), strict=True))
+        return dict(zip(cells(table["video"]), map(Path, cells(table["video_path"])), strict=True))
 
     def _videos(self) -> dict[str, Path]:
         """Return the videos that are read, and the weights that the 3D-CNN starts from."""

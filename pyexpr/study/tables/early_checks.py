@@ -121,7 +121,7 @@ def _check_columns(config: StudyConfig, inputs: Inputs) -> None:
 def _check_baseline(config: StudyConfig, inputs: Inputs) -> None:
     """Raise `StudyError` if the baseline of the features is no context of the study."""
     try:
-        check_baseline(config.features.baseline, inputs.recordings["context"])
+        check_baseline(config.features.baseline, inputs.recordings["context"].unique())
     except DataError as error:
         raise StudyError(say("[features] {error}", error=message_of(error))) from None
 
@@ -131,6 +131,8 @@ def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object
     yield partial(_check_intervals, config)
     if inputs.rated:
         yield partial(_check_humans, config, inputs)
+    if config.compare.ceiling == "ICC(C,k)":
+        yield partial(_check_ceiling, config, inputs)
     # A model that cannot be made is known now, not after the features.
     yield from model_checks(config)
 
@@ -168,6 +170,19 @@ def _check_humans(config: StudyConfig, inputs: Inputs) -> None:
     answers = ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
     if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
         raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
+
+
+def _check_ceiling(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` unless every rater rated every clip: else severity is an error, too."""
+    questions = config.label.question or inputs.questions
+    ratings = inputs.ratings[inputs.ratings["question"].isin(questions)]
+    cells = ratings.groupby("question", sort=False)[[*CLIP_KEY, "rater"]]
+    n_clips, n_raters = len(inputs.clips()), ratings["rater"].nunique()
+    if n_raters < 2 or any(len(own) < n_clips * n_raters for _, own in cells):
+        raise StudyError(
+            'ceiling = "ICC(C,k)" under [compare] requires that each of several raters rated '
+            'every clip; use "ICC(1,k)", in which the severity of a rater counts as error'
+        )
 
 
 def _check_split(config: StudyConfig, inputs: Inputs) -> None:

@@ -54,6 +54,17 @@ def with_table(found: StageOutput, measured: FeaturesTable) -> StageOutput:
     )
 
 
+def with_quality(config: StudyConfig, found: StageOutput) -> StageOutput:
+    """Join what the study adjusts for of the tracking quality of clips to their features."""
+    names = list(config.quality_covariates)
+    if not names:
+        return found
+    quality = found.tables["quality"][[*CLIP_KEY, *names]]
+    table = found.tables["features"].merge(quality, on=CLIP_KEY, how="left", validate="one_to_one")
+    reasons = message_column(found.tables["features"]["reason"], table.index)
+    return StageOutput(found.tables | {"features": table.assign(reason=reasons)}, found.facts)
+
+
 def check_choice(config: StudyConfig, known: Iterable[str], text: Iterable[str] = ()) -> None:
     """Raise `StudyError` if the study file names a feature that does not exist.
 

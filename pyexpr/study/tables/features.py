@@ -74,7 +74,14 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     if (key["context"] == ALL).any():
         raise StudyError(f"{what}: {TAKEN}")
     _refuse_doubled(key, what)
-    labels, covariates = config.label.column, config.features.adjust_for
+    labels, own = config.label.column, config.quality_covariates
+    doubled = [name for name in own if name in table]
+    if doubled:
+        raise StudyError(
+            f"{what}: adjust_for under [features] names {doubled[0]!r}, which the recordings tell; "
+            "rename the column of the table, or delete it"
+        )
+    covariates = tuple(name for name in config.features.adjust_for if name not in own)
     features, ignored = _chosen(config, table, {*names.values()}, what)
     columns: dict[str, Any] = {name: _feature(config, table, name, what) for name in features}
     categories = (*(labels if config.label.classified else ()), *covariates)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.messages import Template, has_code, message_column
+from pyexpr.base.tables import cells
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import RATING_COLUMNS
@@ -198,7 +199,7 @@ def _of_many_clips(
 
 
 def _contexts(clips: pd.DataFrame, schedule: Schedule | None) -> tuple[str, ...]:
-    present = dict.fromkeys(clips["context"])
+    present = dict.fromkeys(clips["context"].unique())
     if schedule is None:
         return tuple(sorted(present))
     return tuple(name for name in schedule.segments if name in present)
@@ -252,7 +253,7 @@ def _match(
 def _pairs_of(table: pd.DataFrame) -> pd.Series[Any]:
     import pandas as pd
 
-    pairs = list(zip(table["subject"], table["context"], strict=True))
+    pairs = list(zip(cells(table["subject"]), cells(table["context"]), strict=True))
     return pd.Series(pairs, index=table.index, dtype=object)
 
 
@@ -338,7 +339,7 @@ def _check_clips(ratings: pd.DataFrame, schedule: Schedule) -> None:
 
 
 def _questions(config: StudyConfig, ratings: pd.DataFrame) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(ratings["question"]))
+    found = tuple(ratings["question"].unique().tolist())
     wanted = config.ratings.questions
     if wanted is None:
         return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.addresses import refuse_remote
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, have, listed
-from pyexpr.base.tables import label_codes, require_columns
+from pyexpr.base.tables import cells, label_codes, require_columns
 from pyexpr.behavior.features.manifest import manifest_of
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.behavior.tracks.layout import layout_beside
@@ -75,6 +76,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
         found.drop(columns="openface").rename(columns={"path": "openface"}),
         config.features.split_by,
         config.features.face,
+        are_files=True,
     )
     if with_videos:
         found = found.assign(video_path=_files(table["video"], path.parent, what))
@@ -98,16 +100,28 @@ def _with_layouts(
     )
 
 
+def _beneath(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the path of each name; of names that share their folder, a path is made once."""
+    known: dict[str, str] = {}
+    found = []
+    for name in names:
+        above, slash, last = name.rpartition("/")
+        if os.sep != "/" or last in ("", ".") or above.startswith("/") or (slash and not above):
+            found.append(str(folder / name))
+            continue
+        if above not in known:
+            known[above] = str(folder / above).rstrip("/")
+        found.append(f"{known[above]}/{last}")
+    return found
+
+
 def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
     """Return absolute paths of files that are there."""
-    for name in names:
-        refuse_remote(
-            name,
-            f"{what} name files on a network, but a study follows its files by "
-            "their state on a disk",
-        )
-    above = folder.absolute()
-    files = [str(above / name) for name in names]
+    told = f"{what} name files on a network, but a study follows its files by their state on a disk"
+    own = cells(names)
+    for name in own:
+        refuse_remote(name, told)
+    files = _beneath(folder.absolute(), own)
     absent = [name for name in files if not os.path.isfile(name)]
     if absent:
         raise StudyError(

@@ -1,0 +1,1 @@
+"""Slopes and correlations of each person, and how reliable they are."""

@@ -1,0 +1,1 @@
+"""Slopes of contexts pooled in part, by a multilevel model."""

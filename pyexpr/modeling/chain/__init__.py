@@ -1,0 +1,1 @@
+"""One draw of subjects through the whole analysis: reliability, factor model, models."""

@@ -1,0 +1,141 @@
+"""Metrics of drawn subjects, from the rows and how often each was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.inference.comparison.quantities import Row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+# Metrics that are computed in the chain; the last three within folds.
+METRICS = ("rmse", "nrmse", "mae", "bias", "correlation", "concordance", "r2")
+_WITHIN_FOLDS = METRICS[4:]
+# A variance is rounding below this part of the mean square.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The rows by context, repeat and fold, and the quantities to compute of them.
+
+    Attributes
+    ----------
+    cell : (repeats, n) int64
+        Context times the number of folds, plus fold.
+    n_contexts, n_folds : int
+    shift : float
+        Taken from truth and predictions, so that sums keep their digits.
+    levels : list of (metric, term, context)
+        Positions; the last context is all.
+    first, second : (Q,) int64
+        Level of each quantity, and what is taken off; -1 where nothing is.
+    width : float
+        By which NRMSE divides.
+    """
+
+    cell: NDArray[np.int64]
+    n_contexts: int
+    n_folds: int
+    shift: float
+    levels: list[tuple[str, int, int]]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    width: float
+
+    def values(self, predictions: Array, truth: Sequence[Array], weight: Array) -> Array:
+        """Return every quantity (Q,).
+
+        Parameters
+        ----------
+        predictions : (terms, repeats, n)
+        truth : for each term (n,)
+        weight : (n,)
+            How often each row was drawn.
+        """
+        tables = [self._sums(own, y, weight) for own, y in zip(predictions, truth, strict=True)]
+        level = np.array([
+            np.mean([_metric(name, sums[context], self.shift) for sums in tables[term]])
+            / (self.width if name == "nrmse" else 1.0)
+            for name, term, context in self.levels
+        ])  # fmt: skip
+        # A zero behind the last level, which is taken off where nothing is.
+        level = np.append(level, 0.0)
+        return np.asarray(level[self.first] - level[self.second])
+
+    def _sums(self, predictions: Array, truth: Array, weight: Array) -> list[Array]:
+        """Return for each repeat the sums (contexts + 1, folds, 8) of a model."""
+        found = []
+        y = truth - self.shift
+        size = self.n_contexts * self.n_folds
+        for cell, one in zip(self.cell, predictions, strict=True):
+            p = one - self.shift
+            e = p - y
+            parts = (np.ones(len(y)), y, p, y * y, p * p, y * p, e * e, np.abs(e))
+            sums = np.stack(
+                [np.bincount(cell, weights=weight * part, minlength=size) for part in parts], axis=1
+            ).reshape(self.n_contexts, self.n_folds, len(parts))
+            found.append(np.concatenate([sums, sums.sum(axis=0, keepdims=True)]))
+        return found
+
+
+def _metric(name: str, sums: Array, shift: float) -> float:
+    """Return a metric of one model in one context from sums (folds, 8)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if name not in _WITHIN_FOLDS:
+            n, y, p, _, _, _, squares, absolute = sums.sum(axis=0)
+            if name == "bias":
+                return float((p - y) / n)
+            return float(absolute / n if name == "mae" else np.sqrt(squares / n))
+        sums = sums[sums[:, 0] > 0]
+        n, y, p, yy, pp, yp, squares, _ = sums.T
+        my, mp = y / n, p / n
+        vy, vp, cov = yy / n - my**2, pp / n - mp**2, yp / n - my * mp
+        vy = np.where(vy > _ROUNDING * (my + shift) ** 2, vy, np.nan)
+        if name == "correlation":
+            vp = np.where(vp > _ROUNDING * (mp + shift) ** 2, vp, np.nan)
+            each = np.clip(cov / np.sqrt(vy * vp), -1, 1)
+        elif name == "concordance":
+            each = 2 * cov / (vy + vp + (my - mp) ** 2)
+        else:
+            each = 1 - squares / n / vy
+        return float((n * each).sum() / n.sum())
+
+
+def cells_of(
+    rows: Sequence[Row],
+    terms: Sequence[str],
+    contexts: Sequence[str],
+    context: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    shift: float,
+    width: float | None,
+) -> Cells:
+    """Return what computes the rows of a comparison; `fold` is (repeats, n)."""
+    n_folds, n_contexts = int(fold.max()) + 1, len(contexts)
+    levels: dict[tuple[str, int, int], int] = {}
+
+    def level(metric: str, term: str, where: str) -> int:
+        place = n_contexts if where == ALL else list(contexts).index(where)
+        return levels.setdefault((metric, list(terms).index(term), place), len(levels))
+
+    first, second = [], []
+    for row in rows:
+        first.append(level(row.base, row.models[0], row.contexts[0]))
+        other = -1
+        if row.second is not None:
+            other = level(row.base, row.models[1] or row.models[0],
+                          row.contexts[1] or row.contexts[0])  # fmt: skip
+        second.append(other)
+    return Cells(
+        context * n_folds + fold, n_contexts, n_folds, shift, list(levels), np.array(first),
+        np.array(second), width or 1.0,
+    )  # fmt: skip

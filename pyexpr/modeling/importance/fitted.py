@@ -1,0 +1,358 @@
+"""Fitted models of any origin, each with the rows that it predicts and was not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import kind_of, say
+from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.inference.arguments import checked_names
+from pyexpr.modeling.contextual import ContextualRegressor
+from pyexpr.modeling.fitting.final import FinalModels, terms_of
+from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part
+from pyexpr.modeling.fitting.refits import Fits
+from pyexpr.modeling.fitting.result import ModelsResult
+from pyexpr.modeling.fitting.table import TABLE, Table, read_names, read_table
+from pyexpr.modeling.fitting.units import Done, Unit, predicted_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pyexpr.base.foreign import FrameLike
+
+CONTEXTUAL_POOLED = "pooled"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A fitted model that predicts numbers from a data frame.
+
+    Attributes
+    ----------
+    model : object
+    where : str
+        What it is, for a sentence.
+    context : str or None
+        Whether the model takes the contexts of rows as an argument: "argument", or for the pooled
+        model of a `ContextualRegressor` "pooled".
+    """
+
+    model: Any
+    where: str
+    context: str | None = None
+
+    def predict(self, X: pd.DataFrame, context: Any) -> NDArray[np.float64]:
+        """Return the predictions of rows that are all of one context."""
+        try:
+            if self.context is None:
+                found = self.model.predict(X)
+            elif self.context == CONTEXTUAL_POOLED:
+                found = self.model.predict(X, pooled=True)
+            else:
+                found = self.model.predict(X, context=[context] * len(X))
+        except Exception as error:
+            raise DataError(
+                f"{self.where} cannot predict: {type(error).__name__}: "
+                f"{' '.join(str(error).split())[:400]}"
+            ) from error
+        if isinstance(self.model, FinalModels):
+            found = found.iloc[:, 0]
+        return predicted_numbers(found, len(X), self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """A fitted model, and the rows to which it was not fitted.
+
+    Attributes
+    ----------
+    term : str
+        What the table calls the model.
+    predictor : Predictor
+    X : DataFrame
+        All rows of the table, with everything that the model takes.
+    y : (n,) float64
+    rows : (m,) int64
+        Those that the model predicts.
+    repeat, fold : int
+    """
+
+    term: str
+    predictor: Predictor
+    X: pd.DataFrame
+    y: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    repeat: int = 0
+    fold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What importance is computed of.
+
+    Attributes
+    ----------
+    table : Table
+    models : list of FittedModel
+    terms : list of str
+    known : dict of str to list of str
+        The columns of everything that can be exchanged.
+    fits : Fits or None
+        With which models can be fitted again.
+    folds : bool
+        Whether there are several folds.
+    others : list of str
+        Models that gave other predictions when they were fitted again.
+    """
+
+    table: Table
+    models: list[FittedModel]
+    terms: list[str]
+    known: dict[str, list[str]]
+    fits: Fits | None = None
+    folds: bool = False
+    others: tuple[str, ...] = ()
+
+
+def given_models(
+    models: Any,
+    data: FrameLike | None,
+    *,
+    other_columns: Any,
+    n_jobs: int,
+    progress: bool | None,
+    **columns: Any,
+) -> Given:
+    """Return the fitted models and their rows; arguments are those of `feature_importance`."""
+    if isinstance(models, ModelsResult):
+        told = [name for name, value in {"data": data, **columns}.items() if value is not None]
+        told += ["other_columns"] if len(checked_names(other_columns, argument="")) else []
+        if told:
+            raise DataError(
+                say(
+                    "{@name=} is known from the result of fit_models(); leave it out",
+                    name=told[0],
+                )
+            )
+        return _of_result(models, n_jobs, progress)
+    if data is None:
+        raise DataError(
+            say(
+                "{data=} is missing: the rows on which importance is computed, to which the models "
+                "were not fitted"
+            )
+        )
+    return _of_objects(models, data, other_columns, columns)
+
+
+def _of_result(result: ModelsResult, n_jobs: int, progress: bool | None) -> Given:
+    if result.classes is not None:
+        raise DataError(
+            "the importance of features is that for predicted numbers, but these models predict "
+            "classes; fit regressors"
+        )
+    if result.fits is None:
+        raise DataError(
+            "a saved result does not contain the estimators and features, with which models are "
+            "fitted again; call fit_models() again"
+        )
+    fits = result.fits
+    units, found = fits.kept(list(fits.parts), n_jobs, progress)
+    others = {
+        unit.model.name
+        for unit, before, now in zip(units, fits.found, found, strict=True)
+        if not np.array_equal(before.predictions, now.predictions)
+    }
+    table = fits.table
+    known = {name: [name] for name in table.names.features}
+    known |= {one.name: one.columns for one in table.covariates}
+    terms = list(dict.fromkeys(_terms(units).values()))
+    folds = len({unit.part.fold for unit in units}) > 1
+    return Given(
+        table, fitted_of(units, found, table, _terms(units)), terms, known, fits, folds,
+        tuple(sorted(others)),
+    )  # fmt: skip
+
+
+def _terms(units: Sequence[Unit]) -> dict[tuple[str, str], str]:
+    return terms_of(list(dict.fromkeys((unit.model.name, unit.context_as) for unit in units)))
+
+
+def fitted_of(
+    units: Sequence[Unit],
+    found: Sequence[Done],
+    table: Table,
+    terms: Mapping[tuple[str, str], str] | None = None,
+) -> list[FittedModel]:
+    """Return the models of a cross-validation, each with the rows of its fold."""
+    import pandas as pd
+
+    names = _terms(units) if terms is None else terms
+    with_context = None
+    if any(unit.context_as == FEATURE for unit in units):
+        with_context = pd.concat([table.X, table.indicators()], axis=1)
+    models = []
+    for unit, one in zip(units, found, strict=True):
+        X = with_context if unit.context_as == FEATURE else table.X
+        assert X is not None
+        models.append(
+            FittedModel(
+                names[unit.model.name, unit.context_as],
+                Predictor(one.estimator.value, unit.where),
+                X,
+                table.y if unit.context_as == SEPARATE else table.y_pooled,
+                one.test,
+                unit.part.repeat,
+                unit.part.fold,
+            )
+        )
+    return models
+
+
+def _of_objects(models: Any, data: FrameLike, other_columns: Any, columns: Any) -> Given:
+    import pandas as pd
+
+    others = checked_names(other_columns, argument=say("{other_columns=}"))
+    by_name = _named(models)
+    if isinstance(models, FinalModels):
+        own = models.names
+        for argument in ("label", "cluster", "context"):
+            columns[argument] = columns[argument] or getattr(own, argument)
+        columns["features"] = columns["features"] or own.features
+        others = tuple(dict.fromkeys([*others, *own.adjust_for]))
+    for argument in ("label", "features", "cluster"):
+        if columns[argument] is None:
+            raise DataError(say("{@name=} is missing; name the column", name=argument))
+    names = read_names(label_pooled=None, clip=None, adjust_for=(), **columns)
+    table = read_table(data, names)
+    frame = as_frame(data, what=TABLE)
+    doubled = [name for name in others if name in names.features]
+    if doubled:
+        raise DataError(
+            say(
+                "column {name:label} is in {features=} and in {other_columns=}; leave out one",
+                name=doubled[0],
+            )
+        )
+    require_columns(frame, others, what=TABLE)
+    X = table.X
+    added = list(others)
+    contextual = [one for one in by_name.values() if isinstance(one, ContextualRegressor)]
+    takes = any(isinstance(one.context, str) for one in contextual) or (
+        isinstance(models, FinalModels) and len(models.contexts) > 1
+    )
+    if takes and names.context is not None:
+        added = list(dict.fromkeys([*added, names.context]))
+    if added:
+        complete = _complete_rows(frame, table)
+        X = pd.concat([X, frame[added].iloc[complete].reset_index(drop=True)], axis=1)
+    every = np.arange(len(table.y))
+    fitted = [
+        FittedModel(name, _predictor(one, name, table), _for(one, X, others, names.context),
+                    table.y, every)
+        for name, one in by_name.items()
+    ]  # fmt: skip
+    known = {name: [name] for name in names.features}
+    return Given(table, fitted, list(by_name), known)
+
+
+def _named(models: Any) -> dict[str, Any]:
+    """Return the models by name."""
+    if isinstance(models, FinalModels):
+        if models.classes is not None:
+            raise DataError(
+                "the importance of features is that for predicted numbers, but these models "
+                "predict classes; fit regressors"
+            )
+        terms = terms_of(list(models.estimators))
+        return {
+            terms[key]: replace(models, estimators={key: one})
+            for key, one in models.estimators.items()
+        }
+    found = dict(models) if isinstance(models, Mapping) else {_called(models): models}
+    if not found:
+        raise DataError(say("{models=} must name at least one model"))
+    for name, one in found.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(say("{models=} must have text as keys, not {name!r}", name=name))
+        if isinstance(one, type) or not callable(getattr(one, "predict", None)):
+            raise DataError(
+                say(
+                    "{models=} must be the result of fit_models(), a fitted model with "
+                    "predict(X), or a mapping of names to such models, not {given}",
+                    given=one.__name__ if isinstance(one, type) else kind_of(one),
+                )
+            )
+        if getattr(one, "_estimator_type", None) == "classifier" or hasattr(one, "classes_"):
+            raise DataError(
+                f"the importance of features is that for predicted numbers, but model {name!r} "
+                "predicts classes; use a regressor"
+            )
+    return found
+
+
+def _called(model: Any) -> str:
+    """Return the name of a model that has none: that of its class."""
+    steps = getattr(model, "steps", None)
+    return type(steps[-1][1] if steps else model).__name__
+
+
+def _predictor(model: Any, name: str, table: Table) -> Predictor:
+    where = f"model {name!r}"
+    if isinstance(model, ContextualRegressor) and model.context is None:
+        if getattr(model, "estimators_", None):
+            if table.names.context is None:
+                raise DataError(
+                    say(
+                        "{where} has a model for each context; name the column of the contexts by "
+                        "{context=}",
+                        where=where,
+                    )
+                )
+            return Predictor(model, where, "argument")
+        return Predictor(model, where, CONTEXTUAL_POOLED)
+    return Predictor(model, where)
+
+
+def _for(model: Any, X: pd.DataFrame, others: Sequence[str], context: str | None) -> pd.DataFrame:
+    """Return what a model takes: the contexts only where they are a column of its own."""
+    takes = isinstance(model, FinalModels) or (
+        isinstance(model, ContextualRegressor) and isinstance(model.context, str)
+    )
+    if takes or context is None or context in others or context not in X:
+        return X
+    return X.drop(columns=context)
+
+
+def _complete_rows(frame: pd.DataFrame, table: Table) -> NDArray[np.int64]:
+    """Return the positions of the complete rows, which the table numbers from 1 in the frame."""
+    if len(frame) == len(table.y):
+        return np.arange(len(frame))
+    return np.array(table.clips, dtype=np.int64) - 1
+
+
+def without(fits: Fits, subject: int) -> list[Part]:
+    """Return the parts whose models are fitted without a subject that they were fitted to."""
+    codes, labels = fits.table.clusters, fits.table.cluster_labels
+    return [
+        replace(
+            part,
+            train=part.train[codes[part.train] != subject],
+            words=f"{part.words} without subject {str(labels[subject])!r}",
+            without=(subject,),
+        )
+        for part in fits.parts
+        if (codes[part.train] == subject).any()
+    ]
+
+
+def reasons_left_out(table: Table) -> tuple[int, str]:
+    """Return how many rows of the data are not complete, and why."""
+    reasons: list[str] = table.left_out["reason"].tolist() if len(table.left_out) else []
+    return len(table.left_out), "; ".join(dict.fromkeys(map(str, reasons)))

@@ -1,0 +1,195 @@
+"""The importance of each group by model and context, with the values without each subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.modeling.importance.notes import CONSTANT_PREDICTION, NO_ROWS, OF_SOME_FOLD
+from pyexpr.modeling.importance.sums import CHANGED, CellSums, N, importance_of, metric_of
+from pyexpr.resampling.intervals.evidence import JackknifeGroup
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.modeling.importance.exchanged import Cell
+
+    Array = NDArray[np.float64]
+
+
+class ImportanceRow(NamedTuple):
+    """What a row of the table is of."""
+
+    metric: str
+    model: str
+    term: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantities:
+    """All importances; arrays are (rows,), and `sizes` the rows of all subjects in each of them."""
+
+    rows: tuple[ImportanceRow, ...]
+    estimate: Array
+    before: Array
+    after: Array
+    n: NDArray[np.int64]
+    n_clusters: NDArray[np.int64]
+    sizes: Array
+    groups: list[JackknifeGroup]
+    reason: list[str]
+
+
+def quantities_of(
+    cells: Sequence[Cell],
+    sums: Sequence[CellSums],
+    *,
+    terms: Sequence[str],
+    groups: Sequence[str],
+    contexts: Sequence[str],
+    metrics: Sequence[str],
+    n_subjects: int,
+    folds: bool,
+) -> Quantities:
+    """Return the importances by metric, model, context and group."""
+    rows: list[ImportanceRow] = []
+    values: list[Array] = []
+    before, after = [], []
+    counts: list[tuple[int, NDArray[np.int64], Array]] = []
+    labels = [*contexts, *([ALL] if len(contexts) > 1 else [])]
+    for model in terms:
+        for place, context in enumerate(labels):
+            chosen = [
+                at for at, cell in enumerate(cells)
+                if cell.model.term == model and (context == ALL or cell.context == place)
+            ]  # fmt: skip
+            own = _Totals.of([cells[at] for at in chosen], [sums[at] for at in chosen], n_subjects)
+            for metric in metrics:
+                for k, group in enumerate(groups):
+                    rows.append(ImportanceRow(metric, model, group, context))
+                    counts.append((own.n, own.subjects, own.sizes))
+                    if not len(own.subjects):
+                        values.append(np.empty(0))
+                        before.append(np.nan)
+                        after.append(np.nan)
+                        continue
+                    one, other = own.metric(metric, None), own.metric(metric, k)
+                    before.append(float(one[0]))
+                    after.append(float(other[0]))
+                    values.append(importance_of(metric, one, other))
+    order = sorted(
+        range(len(rows)),
+        key=lambda i: (metrics.index(rows[i].metric), terms.index(rows[i].model),
+                       labels.index(rows[i].context), i),
+    )  # fmt: skip
+    rows = [rows[i] for i in order]
+    values, counts = [values[i] for i in order], [counts[i] for i in order]
+    estimate = np.array([one[0] if len(one) else np.nan for one in values])
+    fold = OF_SOME_FOLD if folds else ""
+    reason = [
+        NO_ROWS if not len(one) else CONSTANT_PREDICTION(fold=fold) if np.isnan(one[0]) else ""
+        for one in values
+    ]
+    return Quantities(
+        tuple(rows), estimate, np.array(before)[order], np.array(after)[order],
+        np.array([n for n, _, _ in counts]), np.array([len(who) for _, who, _ in counts]),
+        _sizes(counts, n_subjects), _jackknife_groups(values, counts), reason,
+    )  # fmt: skip
+
+
+def _sizes(counts: Sequence[tuple[int, NDArray[np.int64], Array]], n_subjects: int) -> Array:
+    found = np.zeros((len(counts), n_subjects))
+    for own, (_, subjects, sizes) in zip(found, counts, strict=True):
+        own[subjects] = sizes
+    return found
+
+
+def _jackknife_groups(
+    values: Sequence[Array], counts: Sequence[tuple[int, NDArray[np.int64], Array]]
+) -> list[JackknifeGroup]:
+    """Put together what is based on the same subjects."""
+    members: dict[bytes, list[int]] = {}
+    for i, (_, subjects, _) in enumerate(counts):
+        members.setdefault(subjects.tobytes(), []).append(i)
+    groups = []
+    for own in members.values():
+        _, subjects, _ = counts[own[0]]
+        if not len(subjects):
+            continue
+        sizes = np.array([counts[i][2] for i in own])
+        groups.append(
+            JackknifeGroup(
+                np.array(own),
+                np.array([values[i][1:] for i in own]),
+                (len(subjects),),
+                effective=(sizes.sum(axis=1) ** 2 / (sizes**2).sum(axis=1))[:, None],
+                clusters=subjects,
+            )
+        )
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """Sums per repeat and fold, of all subjects and without each of them.
+
+    Attributes
+    ----------
+    subjects : (G,) int64
+    sizes : (G,) float64
+        Rows of each subject, the mean over repeats.
+    n : int
+        Rows.
+    before : list of (folds, 1 + G, 8)
+        Of each repeat.
+    changes : list of (folds, groups, 1 + G, 5)
+    """
+
+    subjects: NDArray[np.int64]
+    sizes: Array
+    n: int
+    before: list[Array]
+    changes: list[Array]
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], sums: Sequence[CellSums], n_subjects: int) -> _Totals:
+        present = np.unique(np.concatenate([[], *(one.subjects for one in sums)])).astype(np.int64)
+        place = np.full(n_subjects, -1)
+        place[present] = np.arange(len(present))
+        G = len(present)
+        repeats = sorted({cell.model.repeat for cell in cells})
+        before, changes = [], []
+        sizes = np.zeros(G)
+        for repeat in repeats:
+            folds = sorted({cell.model.fold for cell in cells if cell.model.repeat == repeat})
+            at = {fold: i for i, fold in enumerate(folds)}
+            first = np.zeros((len(folds), 1 + G, 8))
+            second = np.zeros((len(folds), sums[0].changes.shape[0], 1 + G, len(CHANGED)))
+            for cell, one in zip(cells, sums, strict=True):
+                if cell.model.repeat != repeat:
+                    continue
+                i, own = at[cell.model.fold], place[one.subjects]
+                first[i] += one.before.sum(axis=0)
+                first[i, 1 + own] -= one.before
+                second[i] += one.changes[:, :1]
+                second[i][:, 1 + own] += one.changes[:, 1:] - one.changes[:, :1]
+                sizes[own] += one.before[:, N] / len(repeats)
+            before.append(first)
+            changes.append(second)
+        return cls(present, sizes, round(float(sizes.sum())), before, changes)
+
+    def metric(self, name: str, group: int | None) -> Array:
+        """Return the metric of all subjects and without each, (1 + G,): the mean over repeats."""
+        found = []
+        for before, changes in zip(self.before, self.changes, strict=True):
+            sums = before
+            if group is not None:
+                sums = before.copy()
+                sums[..., list(CHANGED)] += changes[:, group]
+            found.append(metric_of(name, sums))
+        return np.asarray(np.mean(found, axis=0))

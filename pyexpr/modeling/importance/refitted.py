@@ -1,0 +1,78 @@
+"""The importance without each subject, of models that were fitted without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.progress import progress as shown
+from pyexpr.modeling.importance.exchanged import Cell
+from pyexpr.modeling.importance.fitted import FittedModel, fitted_of, without
+from pyexpr.modeling.importance.quantities import Quantities
+from pyexpr.modeling.importance.sums import CellSums
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.modeling.fitting.refits import Fits
+
+Summed = Callable[[list[FittedModel]], tuple[list[Cell], list[CellSums]]]
+Combined = Callable[[Sequence[Cell], Sequence[CellSums]], Quantities]
+
+
+def values_of_procedure(
+    fits: Fits,
+    cells: Sequence[Cell],
+    sums: Sequence[CellSums],
+    found: Quantities,
+    summed: Summed,
+    combined: Combined,
+    *,
+    n_jobs: int,
+    progress: bool | None,
+) -> Quantities:
+    """Return the importances with values without each subject by models not fitted to it.
+
+    Where a subject is tested its models were not fitted to it, and stay as they are.
+    """
+    labels = fits.table.cluster_labels
+    values = np.full((len(found.rows), len(labels)), np.nan)
+    subjects = range(len(labels))
+    for subject in shown(subjects, total=len(labels), label="leaving out subjects", show=progress):
+        units, again = fits.kept(without(fits, subject), n_jobs, False)
+        other_cells, other_sums = summed(fitted_of(units, again, fits.table))
+        own = [at for at, cell in enumerate(cells) if _tests(cell, fits, subject)]
+        every = [*(cells[at] for at in own), *other_cells]
+        parts = [*(_without(sums[at], subject) for at in own), *other_sums]
+        values[:, subject] = combined(every, parts).estimate
+    groups = [
+        replace(group, values=values[np.ix_(group.rows, _places(group.clusters, len(labels)))])
+        for group in found.groups
+    ]
+    return replace(found, groups=groups)
+
+
+def _places(clusters: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
+    return np.arange(n) if clusters is None else clusters
+
+
+def _tests(cell: Cell, fits: Fits, subject: int) -> bool:
+    """Return whether a cell is of a fold in which the subject is tested."""
+    model = cell.model
+    part = next(one for one in fits.parts if (one.repeat, one.fold) == (model.repeat, model.fold))
+    return bool((fits.table.clusters[part.test] == subject).any())
+
+
+def _without(sums: CellSums, subject: int) -> CellSums:
+    """Return the sums of a cell without a subject, if it is there."""
+    place = np.flatnonzero(sums.subjects == subject)
+    if not len(place):
+        return sums
+    at = int(place[0])
+    kept = sums.subjects != subject
+    # Of all subjects is now what was without this one; what is without two is not needed.
+    changes = np.repeat(sums.changes[:, [1 + at]], 1 + int(kept.sum()), axis=1)
+    return CellSums(sums.subjects[kept], sums.before[kept], changes)

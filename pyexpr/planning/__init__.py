@@ -1,0 +1,1 @@
+"""How many subjects, clips and raters a study needs."""

@@ -1,0 +1,693 @@
+"""How many subjects, clips and raters a study needs, by simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import confidence_level, is_whole, real_number, whole_number
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Message, say
+from pyexpr.base.options import FORMER_CONTEXT, explains
+from pyexpr.base.progress import progress as shown_progress
+from pyexpr.base.stopping import stoppable
+from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.core.streams import PLANS, checked_seed, generator
+from pyexpr.inference.arguments import checked_names
+from pyexpr.measurement.icc.forms import Form, find_form
+from pyexpr.measurement.icc.layout import names_of
+from pyexpr.planning.difference import METRICS
+from pyexpr.planning.notes import (
+    NO_PILOT_INTERVAL,
+    NO_PUBLISHED_INTERVAL,
+    NOTE_BELOW,
+    NOTE_CHOSEN,
+    NOTE_CHOSEN_SLOPE,
+    NOTE_ERROR_OF_PILOT,
+    NOTE_LEFT_OUT,
+    NOTE_NORMAL,
+    NOTE_POWER,
+    NOTE_RATINGS,
+    NOTE_RELIABILITY_OF_PILOT,
+    NOTE_SUBJECTS,
+)
+from pyexpr.planning.power import error_ratios, noncentralities, t_power
+from pyexpr.planning.published import read_published
+from pyexpr.planning.reliability import Components, PilotRatings, components_of_pilot
+from pyexpr.planning.result import PlanCell, PlanResult, checked_power
+from pyexpr.planning.sources import (
+    WHAT,
+    Source,
+    check_pilot,
+    difference_sources,
+    enough,
+    published_difference,
+    published_slope,
+    slope_sources,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.base.foreign import FrameLike
+
+_NOT_TAKEN = {
+    "n_boot": "the planned analyses use their default methods, which require no draws",
+    "method": "the planned analyses use their default methods",
+    "adjust": "one test is planned",
+}
+# Studies that are drawn at once: a constant, so that the draws do not depend on time or memory.
+_AT_ONCE = 50
+# At the limits of a pilot's reliability a part of the studies is simulated, and at least so many.
+_PART, _FEWEST_STUDIES = 4, 100
+# The largest design: its numbers are parts of the key of its random numbers.
+_MOST = {"n_subjects": 100_000, "n_clips": 10_000, "n_raters": 1_000}
+_MOST_ROWS = 1_000_000
+_FEWEST = {"n_subjects": 4, "n_clips": 1, "n_raters": 2}
+_FINDINGS = ("difference", "slope", "reliability", "width")
+# Which arguments each finding uses, beyond those that all use.
+_USES = {
+    "difference": ("metric", "truth", "predictions"),
+    "slope": ("truth", "features", "feature"),
+    "reliability": ("form", "targets", "ratings", "raters", "n_raters"),
+    "width": ("form", "targets", "ratings", "raters", "n_raters"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    n_subjects: tuple[int, ...]
+    n_clips: tuple[int | None, ...]
+    n_raters: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """How often, at which level, and from which seed studies are simulated."""
+
+    n_studies: int
+    confidence: float
+    seed: int
+    progress: bool | None
+    power: float
+
+    def rng(self, context: int, n: int, clips: int | None, raters: int | None = None) -> Any:
+        """Return the random numbers of one design: the same whatever else is planned."""
+        block = n + ((clips or 0) << 20) + ((raters or 0) << 36) + ((context + 1) << 48)
+        return generator(self.seed, PLANS, block)
+
+    def pieces(self, designs: Sequence[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
+        """Yield designs with numbers of studies that add up to theirs, showing progress."""
+
+        def cut() -> Iterator[tuple[Any, int]]:
+            for design, total in designs:
+                for first in range(0, total, _AT_ONCE):
+                    yield design, min(_AT_ONCE, total - first)
+
+        return shown_progress(
+            cut(),
+            total=sum(total for _, total in designs),
+            label="simulated studies",
+            show=self.progress,
+            steps=lambda piece: piece[1],
+        )
+
+
+@stoppable("studies were simulated")
+@explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
+def plan_study(
+    pilot: FrameLike | None = None,
+    *,
+    n_subjects: int | Iterable[int],
+    n_clips: int | Iterable[int] | None = None,
+    n_raters: int | Iterable[int] | None = None,
+    difference: float | None = None,
+    slope: float | None = None,
+    reliability: float | None = None,
+    width: float | None = None,
+    metric: str | None = None,
+    truth: str | None = None,
+    predictions: Sequence[str] | None = None,
+    features: str | Sequence[str] | None = None,
+    feature: str | None = None,
+    form: str | None = None,
+    targets: str | Sequence[str] | None = None,
+    ratings: str | None = None,
+    raters: str | None = None,
+    cluster: str | None = None,
+    context: str | None = None,
+    published: dict[str, float] | None = None,
+    power: float = 0.8,
+    confidence: float = 0.95,
+    n_studies: int = 1000,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> PlanResult:
+    r"""Compute the power of studies of several sizes, by simulation from a pilot.
+
+    Studies are simulated and analysed as this package analyses them by default. The power is the
+    proportion of studies with the finding: a difference between two models (`compare_models`), a
+    slope (`context_coefficients`), a reliability above a value, or a reliability that is estimated
+    to within a value (`icc`). Exactly one of `difference`, `slope`, `reliability` and `width` must
+    be given.
+
+    Parameters
+    ----------
+    pilot : DataFrame, optional
+        The table of a pilot study, one row per clip, or per rating for `reliability` and `width`.
+        Rows with a missing value are left out. At least six subjects are required. Give either
+        `pilot` or `published`.
+    n_subjects : int or list of int
+        Numbers of subjects of the planned study.
+    n_clips : int or list of int, optional
+        Numbers of clips per subject; in slopes over several contexts, per subject and context. By
+        default each subject has the clips of the pilot. For differences and slopes the clips of a
+        pilot's subject are chosen at random without replacement, and a number above that of the
+        pilot's subject with most clips is an error, because the pilot does not show what further
+        clips would add. A subject with fewer clips has all of its clips.
+    n_raters : int or list of int, optional
+        Numbers of raters, for `reliability` and `width`; by default that of the pilot.
+    difference : float, optional
+        Difference of the metric between the first and the second model, in the unit of the metric:
+        the smallest that matters, not the one that the pilot shows. The predictions of the second
+        model are changed so that the difference has this value.
+    slope : float, optional
+        Slope of `feature`, in units of the truth per standard deviation of the feature (pooled
+        within contexts, as in `context_coefficients`).
+    reliability : float, optional
+        Value that the lower limit of the interval of the ICC should exceed.
+    width : float, optional
+        Value that half the width of the interval of the ICC should not exceed.
+    metric : {"correlation", "rmse"}, optional
+        Metric of `difference`, over all rows of a context.
+    truth : str, optional
+        Column of the truth, for `difference` and `slope`.
+    predictions : list of two str, optional
+        Columns of the predictions of the two models.
+    features : str or list of str, optional
+        Columns of the features of the planned regression.
+    feature : str, optional
+        The feature whose slope is to be found; required if there are several.
+    form : str, optional
+        Form of the ICC, such as ``"ICC(A,k)"``.
+    targets, ratings, raters
+        Columns of the pilot's ratings, as for `icc`.
+    cluster : str, optional
+        Column of the subjects. Required for `difference` and `slope`. With ratings, the clips of a
+        subject are then analysed as such; without it, each target is a subject with one clip.
+    context : str, optional
+        Column of the contexts. Each is planned separately; differences and slopes are also planned
+        over all rows.
+    published : dict, optional
+        Published numbers instead of a pilot. For differences of correlations: ``correlation`` (of
+        the second model with the truth), ``between_models`` (correlation of the predictions) and
+        ``icc`` (share of the variance between subjects, of truth and predictions). For differences
+        of RMSE: ``rmse`` (of the second model), ``between_errors`` (correlation of the errors) and
+        ``icc`` (of the errors). For slopes: ``residual_sd`` (standard deviation of the truth around
+        the line), ``icc_feature``, ``icc_residual``, and optionally ``slope_sd`` (standard
+        deviation of the slopes of subjects; 0 if it is not given). For reliabilities: the variances
+        ``subject`` and ``residual``, optionally ``clip`` and ``rater`` (otherwise 0), and ``low``
+        and ``high``, the interval of the reliability of one rating. ``n_subjects`` and ``n_clips``
+        are the size of the published study of a difference or a slope, from which its uncertainty
+        follows.
+    power : float
+        The power that the study should have, for ``required()`` and ``plot()``.
+    confidence : float
+        Level of the planned intervals; a difference or slope is found if p < 1 - confidence. Also
+        the level of the interval of the simulation and of the band of the pilot.
+    n_studies : int
+        Simulated studies of each design.
+    seed : int
+        Seed of the simulation. A design has the same random numbers whatever else is planned.
+    progress : bool, optional
+        Whether a progress bar is shown. By default in a terminal.
+
+    Returns
+    -------
+    PlanResult
+        ``tidy()``, ``required()``, ``plot()``, ``notes()``.
+
+    Raises
+    ------
+    ColumnError
+        If a column does not exist or does not contain numbers.
+    DataError
+        If the pilot has fewer than six subjects, the difference or slope is 0, the population
+        cannot have it, or an argument is missing, unknown or not used.
+    Interrupted
+        If Ctrl-C is pressed. Nothing is kept.
+
+    Notes
+    -----
+    A pilot's subjects are drawn with replacement, whole, so that skewness, unequal numbers of clips
+    and differences between subjects are those of the pilot. Studies of resampled subjects vary less
+    than studies of new subjects, for a mean of G subjects by the factor :math:`\sqrt{(G - 1)/G}`.
+    The difference is multiplied by the ratio of the infinitesimal jackknife's standard error to the
+    jackknife's, the slope by that of CR0's to CR2's, so that its ratio to the standard error is
+    right. The correlation of the second model is changed by adding a multiple of the truth to its
+    predictions, its RMSE by multiplying its errors, and a slope by adding a multiple of the feature
+    to the truth. Published numbers are simulated with normal distributions. Ratings are simulated
+    from variance components (of a pilot by REML) with normal distributions, all raters rating all
+    clips.
+
+    The interval of the simulation is Wilson's (1927). The band of the pilot is another uncertainty.
+    For differences and slopes, the pilot leaves the standard error open within the factors
+    :math:`\sqrt{\nu / \chi^2_\nu}`. :math:`\nu` is the smaller of
+    :math:`2 / (2/(G - 1) + \kappa/G)`, :math:`\kappa` the excess kurtosis of the subjects'
+    pseudo-values, and :math:`1 / (2 v)`, v the jackknife variance of the logarithm of the standard
+    error. A t test that has the simulated power has a noncentrality, which is divided by these
+    factors. For reliabilities, studies are simulated (a quarter of `n_studies`, at least 100) with
+    the variance of the targets at which the reliability is the lower and the upper limit of the
+    interval of the pilot.
+
+    Checked against: power of the t test (statsmodels), Bonett (2002), Walter, Eliasziw and Donner
+    (1998), `compare_models`, `context_coefficients` and `icc` on the simulated tables; coverage of
+    the band by simulation, in ``docs/coverage_plans.md``.
+
+    References
+    ----------
+    Bonett, D. G. (2002). Statistics in Medicine, 21, 1331-1335. https://doi.org/10.1002/sim.1108
+    Walter, S. D., Eliasziw, M. and Donner, A. (1998). Statistics in Medicine, 17, 101-110.
+    Wilson, E. B. (1927). Journal of the American Statistical Association, 22, 209-212.
+    https://doi.org/10.1080/01621459.1927.10502953
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> y = np.repeat(rng.normal(size=14), 6) + rng.normal(size=84)
+    >>> pilot = pd.DataFrame({"subject": np.repeat(np.arange(14), 6), "y": y,
+    ...                       "new": y + 1.5 * rng.normal(size=84),
+    ...                       "old": y + 2.0 * rng.normal(size=84)})
+    >>> plan = plan_study(pilot, difference=0.1, metric="correlation", truth="y",
+    ...                   predictions=["new", "old"], cluster="subject",
+    ...                   n_subjects=[20, 60], n_studies=200)
+    >>> list(plan.tidy().columns[:6])
+    ['context', 'n_subjects', 'n_clips', 'assumed', 'power', 'conf_low']
+    """
+    goals = {"difference": difference, "slope": slope, "reliability": reliability, "width": width}
+    finding, goal = _finding(goals)
+    used = {
+        "metric": metric, "truth": truth, "predictions": predictions, "features": features,
+        "feature": feature, "form": form, "targets": targets, "ratings": ratings, "raters": raters,
+        "n_raters": n_raters,
+    }  # fmt: skip
+    for name, value in used.items():
+        if value is not None and name not in _USES[finding]:
+            raise DataError(
+                say("{@name=} is not used with {@finding=}; leave it out", name=name,
+                    finding=finding)
+            )  # fmt: skip
+    if (pilot is None) == (published is None):
+        raise DataError(say("give either the table of a pilot or {published=}"))
+    if published is not None:
+        columns = {**used, "cluster": cluster, "context": context}
+        for name in ("metric", "form", "n_raters"):
+            del columns[name]
+        for name, value in columns.items():
+            if value is not None:
+                raise DataError(
+                    say("{@name=} names columns of a pilot, and there is none with {published=}; "
+                        "leave it out", name=name)
+                )  # fmt: skip
+    if context is not None and not isinstance(context, str):
+        raise DataError(say("{context=} must be the name of one column"))
+    grid = _Grid(
+        _numbers(n_subjects, "n_subjects"),
+        (None,) if n_clips is None else _numbers(n_clips, "n_clips"),
+        (None,) if n_raters is None else _numbers(n_raters, "n_raters"),
+    )
+    rows = max(grid.n_subjects) * (grid.n_clips[-1] or 1) * (grid.n_raters[-1] or 1)
+    if rows > _MOST_ROWS:
+        raise DataError(
+            say(
+                "the largest design has {rows:,} rows; at most {most:,} can be simulated",
+                rows=rows,
+                most=_MOST_ROWS,
+            )
+        )
+    how = _Simulation(
+        whole_number(n_studies, argument="n_studies", least=10),
+        confidence_level(confidence),
+        checked_seed(seed),
+        progress,
+        checked_power(power),
+    )
+    if finding in ("reliability", "width"):
+        return _plan_ratings(
+            pilot, finding, goal, form, grid, how, published=published, targets=targets,
+            ratings=ratings, raters=raters, cluster=cluster, context=context,
+        )  # fmt: skip
+    measure = _metric(metric) if finding == "difference" else ""
+    left_out = 0
+    if finding == "difference" and pilot is not None:
+        check_pilot({"truth": truth, "predictions": predictions, "cluster": cluster})
+        sources, left_out = difference_sources(
+            pilot, truth=truth, predictions=predictions, cluster=cluster, context=context,
+            metric=measure, difference=goal, confidence=how.confidence,
+        )  # fmt: skip
+    elif finding == "difference":
+        sources = published_difference(published, measure, goal, how.confidence, how.seed)
+    elif pilot is not None:
+        check_pilot({"truth": truth, "features": features, "cluster": cluster})
+        sources, left_out, measure = slope_sources(
+            pilot, truth=truth, features=features, feature=feature, cluster=cluster,
+            context=context, slope=goal,
+        )  # fmt: skip
+    else:
+        measure = "the feature"
+        sources = published_slope(published, goal, how.seed)
+    _check_clips(sources, grid)
+    return PlanResult(
+        cells=tuple(_effect_cells(sources, grid, how, goal)),
+        finding=finding,
+        goal=goal,
+        measure=measure,
+        source="published" if pilot is None else "pilot",
+        pilot_subjects=tuple((one.context, one.n_pilot) for one in sources if one.n_pilot),
+        confidence=how.confidence,
+        n_studies=how.n_studies,
+        seed=how.seed,
+        power=how.power,
+        remarks=_effect_notes(sources, finding, how, left_out, published=pilot is None),
+    )
+
+
+def _finding(goals: dict[str, float | None]) -> tuple[str, float]:
+    given = [name for name, value in goals.items() if value is not None]
+    if len(given) != 1:
+        raise DataError(
+            say(
+                "give exactly one of {difference=}, {slope=}, {reliability=} and {width=}, which "
+                "say what the study is to find"
+            )
+        )
+    name = given[0]
+    goal = real_number(goals[name], argument=name)
+    if name in ("difference", "slope") and goal == 0:
+        raise DataError(
+            say(
+                "{@name=} is 0, and no study can find that; give the smallest {name} that matters",
+                name=name,
+            )
+        )
+    if name in ("reliability", "width") and not 0 < goal < 1:
+        raise DataError(say("{@name=} must be between 0 and 1, not {given}", name=name, given=goal))
+    return name, goal
+
+
+def _numbers(given: Any, argument: str) -> tuple[int, ...]:
+    items = [given] if is_whole(given) or not np.iterable(given) else list(given)
+    if not items:
+        raise DataError(say("{@argument=} has no numbers", argument=argument))
+    found = {whole_number(one, argument=argument, least=_FEWEST[argument]) for one in items}
+    if max(found) > _MOST[argument]:
+        raise DataError(
+            say("{@argument=} must be at most {most:,}, not {given}", argument=argument,
+                most=_MOST[argument], given=max(found))
+        )  # fmt: skip
+    return tuple(sorted(found))
+
+
+def _metric(metric: Any) -> str:
+    if metric not in METRICS:
+        raise DataError(
+            say("{metric=} must be one of {names}, not {given!r}", names=listed(METRICS),
+                given=metric)
+        )  # fmt: skip
+    return str(metric)
+
+
+def _check_clips(sources: Sequence[Source], grid: _Grid) -> None:
+    """Raise `DataError` for numbers of clips that are missing, or that the pilot cannot show."""
+    for source in sources:
+        if source.most_clips is None and grid.n_clips == (None,):
+            raise DataError(say("a plan from published numbers needs {n_clips=}"))
+        beyond = [m for m in grid.n_clips if m and source.most_clips and m > source.most_clips]
+        if beyond:
+            raise DataError(
+                say(
+                    "{n_clips=} is {n}, but no subject of the pilot{where} has more than {most} "
+                    "clips, so that it does not show what further clips would add; use at most "
+                    "{most}, or {published=}",
+                    n=beyond[0],
+                    where=""
+                    if source.context == ALL
+                    else say(" in context {one:label}", one=source.context),
+                    most=source.most_clips,
+                )
+            )
+
+
+def _effect_cells(
+    sources: Sequence[Source], grid: _Grid, how: _Simulation, goal: float
+) -> Iterator[PlanCell]:
+    """Yield the power of every design to find a difference or slope."""
+    designs = [
+        (c, clips, n) for c, clips, n in product(range(len(sources)), grid.n_clips, grid.n_subjects)
+    ]
+    alpha = 1 - how.confidence
+    counts = {design: [0, 0] for design in designs}
+    at, rng, sampler = None, None, None
+    for design, size in how.pieces([(design, how.n_studies) for design in designs]):
+        c, clips, n = design
+        if design != at:
+            at, rng = design, how.rng(c, n, clips)
+            sampler = sources[c].population.sampler(clips, rng)
+        assert sampler is not None
+        p = sampler.p_values(n, size, rng)
+        counts[design][0] += int(np.count_nonzero(p < alpha))
+        counts[design][1] += int(np.count_nonzero(np.isnan(p)))
+    for c, clips in product(range(len(sources)), grid.n_clips):
+        own = [counts[c, clips, n] for n in grid.n_subjects]
+        power = np.array([found for found, _ in own]) / how.n_studies
+        source = sources[c]
+        low, high = _band(source.worth, grid.n_subjects, power, how)
+        for i, (n, (found, undefined)) in enumerate(zip(grid.n_subjects, own, strict=True)):
+            yield PlanCell(
+                source.context, n, source.clips if clips is None else clips, 0, goal, found,
+                undefined, low[i], high[i], source.reason,
+            )  # fmt: skip
+
+
+def _band(
+    worth: float, n: Sequence[int], power: NDArray[np.float64], how: _Simulation
+) -> tuple[list[float], list[float]]:
+    """Return the powers at the largest and smallest standard error that the pilot leaves."""
+    if np.isnan(worth):
+        return [float("nan")] * len(n), [float("nan")] * len(n)
+    alpha = 1 - how.confidence
+    found = noncentralities(n, power, how.n_studies, alpha=alpha)
+    small, large = error_ratios(worth, how.confidence)
+    low, high = (
+        [t_power(one / ratio, size - 1.0, alpha) for one, size in zip(found, n, strict=True)]
+        for ratio in (large, small)
+    )
+    # The noncentrality of a power of 1 is bounded.
+    return np.minimum(low, power).tolist(), np.maximum(high, power).tolist()
+
+
+def _effect_notes(
+    sources: Sequence[Source], finding: str, how: _Simulation, left_out: int, *, published: bool
+) -> tuple[str, ...]:
+    alpha = 1 - how.confidence
+    event = say("p < {alpha:g} for the {finding}", alpha=round(alpha, 12), finding=finding)
+    notes: list[str] = [NOTE_POWER(n_studies=how.n_studies, event=event)]
+    if published:
+        equal, what = (
+            ("all clips of equal weight", "truth and predictions")
+            if finding == "difference"
+            else ("equal numbers of clips", "truth and feature")
+        )
+        notes.append(NOTE_NORMAL(equal=equal, what=what))
+    else:
+        notes.append(NOTE_SUBJECTS())
+        template = NOTE_CHOSEN if finding == "difference" else NOTE_CHOSEN_SLOPE
+        observed = ", ".join(
+            f"{one.observed:.3g}" + (f" ({one.context})" if len(sources) > 1 else "")
+            for one in sources
+        )
+        notes.append(template(observed=observed))
+    sizes = sorted({one.n_pilot for one in sources if one.n_pilot})
+    if sizes:
+        numbers = " to ".join(str(one) for one in dict.fromkeys((sizes[0], sizes[-1])))
+        whose = f"the {numbers} subjects of the {'published study' if published else 'pilot'}"
+        notes.append(NOTE_ERROR_OF_PILOT(level=100 * how.confidence, source=whose))
+    if left_out:
+        notes.append(NOTE_LEFT_OUT(n=left_out))
+    return tuple(notes)
+
+
+def _plan_ratings(
+    pilot: Any,
+    finding: str,
+    goal: float,
+    form: Any,
+    grid: _Grid,
+    how: _Simulation,
+    *,
+    published: Any,
+    targets: Any,
+    ratings: Any,
+    raters: Any,
+    cluster: Any,
+    context: Any,
+) -> PlanResult:
+    if form is None:
+        raise DataError(say("{form=} must name the form of the ICC, such as 'ICC(A,k)'"))
+    chosen, left_out = find_form(form), 0
+    if published is not None:
+        pilots, reason = [_published_ratings(published, grid, chosen)], NO_PUBLISHED_INTERVAL
+    else:
+        check_pilot({"targets": targets, "ratings": ratings})
+        frame = as_frame(pilot, what=WHAT)
+        names = checked_names(targets, argument=say("{targets=}"))
+        keys = [*names, *names_of(raters), *names_of(cluster), *names_of(context)]
+        require_columns(frame, [ratings, *keys], what=WHAT)
+        frame = frame.assign(**{ratings: numeric_column(frame, ratings, what=WHAT)})
+        pilots = components_of_pilot(
+            frame, targets=names, ratings=ratings, raters=raters, cluster=cluster,
+            context=names_of(context), form=chosen, confidence=how.confidence,
+        )  # fmt: skip
+        for one in pilots:
+            enough(one.n_subjects, one.context or ALL)
+        reason = None
+        left_out = int(frame[ratings].isna().sum())
+    if not any(one.components.clustered for one in pilots) and grid.n_clips not in ((None,), (1,)):
+        raise DataError(say("{n_clips=} needs the column of the subjects in {cluster=}"))
+    cells = list(_rating_cells(pilots, chosen, finding, goal, grid, how, reason))
+    return PlanResult(
+        cells=tuple(cells),
+        finding=finding,
+        goal=goal,
+        measure=chosen.name,
+        source="published" if pilot is None else "pilot",
+        pilot_subjects=tuple(
+            (one.context or ALL, one.n_subjects) for one in pilots if one.n_subjects
+        ),
+        confidence=how.confidence,
+        n_studies=how.n_studies,
+        seed=how.seed,
+        power=how.power,
+        remarks=_rating_notes(cells, chosen, finding, goal, how, left_out, published=pilot is None),
+    )
+
+
+def _published_ratings(published: Any, grid: _Grid, form: Form) -> PilotRatings:
+    given = read_published(published, "icc")
+    if grid.n_raters == (None,):
+        raise DataError(say("a plan from published numbers needs {n_raters=}"))
+    limits = [
+        given[name] / (1 - given[name]) if given.get(name, 1.0) < 1 else float("nan")
+        for name in ("low", "high")
+    ]
+    several = any(m is not None and m > 1 for m in grid.n_clips)
+    parts = Components(
+        given["subject"], given.get("clip", 0.0), given.get("rater", 0.0), given["residual"],
+        several, *limits,
+    )  # fmt: skip
+    if not parts.targets > 0 or not parts.error(form) > 0:
+        raise DataError(
+            say("the variances of subjects or clips, and of the error, in {published=} must be "
+                "positive")
+        )  # fmt: skip
+    return PilotRatings("", parts, 0, 1, 0, float("nan"))
+
+
+def _rating_cells(
+    pilots: Sequence[PilotRatings],
+    form: Form,
+    finding: str,
+    goal: float,
+    grid: _Grid,
+    how: _Simulation,
+    reason: Message | None,
+) -> Iterator[PlanCell]:
+    """Yield how often the interval of the ICC has the finding in every design."""
+    cells = [
+        (c, (n, clips or one.n_clips, raters or one.n_raters))
+        for c, one in enumerate(pilots)
+        for clips, raters, n in product(grid.n_clips, grid.n_raters, grid.n_subjects)
+    ]
+    designs = []
+    for c, sizes in cells:
+        own = pilots[c].components
+        designs.append(((c, sizes, own), how.n_studies))
+        if np.isfinite([own.low, own.high]).all():
+            few = max(_FEWEST_STUDIES, how.n_studies // _PART)
+            ends = (own.with_signal(signal, form) for signal in (own.low, own.high))
+            designs += [((c, sizes, end), few) for end in ends]
+    shares: dict[Any, list[float]] = {cell: [] for cell in cells}
+    undefined = dict.fromkeys(cells, 0)
+    at, rng, hits = None, None, 0
+    totals = dict(designs)
+    for design, size in how.pieces(designs):
+        c, sizes, parts = design
+        if design != at:
+            # The same random numbers at the limits of the pilot as at its estimate.
+            at, rng, hits, done = design, how.rng(c, *sizes), 0, 0
+        limits = parts.limits(form, sizes, size, rng, how.confidence)
+        with np.errstate(invalid="ignore"):
+            hit = limits[:, 0] > goal if finding == "reliability" else _half(limits) <= goal
+        hits += int(np.count_nonzero(hit))
+        done += size
+        if not shares[c, sizes]:
+            # Only the limits that decide must be there.
+            missing = np.isnan(limits[:, 0] if finding == "reliability" else _half(limits))
+            undefined[c, sizes] += int(np.count_nonzero(missing))
+        if done == totals[design]:
+            shares[c, sizes].append(hits / done)
+    for c, sizes in cells:
+        one, powers = pilots[c], shares[c, sizes]
+        band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
+        n, n_clips, n_raters = sizes
+        yield PlanCell(
+            one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
+            round(powers[0] * how.n_studies), undefined[c, sizes], *band,
+            "" if len(powers) > 1 else reason or NO_PILOT_INTERVAL(),
+        )  # fmt: skip
+
+
+def _half(limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((limits[:, 1] - limits[:, 0]) / 2)
+
+
+def _rating_notes(
+    cells: Sequence[PlanCell],
+    form: Form,
+    finding: str,
+    goal: float,
+    how: _Simulation,
+    left_out: int,
+    *,
+    published: bool,
+) -> tuple[str, ...]:
+    event = (
+        say("the lower limit of the interval of {form} is above {goal:g}", form=form.name,
+            goal=goal)
+        if finding == "reliability"
+        else say("half the width of the interval of {form} is at most {goal:g}", form=form.name,
+                 goal=goal)
+    )  # fmt: skip
+    raters = (
+        "every target has raters of its own"
+        if form.family == "one_way"
+        else "all raters rate all clips of all subjects"
+    )
+    notes: list[str] = [
+        NOTE_POWER(n_studies=how.n_studies, event=event),
+        NOTE_RATINGS(raters=raters),
+    ]
+    if not all(np.isnan(cell.pilot_low) for cell in cells):
+        source = "the publication" if published else "the pilot"
+        notes.append(NOTE_RELIABILITY_OF_PILOT(level=100 * how.confidence, source=source))
+    if finding == "reliability" and any(cell.assumed <= goal for cell in cells):
+        notes.append(NOTE_BELOW(given=goal))
+    if left_out:
+        notes.append(NOTE_LEFT_OUT(n=left_out))
+    return tuple(notes)

@@ -1,0 +1,299 @@
+"""Power to find a slope, from a pilot's subjects or published numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
+from pyexpr.inference.coefficients.data import CoefficientData, pooled_scale
+from pyexpr.inference.coefficients.slopes import SlopeSpace, least_squares_problem, slope_space
+from pyexpr.planning.power import df_of_error, df_of_spread
+from pyexpr.resampling.intervals.jackknife import kurtosis_df
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+#: Subjects that a slope of a pilot must be worth.
+FEWEST_EFFECTIVE = 3
+
+
+def fitted(data: CoefficientData, model: str, cr: str = "CR2") -> SlopeSpace:
+    """Return the slopes of a context, or over all, as context_coefficients() tests them."""
+    return slope_space(data, (model,), [], method="least_squares", cr=cr, seed=0, n_threads=1)
+
+
+def _error(data: CoefficientData, model: str, feature: int, cr: str = "CR2") -> float:
+    """Return the standard error of a slope; NaN where there is none."""
+    if data.constant[:, feature].all():
+        return float("nan")
+    try:
+        space = fitted(data, model, cr)
+    except DataError:
+        return float("nan")
+    contrast = space.weights([(0, feature, 1.0)])
+    assert contrast is not None
+    return float(space.slopes.contrasts(contrast[None, :]).std_error[0])
+
+
+def _p_value(data: CoefficientData, model: str, feature: int) -> float:
+    """Return the p-value of a slope, NaN where context_coefficients() does not test it."""
+    if data.constant[:, feature].all():
+        return float("nan")
+    try:
+        space = fitted(data, model)
+    except DataError:
+        # Linearly dependent features of the subjects that were drawn.
+        return float("nan")
+    return float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
+
+
+def _data(
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    context: NDArray[np.int64],
+    subject: NDArray[np.int64],
+    n_subjects: int,
+    like: tuple[tuple[str, ...], tuple[str, ...]],
+) -> CoefficientData:
+    features, contexts = like
+    scale, constant = pooled_scale(X, context, len(contexts))
+    return CoefficientData(
+        X, y, y, features, context, contexts, subject, tuple(range(n_subjects)), "subject", 0,
+        scale, constant,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSlopes:
+    """Whole subjects of a pilot, drawn with replacement; the truth is given the wanted slope.
+
+    Attributes
+    ----------
+    data : CoefficientData
+        The pilot's rows of the model: of one context, or all of them.
+    model : str
+        The context, or "all".
+    feature : int
+        Position of the feature whose slope is to be found.
+    slope : float
+        Change of the truth per standard deviation of the feature.
+    """
+
+    data: CoefficientData
+    model: str
+    feature: int
+    slope: float
+
+    @classmethod
+    def of(cls, data: CoefficientData, model: str, feature: int, slope: float) -> PilotSlopes:
+        """From all rows of a pilot; `DataError` if least squares cannot be used in it."""
+        name = data.features[feature]
+        why = least_squares_problem(data, [model], "context")
+        if why:
+            raise DataError(
+                say(
+                    "slopes are planned by least squares, but {why}; give fewer names in "
+                    "{features=}",
+                    why=why,
+                )
+            )
+        where = data.constant if model == ALL else data.constant[[data.contexts.index(model)]]
+        if where[:, feature].all():
+            raise DataError(
+                say(
+                    "{name:label} does not vary in context {context:label} of the pilot",
+                    name=name,
+                    context=model,
+                )
+            )
+        rows = data.rows(model)
+        present, subject = np.unique(data.subject[rows], return_inverse=True)
+        contexts = data.contexts if model == ALL else (model,)
+        code = data.context[rows] if model == ALL else np.zeros(len(rows), dtype=np.int64)
+        own = replace(
+            data, X=data.X[rows], y=data.y[rows], y_tested=data.y[rows], context=code,
+            contexts=contexts, subject=subject.reshape(-1).astype(np.int64),
+            subjects=tuple(range(len(present))), constant=where,
+        )  # fmt: skip
+        space = fitted(own, model)
+        contrast = space.weights([(0, feature, 1.0)])
+        worth = space.n_effective(contrast)
+        if space.why_missing([0], feature) or worth < FEWEST_EFFECTIVE:
+            raise DataError(
+                say(
+                    "the slope of {name:label} rests on few subjects of the pilot, equivalent to "
+                    "{worth:.1f} subjects; from fewer than {fewest} it cannot be seen how slopes "
+                    "vary",
+                    name=name,
+                    worth=worth,
+                    fewest=FEWEST_EFFECTIVE,
+                )
+            )
+        return cls(own, model, feature, slope)
+
+    @property
+    def n_subjects(self) -> int:
+        """The number of the pilot's subjects."""
+        return len(self.data.subjects)
+
+    @property
+    def clips(self) -> NDArray[np.int64]:
+        """The numbers of clips of the pilot's subjects, the largest of any context."""
+        found = np.zeros(self.n_subjects, dtype=np.int64)
+        for c in range(len(self.data.contexts)):
+            own = self.data.subject[self.data.context == c]
+            found = np.maximum(found, np.bincount(own, minlength=self.n_subjects))
+        return found
+
+    def observed(self) -> float:
+        """Return the pilot's own slope."""
+        space = fitted(self.data, self.model)
+        return float(space.slopes.coef[space.slot[0, self.feature]])
+
+    def worth(self) -> float:
+        """Return the degrees of freedom with which the pilot shows the standard error."""
+        data, G = self.data, self.n_subjects
+        space = fitted(data, self.model)
+        contrast = space.weights([(0, self.feature, 1.0)])
+        assert contrast is not None
+        influence = np.asarray(space.slopes.influences(contrast[None, :])).reshape(1, -1)
+        errors = np.empty(G)
+        like: Any = data.features, data.contexts
+        for g in range(G):
+            rows = np.flatnonzero(data.subject != g)
+            own = data.subject[rows]
+            part = _data(
+                data.X[rows], data.y[rows], data.context[rows], own - (own > g), G - 1, like
+            )
+            # Per unit of the feature: its standard deviation changes with the subjects.
+            errors[g] = _error(part, self.model, self.feature) / part.scale[self.feature]
+        return df_of_error(errors, float(kurtosis_df(influence)[0]))
+
+    def shrinkage(self) -> float:
+        """Return the standard error among resampled subjects, in units of CR2's.
+
+        The former is that without a correction (CR0), which is too small for few subjects.
+        """
+        one, other = (_error(self.data, self.model, self.feature, cr) for cr in ("CR0", "CR2"))
+        return one / other
+
+    def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSlopeSampler:
+        """Return what draws studies with at most so many clips per subject and context.
+
+        The slope is reduced as much as resampled subjects vary less than new ones, so that its
+        ratio to the standard error is right.
+        """
+        data, G = self.data, self.n_subjects
+        goal = self.slope * self.shrinkage()
+        column = data.X[:, self.feature] / data.scale[self.feature]
+        y = data.y + (goal - self.observed()) * (column - column.mean())
+        cells = [
+            [
+                np.flatnonzero((data.subject == g) & (data.context == c))
+                for c in range(len(data.contexts))
+            ]
+            for g in range(G)
+        ]
+        return PilotSlopeSampler(self, y, cells, n_clips)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSlopeSampler:
+    """Draws studies of the pilot's subjects."""
+
+    pilot: PilotSlopes
+    y: NDArray[np.float64]
+    cells: list[list[NDArray[np.intp]]]
+    n_clips: int | None
+
+    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the p-values of `n` studies; NaN where there is none."""
+        data = self.pilot.data
+        found = np.empty(n)
+        like: Any = data.features, data.contexts
+        for at, who in enumerate(rng.integers(len(self.cells), size=(n, n_subjects))):
+            chosen = [self._rows_of(g, rng) for g in who.tolist()]
+            rows = np.concatenate(chosen)
+            subject = np.repeat(np.arange(n_subjects), [len(one) for one in chosen])
+            context = data.context[rows]
+            study = _data(data.X[rows], self.y[rows], context, subject, n_subjects, like)
+            found[at] = _p_value(study, self.pilot.model, self.pilot.feature)
+        return found
+
+    def _rows_of(self, subject: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        most = self.n_clips
+        parts = [
+            own if most is None or len(own) <= most else rng.permutation(own)[:most]
+            for own in self.cells[subject]
+        ]
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalSlopes:
+    """A normal feature and truth, of published numbers.
+
+    ``truth = (slope + v) feature + u + e`` with the feature at unit variance, v the deviation of
+    the subject's slope, and u + e of standard deviation `residual_sd`.
+    """
+
+    slope: float
+    residual_sd: float
+    icc_feature: float
+    icc_residual: float
+    slope_sd: float
+
+    def sampler(self, n_clips: int | None, rng: np.random.Generator) -> NormalSlopeSampler:
+        """Return what draws studies with so many clips per subject."""
+        assert n_clips is not None
+        return NormalSlopeSampler(self, n_clips)
+
+    def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
+        """Return the degrees of freedom with which so large a study shows the standard error."""
+        sampler = self.sampler(n_clips, rng)
+        studies = (sampler.study(n_subjects, rng) for _ in range(_STUDIES))
+        return df_of_spread(np.array([_error(one, _ROWS, 0) / one.scale[0] for one in studies]))
+
+
+# Simulated studies of the published size.
+_STUDIES = 100
+# The only context of published numbers.
+_ROWS = "all rows"
+
+
+@dataclass(frozen=True, slots=True)
+class NormalSlopeSampler:
+    """Draws studies of normal rows."""
+
+    source: NormalSlopes
+    n_clips: int
+
+    def study(self, n_subjects: int, rng: np.random.Generator) -> CoefficientData:
+        """Return the rows of one study."""
+        one, shape = self.source, (n_subjects, self.n_clips)
+
+        def parts(icc: float) -> NDArray[np.float64]:
+            between = rng.standard_normal((n_subjects, 1))
+            return np.asarray(
+                np.sqrt(icc) * between + np.sqrt(1 - icc) * rng.standard_normal(shape)
+            )
+
+        x = parts(one.icc_feature)
+        own = one.slope + one.slope_sd * rng.standard_normal((n_subjects, 1))
+        y = own * x + one.residual_sd * parts(one.icc_residual)
+        n = n_subjects * self.n_clips
+        return _data(
+            x.reshape(n, 1), y.reshape(n), np.zeros(n, dtype=np.int64),
+            np.repeat(np.arange(n_subjects), self.n_clips), n_subjects,
+            (("feature",), (_ROWS,)),
+        )  # fmt: skip
+
+    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the p-values of `n` studies; NaN where there is none."""
+        return np.array([_p_value(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)])

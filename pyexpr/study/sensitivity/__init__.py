@@ -1,0 +1,1 @@
+"""The same conclusions of a study under other choices."""

@@ -1,0 +1,518 @@
+"""Importance of features: scikit-learn's numbers, closed forms, refits by hand, bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+import pyexpr as px
+from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, Interrupted
+from pyexpr.modeling.importance import exchanged
+from pyexpr.modeling.importance.donors import pairs_of
+from pyexpr.modeling.importance.sums import SE, before_of, changes_of, exchange_of, metric_of
+
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore::{FewSubjectsWarning.__module__}.FewSubjectsWarning"
+)
+
+FEATURES = ["smile", "nod", "gaze"]
+SLOPES = np.array([1.0, 0.4, 0.0])
+# Rounding of sums in another order.
+ROUNDING = 1e-9
+KINDS = ("rows", "within", "subjects")
+
+
+def clips(n_subjects: int = 8, seed: int = 3, most: int = 8) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(n_subjects), rng.integers(2, most, n_subjects))
+    table = pd.DataFrame({"subject": subject})
+    table[FEATURES] = rng.normal(size=(n_subjects, 3))[subject] + rng.normal(size=(len(table), 3))
+    table["task"] = np.where(np.arange(len(table)) % 2, "pain", "startle")
+    table["joy"] = table[FEATURES] @ SLOPES + rng.normal(size=n_subjects)[subject]
+    return table.assign(joy=table["joy"] + rng.normal(size=len(table)))
+
+
+class Fixed:
+    """A model with known slopes."""
+
+    def __init__(self, slopes: Any) -> None:
+        self.slopes = np.asarray(slopes, dtype=float)
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        return np.einsum("ij,j->i", X[FEATURES].to_numpy(), self.slopes)
+
+
+COLUMNS: dict[str, Any] = {"label": "joy", "features": FEATURES, "cluster": "subject"}
+ALL_PAIRS: dict[str, Any] = COLUMNS | {"n_repeats": "all"}
+
+
+def donors(table: pd.DataFrame, kind: str, column: str) -> list[np.ndarray]:
+    """Return by hand the values that each row is given, in the order of the rows."""
+    x, who = table[column].to_numpy(), table["subject"].to_numpy()
+    mean = table.groupby("subject")[column].transform("mean").to_numpy()
+    found = []
+    for i in range(len(table)):
+        if kind == "rows":
+            found.append(x[who != who[i]])
+        elif kind == "within":
+            mine = (who == who[i]) & (np.arange(len(x)) != i)
+            found.append(x[mine])
+        else:
+            others = [mean[who == one][0] for one in np.unique(who) if one != who[i]]
+            found.append(x[i] - mean[i] + np.array(others))
+    return found
+
+
+def by_hand(table: pd.DataFrame, slopes: np.ndarray, kind: str) -> dict[str, np.ndarray]:
+    """Return the metrics after the exchange of each feature, and before."""
+    X, y = table[FEATURES].to_numpy(), table["joy"].to_numpy()
+    p = X @ slopes
+    found: dict[str, list[float]] = {"mse": [], "mae": [], "correlation": []}
+    for j, column in enumerate(FEATURES):
+        squared, absolute, q, qq, qy = [], [], [], [], []
+        for i, given in enumerate(donors(table, kind, column)):
+            new = p[i] + slopes[j] * (given - X[i, j])
+            squared.append(np.mean((y[i] - new) ** 2))
+            absolute.append(np.mean(np.abs(y[i] - new)))
+            q.append(new.mean())
+            qq.append(np.mean(new**2))
+            qy.append(y[i] * new.mean())
+        found["mse"].append(np.mean(squared))
+        found["mae"].append(np.mean(absolute))
+        cov = np.mean(qy) - np.mean(q) * y.mean()
+        found["correlation"].append(cov / np.sqrt((np.mean(qq) - np.mean(q) ** 2) * y.var()))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_pairs_by_hand(kind: str) -> None:
+    table, slopes = clips(), np.array([0.8, 0.5, 0.3])
+    found = px.feature_importance(
+        Fixed(slopes), table, permute=kind, metrics=["mse", "rmse", "mae", "correlation"],
+        **ALL_PAIRS,
+    ).tidy()  # fmt: skip
+    expected = by_hand(table, slopes, kind)
+    after = {name: found[found["metric"] == name]["after"].to_numpy() for name in expected}
+    for name, values in expected.items():
+        np.testing.assert_allclose(after[name], values, rtol=ROUNDING)
+    rmse = found[found["metric"] == "rmse"]
+    e = table["joy"] - Fixed(slopes).predict(table)
+    np.testing.assert_allclose(
+        rmse["estimate"], np.sqrt(expected["mse"]) - np.sqrt(np.mean(e**2)), rtol=ROUNDING
+    )
+
+
+def test_closed_form_of_a_linear_model() -> None:
+    """With Var and Cov over pairs: b^2 E(x_j - x_i)^2 - 2 b E e_i (x_j - x_i)."""
+    table, slopes = clips(most=3), np.array([0.8, 0.5, 0.3])
+    # Two clips of everybody: then all rows have as many donors, and moments suffice.
+    table = table.groupby("subject").head(2)
+    n, G = len(table), table["subject"].nunique()
+    e = (table["joy"] - Fixed(slopes).predict(table)).to_numpy()
+    found = px.feature_importance(Fixed(slopes), table, metrics="mse", **ALL_PAIRS).tidy()
+    for j, column in enumerate(FEATURES):
+        x = table[column].to_numpy()
+        by_subject = table.groupby("subject")[column].transform("sum").to_numpy()
+        squares = table.assign(s=x**2).groupby("subject")["s"].transform("sum").to_numpy()
+        others = n - n / G
+        mean, square = (x.sum() - by_subject) / others, ((x**2).sum() - squares) / others
+        expected = slopes[j] ** 2 * np.mean(square - 2 * x * mean + x**2)
+        expected -= 2 * slopes[j] * np.mean(e * (mean - x))
+        assert found["estimate"][j] == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("metric", ["mse", "mae"])
+def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
+    table = clips(20, most=12)
+    forest = RandomForestRegressor(20, random_state=0).fit(table[FEATURES], table["joy"])
+    scoring = {"mse": "neg_mean_squared_error", "mae": "neg_mean_absolute_error"}[metric]
+    n_repeats, seed = 6, 5
+    theirs = permutation_importance(
+        forest, table[FEATURES], table["joy"], scoring=scoring, n_repeats=n_repeats,
+        random_state=seed,
+    )  # fmt: skip
+    # As it draws: one seed for all columns, and every permutation is one of the last column.
+    rng_seed = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
+    X, y = table[FEATURES], table["joy"].to_numpy()
+    subjects = table["subject"].to_numpy()
+    p = forest.predict(X)
+    for j, column in enumerate(FEATURES):
+        random = np.random.RandomState(rng_seed)
+        order, given = np.arange(len(X)), np.arange(len(X))
+        total = np.zeros(8)
+        for _ in range(n_repeats):
+            random.shuffle(order)
+            given = given[order]
+            new = X.assign(**{column: X[column].to_numpy()[given]})
+            exchange = exchange_of(subjects, np.arange(len(X)), subjects[given])
+            changed = changes_of(y, p, forest.predict(new), exchange)[0]
+            total[[3, 4, 5, SE, 7]] += changed / n_repeats
+        before = before_of(y, p, subjects).sum(axis=0)
+        ours = metric_of(metric, (before + total)[None]) - metric_of(metric, before[None])
+        assert float(ours) == pytest.approx(theirs.importances_mean[j], rel=ROUNDING)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_jackknife_leaves_a_subject_out_of_both_roles(kind: str) -> None:
+    """The value without a subject is the importance of the table without it."""
+    table = clips()
+    model = DecisionTreeRegressor(max_depth=4, random_state=0).fit(table[FEATURES], table["joy"])
+    options = ALL_PAIRS | {"context": "task", "permute": kind}
+    options["metrics"] = ["rmse", "correlation"]
+    table = table.groupby(["subject", "task"]).filter(lambda own: len(own) > 1)
+    whole = px.feature_importance(model, table, **options)
+    influence = whole.influence()
+    for subject in (0, 5):
+        rest = px.feature_importance(model, table[table["subject"] != subject], **options).tidy()
+        own = influence[influence["cluster"] == subject]
+        keys = ["metric", "model", "term", "context"]
+        both = own.merge(rest, on=keys, suffixes=("", "_rest"))
+        assert len(both) == len(own) > 0
+        np.testing.assert_allclose(both["estimate"], both["estimate_rest"], atol=ROUNDING)
+
+
+def test_interval_is_that_of_the_leave_one_out_values() -> None:
+    found = px.feature_importance(Fixed([0.8, 0.5, 0.3]), clips(), **ALL_PAIRS)
+    values = found.influence()
+    own = values[values["term"] == "nod"]["estimate"].to_numpy()
+    G = len(own)
+    expected = np.sqrt((G - 1) / G * np.sum((own - own.mean()) ** 2))
+    assert found.tidy()["std_error"][1] == pytest.approx(expected, rel=ROUNDING)
+
+
+def test_known_importance_of_independent_features() -> None:
+    """The increase of MSE is 2 b beta var(x), and it divides into within and between."""
+    rng = np.random.default_rng(0)
+    subject = np.repeat(np.arange(2000), 4)
+    table = pd.DataFrame({"subject": subject})
+    table[FEATURES] = rng.normal(size=(2000, 3))[subject] + rng.normal(size=(8000, 3))
+    table["joy"] = table[FEATURES] @ SLOPES + rng.normal(size=8000)
+    b = np.array([0.8, 0.5, 0.3])
+    found = {
+        kind: px.feature_importance(
+            Fixed(b), table, permute=kind, metrics="mse", n_repeats=5, **COLUMNS
+        ).tidy()["estimate"].to_numpy()
+        for kind in KINDS
+    }  # fmt: skip
+    # Three standard errors.
+    np.testing.assert_allclose(found["rows"], 2 * b * SLOPES * 2, atol=0.2)
+    np.testing.assert_allclose(found["within"], 2 * b * SLOPES, atol=0.15)
+    # Means of four clips hold a fourth of the variation within, which stays where it is.
+    np.testing.assert_allclose(found["subjects"], 2 * b * SLOPES * 1.25, atol=0.2)
+
+
+def test_donors_are_equally_likely_and_of_the_right_subjects() -> None:
+    subjects = np.repeat([0, 1, 2, 3], [1, 3, 5, 12])
+    for kind in KINDS:
+        counts = np.zeros((len(subjects), len(subjects)))
+        for seed in range(250):
+            pairs = pairs_of(subjects, kind, 5, seed, 0)
+            assert not pd.DataFrame({"t": pairs.target, "d": pairs.donor}).duplicated().any()
+            np.add.at(counts, (pairs.target, pairs.donor), 1)
+            own = subjects[pairs.target] == pairs.from_subject
+            assert own.all() if kind == "within" else not own.any()
+        if kind == "rows":
+            shares = counts / counts.sum(axis=1, keepdims=True)
+            likely = shares[:, subjects == 3][subjects < 3]
+            expected = 1 / (21 - np.bincount(subjects)[subjects[subjects < 3]])
+            # Four standard errors of 250 draws of 5.
+            np.testing.assert_allclose(likely, np.repeat(expected[:, None], 12, axis=1), atol=0.03)
+
+
+def cross_validated(table: pd.DataFrame, **options: Any) -> px.ModelsResult:
+    models = {"line": LinearRegression()}
+    return px.fit_models(table, label="joy", features=FEATURES, cluster="subject",
+                         **({"models": models, "folds": 3} | options))  # fmt: skip
+
+
+def of_folds(table: pd.DataFrame, fold: np.ndarray, left_out: int | None = None) -> np.ndarray:
+    """Return by hand the importance by RMSE of least squares in these folds."""
+    before, after, n = 0.0, np.zeros(3), 0
+    kept = np.ones(len(table), dtype=bool) if left_out is None else table["subject"] != left_out
+    for k in np.unique(fold):
+        train, test = table[(fold != k) & kept], table[(fold == k) & kept]
+        model = LinearRegression().fit(train[FEATURES], train["joy"])
+        test = test.assign(joy=test["joy"] - model.intercept_)
+        e = test["joy"] - test[FEATURES].to_numpy() @ model.coef_
+        before += float(np.sum(e**2))
+        after += len(test) * by_hand(test, model.coef_, "rows")["mse"]
+        n += len(test)
+    return np.sqrt(after / n) - np.sqrt(before / n)
+
+
+def test_folds_and_procedure_by_hand() -> None:
+    table = clips(12)
+    fitted = cross_validated(table)
+    options: dict[str, Any] = {"n_repeats": "all"}
+    found = px.feature_importance(fitted, **options)
+    fold = table["subject"].map(fitted.folds.set_index("cluster")["fold"]).to_numpy()
+    np.testing.assert_allclose(found.tidy()["estimate"], of_folds(table, fold), rtol=1e-7)
+    before = fitted.tidy().query("metric == 'rmse'")["estimate"].iloc[0]
+    assert found.tidy()["before"].iloc[0] == pytest.approx(before, rel=ROUNDING)
+    procedure = px.feature_importance(fitted, interval_for="procedure", **options)
+    values = procedure.influence()
+    for subject in (0, 7):
+        own = values[values["cluster"] == subject]["estimate"]
+        np.testing.assert_allclose(own, of_folds(table, fold, subject), rtol=1e-7)
+    np.testing.assert_array_equal(procedure.tidy()["estimate"], found.tidy()["estimate"])
+    assert procedure.notes()[0].code == "importance_of_procedure"
+    assert found.notes()[0].code == "importance_of_fitted"
+
+
+def test_models_of_contexts_repeats_and_covariates() -> None:
+    table = clips(16, most=14).assign(age=np.arange(16)[clips(16, most=14)["subject"]] % 2)
+    table["joy"] += 2 * table["smile"] * (table["task"] == "pain")
+    fitted = cross_validated(
+        table, context="task", context_as=["separate", "pooled", "feature"], repeats=2,
+        adjust_for=["age"],
+    )  # fmt: skip
+    found = px.feature_importance(
+        fitted, groups={"all of them": FEATURES, "age": ["age"]}, metrics=["rmse", "correlation"]
+    )
+    tidy = found.tidy()
+    assert set(tidy["model"]) == {"line, separate", "line, pooled", "line, feature"}
+    assert set(tidy["term"]) == {"all of them", "age"}
+    performance = fitted.tidy().set_index(["metric", "context_as", "context"])["estimate"]
+    for row in tidy[tidy["term"] == "age"].itertuples():
+        key = (row.metric, row.model.split(", ")[1], row.context)
+        assert row.before == pytest.approx(performance[key], rel=ROUNDING)
+    contrasts = found.contrasts().tidy()
+    assert contrasts["context"].unique().tolist() == ["pain - startle"]
+    by_key = tidy.set_index(["metric", "model", "term", "context"])["estimate"]
+    for row in contrasts.itertuples():
+        one, other = (by_key[row.metric, row.model, row.term, at] for at in ("pain", "startle"))
+        assert row.estimate == pytest.approx(one - other)
+    pairs = found.contrasts(between="features").adjust("holm").tidy()
+    assert set(pairs["term"]) == {"all of them - age"}
+    assert (pairs["p_adjusted"] >= pairs["p_value"]).all()
+
+
+def test_contrast_of_contexts_leaves_a_subject_out_of_both() -> None:
+    table = clips(10)
+    options = ALL_PAIRS | {"context": "task", "permute": "rows"}
+    whole = px.feature_importance(Fixed([0.8, 0.5, 0.3]), table, **options).contrasts()
+    rest = px.feature_importance(
+        Fixed([0.8, 0.5, 0.3]), table[table["subject"] != 4], **options
+    ).contrasts()
+    own = whole.influence().query("cluster == 4")["estimate"]
+    np.testing.assert_allclose(own, rest.tidy()["estimate"], atol=ROUNDING)
+
+
+def test_an_unused_feature_has_no_importance_at_all() -> None:
+    found = px.feature_importance(Fixed([1, 0.5, 0]), clips(), **COLUMNS).tidy()
+    row = found[found["term"] == "gaze"].iloc[0]
+    assert row["estimate"] == row["conf_low"] == row["conf_high"] == 0
+    assert row["reason"].code == "same_without_any"
+    assert np.isnan(row["p_value"])
+
+
+def test_the_same_bytes_for_any_number_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = clips(12)
+    tree = DecisionTreeRegressor(max_depth=3, random_state=0).fit(table[FEATURES], table["joy"])
+    options = COLUMNS | {"context": "task", "seed": 4}
+    one = px.feature_importance(tree, table, **options).tidy()
+    with joblib.parallel_config("threading"):
+        two = px.feature_importance(tree, table, n_jobs=2, **options).tidy()
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    monkeypatch.setattr(exchanged, "_AT_ONCE", 37)
+    small = px.feature_importance(tree, table, **options).tidy()
+    pd.testing.assert_frame_equal(one, small, check_exact=True)
+    other = px.feature_importance(tree, table, **(options | {"seed": 5})).tidy()
+    assert not one["estimate"].equals(other["estimate"])
+
+
+def test_groups_of_correlated_features() -> None:
+    table = clips(20)
+    rng = np.random.default_rng(0)
+    table["velocity"] = table["smile"] + 0.1 * rng.normal(size=len(table))
+    names = [*FEATURES, "velocity"]
+    options = COLUMNS | {"features": names}
+    model = LinearRegression().fit(table[names], table["joy"])
+    apart = px.feature_importance(model, table, **options)
+    assert any(note.code == "importance_correlated" for note in apart.notes())
+    found = px.feature_importance(model, table, groups="correlated", **options)
+    assert found.members == {
+        "smile + velocity": ["smile", "velocity"], "nod": ["nod"], "gaze": ["gaze"]
+    }  # fmt: skip
+    assert not any(note.code == "importance_correlated" for note in found.notes())
+    named = px.feature_importance(model, table, groups={"mouth": ["smile", "velocity"]}, **options)
+    np.testing.assert_array_equal(named.tidy()["estimate"], found.tidy()["estimate"])
+
+
+def test_fitted_objects_of_every_kind() -> None:
+    table = clips(16, most=14)
+    train, test = table[table["subject"] < 8], table[table["subject"] >= 8]
+    plain = make_pipeline(StandardScaler(), LinearRegression()).fit(train[FEATURES], train["joy"])
+    by_argument = px.ContextualRegressor(LinearRegression()).fit(
+        train[FEATURES], train["joy"], context=train["task"]
+    )
+    by_column = px.ContextualRegressor(LinearRegression(), context="task").fit(
+        train[[*FEATURES, "task"]], train["joy"]
+    )
+    options = COLUMNS | {"context": "task"}
+    models = {"plain": plain, "argument": by_argument, "column": by_column}
+    found = px.feature_importance(models, test, **options).tidy()
+    by_model = {name: own["estimate"].to_numpy() for name, own in found.groupby("model")}
+    np.testing.assert_allclose(by_model["argument"], by_model["column"], rtol=ROUNDING)
+    assert not np.allclose(by_model["argument"], by_model["plain"])
+    final = cross_validated(train, context="task", context_as="separate").fit_all()
+    again = px.feature_importance(final, test).tidy()
+    np.testing.assert_allclose(again["estimate"], by_model["argument"], rtol=ROUNDING)
+    alone = px.feature_importance(plain, test, **options)
+    assert alone.tidy()["model"].unique().tolist() == ["LinearRegression"]
+    assert alone.notes()[0].code == "importance_of_models"
+
+
+def test_rows_that_are_left_out_are_counted() -> None:
+    table = clips(9)
+    table.loc[3, "nod"] = np.nan
+    lonely = table["subject"].isin([0, 1])
+    table.loc[lonely & (table.index % 2 == 0), "task"] = "rare"
+    found = px.feature_importance(Fixed([1, 1, 1]), table, context="task", **COLUMNS)
+    codes = {getattr(note, "code", "") for note in found.notes()}
+    assert {"importance_incomplete", "importance_rows_without_donors"} <= codes
+    rare = found.tidy().query("context == 'rare'")
+    assert rare["estimate"].isna().all()
+    assert (rare["n"] == 0).all()
+    assert {one.code for one in rare["reason"]} == {"importance_no_rows"}
+    n_rare = int((table["task"] == "rare").sum() - (table.loc[3, "task"] == "rare"))
+    assert found.tidy().query("context == 'all'")["n"].iloc[0] == len(table) - 1 - n_rare
+
+
+def test_means_outside_the_observed_range_are_told() -> None:
+    table = clips(9).assign(smile=lambda t: (t["smile"] > 0).astype(float))
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute="subjects", **COLUMNS)
+    note = next(one for one in found.notes() if one.code == "importance_outside")
+    assert note.values["name"] == "smile"
+    assert note.values["share"] > 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feature_of_few_subjects_is_told(kind: str) -> None:
+    table = clips(20, most=14)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute="rows", **COLUMNS)
+    assert not any(note.code == "importance_few_carriers" for note in found.notes())
+    table["smile"] = table["smile"].where(table["subject"] < 2, 0.0)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute=kind, **COLUMNS)
+    note = next(one for one in found.notes() if one.code == "importance_few_carriers")
+    assert note.values["name"] == "smile"
+    assert note.values["worth"] < 2.5
+
+
+def test_a_constant_prediction_has_no_correlation() -> None:
+    found = px.feature_importance(
+        Fixed([0, 0, 0]), clips(), metrics="correlation", **COLUMNS
+    ).tidy()
+    assert found["estimate"].isna().all()
+    assert {one.code for one in found["reason"]} == {"importance_constant"}
+
+
+def test_saved_and_drawn(tmp_path: Path) -> None:
+    found = px.feature_importance(Fixed([1, 0.5, 0.2]), clips(), context="task", **COLUMNS)
+    for one in (found, found.contrasts()):
+        one.save(tmp_path / "r.pyexpr", overwrite=True)
+        again = px.load(tmp_path / "r.pyexpr")
+        pd.testing.assert_frame_equal(again.tidy(), one.tidy())
+        assert again.notes() == one.notes()
+    adjusted = px.load(tmp_path / "r.pyexpr").adjust("max_t").tidy()
+    pd.testing.assert_frame_equal(adjusted, found.contrasts().adjust("max_t").tidy())
+    figure = found.plot()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["smile", "nod", "gaze"]
+    assert [axes.get_title() for axes in figure.axes] == ["pain", "startle", "All"]
+    assert found.contrasts().plot().axes[0].get_title() == "pain - startle"
+    wider = found.interval(confidence=0.99).tidy()
+    assert (wider["conf_high"] > found.tidy()["conf_high"]).all()
+
+
+def test_ctrl_c_says_that_nothing_is_kept() -> None:
+    class Stopped(Fixed):
+        def predict(self, X: pd.DataFrame) -> np.ndarray:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="importance of features was computed: nothing is kept"):
+        px.feature_importance(Stopped([1, 1, 1]), clips(), **COLUMNS)
+
+
+class Fails(Fixed):
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        raise ValueError("no such shape")
+
+
+class Classes(Fixed):
+    classes_ = (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "kind", "message"),
+    [
+        (Fixed([1, 1, 1]), {"permute": "blocks"}, DataError, "permute= must be one of 'rows'"),
+        (Fixed([1, 1, 1]), {"metrics": "auc"}, DataError, "metrics= must name any of 'rmse'"),
+        (Fixed([1, 1, 1]), {"n_repeats": 2}, DataError, "n_repeats= .* at least 5"),
+        (Fixed([1, 1, 1]), {"n_repeats": "many"}, DataError, "whole number or 'all'"),
+        (Fixed([1, 1, 1]), {"interval_for": "procedure"}, DataError, "requires the result of fit"),
+        (Fixed([1, 1, 1]), {"groups": {"a": ["smille"]}}, ColumnError, "did you mean 'smile'"),
+        (Fixed([1, 1, 1]), {"groups": {"a": []}}, DataError, "group 'a' .* names no feature"),
+        (Fixed([1, 1, 1]), {"groups": {"nod": ["smile"]}}, DataError, "has the name of a feature"),
+        (Fixed([1, 1, 1]), {"groups": 3}, DataError, "must be 'correlated', or a mapping"),
+        (Fixed([1, 1, 1]), {"threshold": 2}, DataError, "threshold= must be between 0 and 1"),
+        (Fixed([1, 1, 1]), {"adjust": "tukey"}, DataError, "adjust= must be one of"),
+        (Fixed([1, 1, 1]), {"label": None}, DataError, "label= is missing"),
+        (Fixed([1, 1, 1]), {"features": ["smile"]}, DataError, "model 'Fixed' cannot predict"),
+        (Fixed([np.nan, 1, 1]), {}, DataError, "every row requires a finite number"),
+        (Fails([1, 1, 1]), {}, DataError, "'Fails' cannot predict: ValueError: no such shape"),
+        (Classes([1, 1, 1]), {}, DataError, "predicts classes; use a regressor"),
+        ({}, {}, DataError, "models= must name at least one model"),
+        (Fixed, {}, DataError, "a fitted model with predict"),
+        (Fixed([1, 1, 1]), {"other_columns": ["nod"]}, DataError, "and in other_columns="),
+    ],
+)
+def test_bad_input(
+    model: Any, options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        px.feature_importance(model, clips(), **(COLUMNS | options))
+
+
+def test_bad_results(tmp_path: Path) -> None:
+    table = clips(9)
+    fitted = cross_validated(table)
+    with pytest.raises(DataError, match="label= is known from the result of fit_models"):
+        px.feature_importance(fitted, label="joy")
+    with pytest.raises(DataError, match="data= is missing"):
+        px.feature_importance(LinearRegression())
+    fitted.save(tmp_path / "m.pyexpr")
+    with pytest.raises(DataError, match="a saved result does not contain the estimators"):
+        px.feature_importance(px.load(tmp_path / "m.pyexpr"))
+    with pytest.raises(DataError, match="exchanged between at least 3 subjects"):
+        px.feature_importance(cross_validated(table, folds=9))
+    with pytest.raises(DataError, match="two or more contexts"):
+        px.feature_importance(fitted).contrasts()
+    with pytest.raises(DataError, match="nothing is drawn"):
+        px.feature_importance(fitted).interval(method="bca")
+    with pytest.raises(DataError, match="a single split"):
+        px.feature_importance(cross_validated(table, scheme="split", proportions=(0.6, 0, 0.4)),
+                              interval_for="procedure")  # fmt: skip
+    kinds = cross_validated(
+        table.assign(joy=np.where(table["joy"] > 0, "yes", "no")),
+        models={"logit": LogisticRegression()}, folds=2,
+    )  # fmt: skip
+    with pytest.raises(DataError, match="predict classes; fit regressors"):
+        px.feature_importance(kinds)
+
+
+def test_too_many_predictions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanged, "_MOST_PAIRS", 100)
+    with pytest.raises(DataError, match="use a smaller number, such as n_repeats=20"):
+        px.feature_importance(Fixed([1, 1, 1]), clips(), **ALL_PAIRS)
