@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"|(?P<call>[^\W\d_]\w*\s*\((?:[^()]|\([^()]*\))*\))|(?P<name>[^\W\d][\w.]*)"
 )
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
-# Statements of lavaan that are no measurement model, or none that is fitted here.
+# Statements of lavaan that are not part of a measurement model, or that are not supported here.
 _OTHERS = (
     (r":=", "defines a parameter (:=)", "compute it from tidy()"),
     (r"~\*~", "scales a response (~*~)", "leave it out"),

@@ -119,7 +119,7 @@ def subject_sums(
         if coefficient == "fleiss_kappa":
             chance = np.einsum("...k,kl,...l->...", share, weights, share)
         else:
-            # With one category there is no other to choose: chance agrees fully.
+            # With one category there is no other to choose, and agreement by chance is complete.
             spread = (share * (1 - share)).sum(axis=-1)
             chance = sum_of_weights / (q * (q - 1)) * spread if q > 1 else share[..., 0]
         return Agreement(_share(total), chance)

@@ -111,7 +111,7 @@ def _interruptible_answer(session: _Session, request: bytes, hold: Hold) -> byte
     except session.rinterface.embedded.RRuntimeError as error:
         return EngineError(f"R failed outside the model: {error}")
     finally:
-        # A Ctrl-C of the last moment is not for whoever uses this R next.
+        # A Ctrl-C at the last moment must not reach the next user of this R.
         hold.tell(0)
         setattr(rlib, name, 0)
         rlib.ptr_R_ProcessEvents = events
@@ -129,7 +129,7 @@ def _refuse_fork() -> None:
 
 
 def usable_here() -> bool:
-    """Tell whether R has not started, or has started in this very process."""
+    """Return whether R has not started, or has started in this process."""
     return _process in (None, os.getpid())
 
 

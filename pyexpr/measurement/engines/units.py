@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.specification import MeasurementModel
 
-# Standard deviations within these, and no further apart than that, are left as they are.
+# Standard deviations within these limits, and no further apart than this, are left unchanged.
 _SMALLEST, _LARGEST, _APART = 1e-3, 1e3, 100.0
 # What changes with the log-likelihood, and by how much.
 _OF_LIKELIHOOD = {

@@ -1,4 +1,4 @@
-"""What a reader of a factor model must know beside its numbers."""
+"""What a reader of a factor model must know besides its numbers."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _direction_notes(fit: FittedModel) -> list[str]:
 
 def _inadmissible_note(fit: FittedModel, code: int) -> str:
     model = fit.matrices(code)
-    # Of a factor that others measure this is its own variance, which is no residual.
+    # For a factor that others measure, this is its own variance, not a residual one.
     above = model.paths.any(axis=1)
     negative = [
         say("{name:label} ({value:.3g})", name=name, value=value)

@@ -64,7 +64,7 @@ class Pointing:
 
 
 def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
-    """Return what each factor points to, from ``positive=`` or else its first indicator.
+    """Return the indicator to which each factor points: that of ``positive=`` or the first.
 
     Raises
     ------

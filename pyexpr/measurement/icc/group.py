@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHODS = ("jackknife_t", "studentized")
-# Names that icc() alone gave to these methods.
+# Names that only icc() used for these methods.
 _FORMER = {"jackknife": "jackknife_t", "bootstrap_t": "studentized"}
 
 
@@ -140,7 +140,7 @@ def plain_signals(
         return signals
     one = squares.one_way
     if one_way.reason and not has_code(one_way.reason, NO_TARGETS, WALD_NOT_ENCLOSED):
-        # No error, or nothing to tell it from: so it is whoever gave the ratings.
+        # Without error, or with nothing to separate it from, it does not matter who rated.
         bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
         return signals | dict.fromkeys(sorted(wanted), bare)
     components = fit_components(*ratings.triplets())

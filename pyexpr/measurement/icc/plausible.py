@@ -37,7 +37,7 @@ _APART = ("question", "context", "occasion", "session", "wave")
 
 # Rows below which ratings, too, may be distinct whole numbers in a row.
 FEWEST_ROWS = 5
-# Rows from which a column of distinct whole numbers beside columns with ties is no rater's.
+# Rows from which a column of distinct whole numbers, beside columns with ties, is not a rater's.
 MANY_ROWS = 20
 FEWEST_SHUFFLED = 8
 

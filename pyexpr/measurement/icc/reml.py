@@ -47,7 +47,7 @@ RATERS_AT_BOUND = Template(
     "raters_at_bound", "boundary: the variance of raters is estimated as 0"
 )()
 
-# Designs of targets, raters and error are alike but for rounding.
+# Designs of targets, raters and error are equal up to rounding.
 SMALLEST_LIKENESS = 1e-10
 SMALLEST_RESIDUAL = 1e-12
 # Raters up to whom subjects are left out by subtracting sums; beyond, each fit is from scratch.

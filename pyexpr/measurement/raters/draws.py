@@ -180,7 +180,7 @@ class RaterGroup:
         return self._as_icc(signals, ratings)
 
     def shown(self, estimate: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-        """Return the estimates (Q,) as they are shown, and why some are missing."""
+        """Return the estimates (Q,) in the form shown, and why some are missing."""
         q = len(self.blocks)
         table = estimate.reshape(len(self.quantities), q).copy()
         reasons = np.full(table.shape, "", dtype=object)

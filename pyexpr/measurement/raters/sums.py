@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.raters.cells import Cells
 
-# An eigenvalue so small, of a matrix whose largest is about 1, is 0 but for rounding.
+# An eigenvalue so small, of a matrix whose largest is about 1, is 0 up to rounding.
 _RANK = 1e-9
 
 
@@ -250,7 +250,7 @@ def correlations(
 def centred_ratings(
     table: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return 1 where there is a rating, ratings less their targets' means (else 0), numbers."""
+    """Return 1 where there is a rating, ratings minus their targets' means (or 0), and numbers."""
     here = ~np.isnan(table)
     k = here.sum(axis=1)
     mean = np.where(here, table, 0.0).sum(axis=1) / k
