@@ -27,7 +27,7 @@ CLIP_KEY = ("subject", "context", "clip")
 # transforms of each other.
 _UNIFORM_BLOCK = 0
 _NORMAL_BLOCK = 1
-# A variance this small beside its mean square is rounding, not spread.
+# A variance this small relative to its mean square is rounding, not variation.
 _CONSTANT = 1e-12
 
 

@@ -363,7 +363,7 @@ def _plain(y: Any, what: str) -> Any:
         return y
     if np.ndim(y) != 1:
         return y
-    # NumPy would make text of numbers beside text, and scikit-learn floats of pandas' integers.
+    # NumPy would convert numbers to text next to text, and scikit-learn pandas' integers to floats.
     codes, labels = label_codes(y, name="y", what=what)
     return np.asarray(labels)[codes]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Mean squared error, averaged over the folds of the tuning.
 _OF_REGRESSORS = "neg_mean_squared_error"
-# Where there are no probabilities.
+# If there are no probabilities.
 _OF_CLASSES = "accuracy"
 # The bound of scikit-learn for a probability of 0, whose logarithm does not exist.
 _LEAST = float(np.finfo(np.float64).eps)
