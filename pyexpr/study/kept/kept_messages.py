@@ -1,4 +1,4 @@
-"""Messages in files that hold text alone: kept beside them, by their text."""
+"""Messages in files that contain only text, which are stored next to them by their text."""
 
 from __future__ import annotations
 

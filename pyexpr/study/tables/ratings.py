@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-#: The context of all clips, where a study has none.
+#: The context of all clips, if a study has no contexts.
 ONE_CONTEXT = "all_clips"
-#: The question of all ratings, where a wide table names none.
+#: The question of all ratings, if a wide table names none.
 ONE_QUESTION = "rating"
 
 
