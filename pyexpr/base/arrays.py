@@ -28,7 +28,7 @@ def _filled(values: np.ma.MaskedArray[Any, Any]) -> Any:
     data = np.ma.getdata(values)
     mask = np.ma.getmaskarray(values)
     if data.dtype.names is not None or not mask.any():
-        # Of a record array each field has a mask: whoever takes its fields takes theirs.
+        # In a record array each field has a mask, which is taken along with the field.
         return values if data.dtype.names is not None else data
     kind = data.dtype.kind
     if kind in "iuf":

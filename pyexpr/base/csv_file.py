@@ -426,7 +426,7 @@ def _number_if_all_are(text: Any) -> pd.Series[Any]:
     except pa.ArrowInvalid:
         found: pd.Series[Any] = present.to_pandas()
         return found
-    # After the other cast: this one reads 0x10, too, and nobody writes scores so.
+    # After the other cast, because this one also reads 0x10, which is not a form for scores.
     with suppress(pa.ArrowInvalid):
         numbers = pc.cast(present, pa.int64())
     result: pd.Series[Any] = numbers.to_pandas()

@@ -50,7 +50,7 @@ def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Ite
             finally:
                 with suppress(OSError):
                     size = os.stat(temporary).st_size
-            # It may have come to be something else while the block ran.
+            # It may have become something else while the block ran.
             refuse_irregular(target)
             # Until this point nobody else may read it.
             _take_over_mode(temporary, target)
@@ -63,7 +63,7 @@ def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Ite
 
 def _to_disk(path: Path) -> None:
     """Make the system write a file, or the names in a folder, to the disk."""
-    # Windows opens no folder, and writes its names by itself.
+    # Windows cannot open a folder, and writes its names by itself.
     flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
     if os.name != "posix" and path.is_dir():
         return

@@ -46,7 +46,7 @@ class KnownHashes:
     Attributes
     ----------
     unnoticed : list of str
-        With `verify`: the names of files whose content has changed though their states have not.
+        With `verify`: the names of files whose content has changed although their states have not.
     """
 
     def __init__(self, file: Path, *, verify: bool = False) -> None:

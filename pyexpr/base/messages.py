@@ -366,7 +366,7 @@ def message_column(texts: Iterable[str], index: Any = None) -> pd.Series[Any]:
     import pandas as pd
 
     found = list(texts)
-    # Where there is none it is text all the same.
+    # Without one it is text nevertheless.
     return pd.Series(found, index=index, dtype=object if found else "str")
 
 

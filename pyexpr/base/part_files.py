@@ -57,7 +57,7 @@ def part_folder(parent: Path) -> Iterator[Path]:
     folder = parent / f".pyexpr-{secrets.token_hex(4)}.part"
     try:
         folder.mkdir(mode=0o700)
-        # Without its lock nobody takes the folder away, and it has its name when it is held.
+        # A folder without the lock file is not removed, and that file gets its name once locked.
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _locked(handle)
@@ -96,7 +96,7 @@ def _locked(handle: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # A drive without locks: nobody else takes one there either.
+        # On a drive without locks nobody else can take one either.
         return True
     return True
 
