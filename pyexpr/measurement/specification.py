@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 LABEL = re.compile(r"[^\W\d][\w.]*")
 #: A measurement model as a user writes it: a factor and its indicators, or lavaan's syntax.
 ModelLike: TypeAlias = str | Mapping[str, str | Sequence[str]]
-#: Of the loadings held equal by ``equal_loadings=``, within a factor and a context.
+#: Label of the loadings held equal by ``equal_loadings=``, within a factor and a context.
 EQUAL = "="
 
 

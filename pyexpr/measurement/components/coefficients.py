@@ -59,7 +59,7 @@ def weights_of(design: Design, numbers: Mapping[str, float], fixed: Sequence[str
         of_object = set(own) <= set(effect)
         residual = k == q
         if not random and not (residual and design.replicated):
-            # Of the object, of what it is nested in, or of fixed levels alone, which cancel.
+            # Effects of the object, of what it is nested in, or only of fixed levels, which cancel.
             universe[k] = weight if set(effect) & measured else 0.0
             continue
         if of_object or residual:

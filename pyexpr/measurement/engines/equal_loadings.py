@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _STEPS = 200
-# Of Newton's decrement: a step then moves a parameter by less than 1e-9 of its error at n = 1e6.
+# Limit of Newton's decrement: a step then moves a parameter by < 1e-9 of its error at n = 1e6.
 _DECREMENT = 1e-24
 
 

@@ -48,7 +48,7 @@ class _Session:
 
 
 _session: _Session | None = None
-# In which process R was started, or begun to be: a fork inherits it, with R in any state.
+# The process in which R was started, or is being started; a fork inherits R in any state.
 _process: int | None = None
 # One that its holder may take again, as a handler of Ctrl-C that fits a model would.
 _working = threading.RLock()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Whose coverage was simulated, in `docs/coverage_measurement.md`.
 METHODS = ("jackknife_t", "percentile", "bca")
 _NO_ERRORS_WITHIN = "it would require refitting each replicate without each of its subjects"
-# On which scale each quantity is studentised.
+# The scale on which each quantity is studentised.
 _SCALES = {
     "loading": "straight_then_log",
     "std_loading": "odd_cube_root",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUANTITIES = ("score_reliability", "determinacy", "omega")
 # Each quantity is (I / (1 + I)) to this power, I its ratio.
 _POWERS = np.array([1.0, 0.5, 1.0])
-# Of the complex step: nothing is subtracted, so it may be as small as it likes.
+# The size of the complex step: nothing is subtracted, so it may be arbitrarily small.
 _STEP = 1e-60
 _NO_ERROR = Template("no_error_by_design", "an indicator has no residual variance by design")()
 _NOT_APART = Template("factors_not_apart", "the indicators do not distinguish the factors")()
@@ -140,7 +140,7 @@ def _estimates(
     rows = np.flatnonzero((parameters.group == code) & (parameters.free >= 0))
     slopes = []
     for row in rows:
-        # Where one parameter stands in the matrices: those with a 1 in its place alone.
+        # The position of one parameter in the matrices, which have a 1 only there.
         one = np.zeros(len(parameters.estimate))
         one[row] = 1.0
         place = group_matrices(replace(parameters, estimate=one), code, factors, indicators)
@@ -161,7 +161,7 @@ def _estimates(
     logs = _log_ratios(
         matrices, matrices.loadings, matrices.residuals, matrices.disturbances, matrices.paths
     )
-    # Of fixed parameters alone the variance is 0, or its rounding.
+    # If all parameters are fixed, the variance is 0 up to rounding.
     return np.asarray(logs.real), np.sqrt(np.maximum(variance, 0.0))
 
 
@@ -226,7 +226,7 @@ def _of_sums(
 ) -> NDArray[Any]:
     """Return for each factor (m,) the ratio of explained to unexplained variance of its sum."""
     variances = np.diag(factors)
-    # Of a sum in which indicators that load negatively are turned around.
+    # For a sum in which indicators that load negatively are reversed.
     own = np.sign(at.loadings).T
     total = np.einsum("kj,jl,kl->k", own, residuals, own)
     ratios = variances * (own * loadings.T).sum(axis=1) ** 2 / total

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyexpr.measurement.engines.protocol import Parameters
 
 
-# Of a factor on an indicator, in their units: an effect below this is rounding.
+# Effect of a factor on an indicator, in their units; below this it is rounding.
 _NO_EFFECT = 1e-10
 INADMISSIBLE_MODEL = Template("inadmissible", "inadmissible")()
 

@@ -110,7 +110,7 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
         counts = draw_counts((g,), min(step, plan.n_boot - at), seed=plan.seed, first=at)
         pieces.append(_studentised(sums, k, counts))
     _, centres, errors = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    # Where leaving out a subject changes nothing the error is 0, and t* not defined either.
+    # If leaving out a subject changes nothing, the error is 0, and t* is not defined either.
     with np.errstate(divide="ignore", invalid="ignore"):
         pivots = ((centres - log) / errors)[None, :]
     pivots[~np.isfinite(pivots)] = np.nan

@@ -57,7 +57,7 @@ METHOD_BOTH = "subject jackknife, raters' chi-square"
 
 # Equally probable values of the raters' chi-square.
 QUANTILES = 200
-# Where on the scale the ICC is 0.
+# Value on the scale at which the ICC is 0.
 SCALED_ZERO = -1.0
 
 
