@@ -102,7 +102,7 @@ class _Rows:
     def _unpenalised(self) -> NDArray[np.float64]:
         """Return the fit without a penalty that has the shortest weights, or raise an error."""
         left, size, right = _axes(self.Z)
-        # Of mean square 1, as features are.
+        # With mean square 1, like the features.
         axes = left * np.sqrt(len(left))
         fits = logistic_net_fits(axes, self.y, self.n_classes, alpha=0, l1_ratio=0)
         found = np.concatenate([fits.intercept[..., None], fits.coef], axis=-1)[0, 0]

@@ -138,7 +138,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
                 )
             )
         n_folds = min(folds, n_subjects)
-        # By the codes: they are in the order of the labels.
+        # By the codes, which are in the order of the labels.
         fold = subject_folds(codes, n_folds, self.seed)
         self._check_folds(y, fold)
         total = np.zeros((len(alphas), len(ratios)))

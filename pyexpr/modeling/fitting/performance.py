@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _METRICS: dict[str, Callable[..., float]] = {"rmse": rmse, "correlation": correlation, "r2": r2}
-# Of a fold, for what compares its rows with each other.
+# Subjects of a fold, for metrics that compare its rows with each other.
 _FEWEST_SUBJECTS = 2
 KEYS = ["metric", "model", "context_as", "context"]
 

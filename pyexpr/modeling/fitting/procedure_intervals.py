@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Of a central difference, relative to the value.
+# Step of a central difference, relative to the value.
 _STEP = 1e-6
 
 

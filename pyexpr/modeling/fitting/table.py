@@ -393,7 +393,7 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return False
     if column.dtype == object:
-        # As tables with missing whole numbers have them.
+        # The form in tables with missing whole numbers.
         there = column[~column.isna()]
         return all(isinstance(one, Real) and not isinstance(one, bool) for one in there)
     return bool(pd.api.types.is_numeric_dtype(column.dtype))
