@@ -12,7 +12,7 @@ from pyexpr.base.errors import counted
 from pyexpr.base.files import write_text
 from pyexpr.behavior.features.row_store import store_files
 
-#: In the folder of the stages: hashes of the study's files, and the features of each recording.
+#: Names in the folder of the stages: hashes of the study's files, features of each recording.
 HASHES: Final = "hashes.json"
 RECORDINGS: Final = "recordings"
 # Those of them that the results of a label use.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Why a clip has no class.
 TIED = Template("raters_tied", "its raters are tied")()
-# As where predictions are compared.
+# As in the comparison of predictions.
 _MOST = 50
 _OF_TWO = ("auc", "brier", "f1")
 
