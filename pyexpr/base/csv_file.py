@@ -363,7 +363,7 @@ def _remedy(header: list[str], record: list[str], *, every: bool) -> str:
 
 
 def _unclosed(place: str, line: int, error: csv.Error) -> DataError:
-    # Of Python's csv, which has no codes.
+    # The errors of Python's csv have no codes.
     theirs = str(error)
     if "expected after" in theirs:
         return DataError(

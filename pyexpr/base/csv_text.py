@@ -59,7 +59,7 @@ def csv_text(table: pd.DataFrame) -> str:
 def _is_text(dtype: Any) -> bool:
     from pandas.api.types import is_string_dtype
 
-    # Of a categorical column what its categories are.
+    # For a categorical column, the type of its categories.
     return is_string_dtype(getattr(getattr(dtype, "categories", None), "dtype", dtype))
 
 

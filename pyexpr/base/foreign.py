@@ -79,7 +79,7 @@ def as_pandas(data: Any, *, what: str) -> Any:
     except ColumnError:
         raise
     except Exception as error:
-        # Of the other library, in its own words.
+        # An error of the other library, in its own words.
         raise DataError(
             f"{what}: a {type(data).__module__.partition('.')[0]} {type(data).__name__} could not "
             f"be made a pandas data frame: {_one_line(error)}"

@@ -71,7 +71,7 @@ def _others(path: list[str] | None) -> list[str]:
 def _has_files_here(one: Distribution) -> bool:
     record = one.read_text("RECORD") or ""
     if not re.search(rf"^{_FOLDER.name}/", record, flags=re.MULTILINE):
-        # As setuptools installed without wheels.
+        # The form in which setuptools installed without wheels.
         top = (one.read_text("top_level.txt") or "").split()
         if record or _FOLDER.name not in top:
             return False

@@ -25,7 +25,7 @@ except ImportError:  # pragma: no cover - Windows
 _LONGEST = 200
 _FILE = re.compile(r"\..*\.[0-9a-f]{8}\.pyexpr\.part", re.DOTALL)
 _FOLDER = re.compile(r"\.pyexpr-[0-9a-f]{8}\.part")
-# In a folder that is being written: folders cannot be locked everywhere.
+# Lock file in a folder that is being written, since folders cannot be locked everywhere.
 _LOCK = ".lock"
 # Folders that have been searched, so that a cache of many files is listed only once.
 _SWEPT: set[str] = set()

@@ -28,7 +28,7 @@ _loaded_version = lru_cache(maxsize=None)(package_version)
 def versions(*distributions: str) -> dict[str, str]:
     """Return the versions of Python, pyexpr and the named distributions that are installed."""
     # pyexpr's own, installed or run from a checkout; this module is part of it, so it is loaded.
-    # Where another project's files have replaced its first one, a warning has said so.
+    # If another project's files have replaced its first one, a warning has reported it.
     loaded = getattr(sys.modules["pyexpr"], "__version__", None)
     own = str(loaded or package_version("pyexpr-stats"))
     found = {"python": platform.python_version(), "pyexpr-stats": own}
