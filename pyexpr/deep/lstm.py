@@ -109,7 +109,7 @@ class OpenFaceLSTM(nn.Module):
         n_layers, width = self.lstm.num_layers - 1, self.lstm.hidden_size
         kept = 1 - self.lstm.dropout
         n_frames = [frames.shape[1]] * len(draws) if lengths is None else lengths.tolist()
-        # On the CPU, whatever the device: its generators are the same everywhere.
+        # On the CPU, whatever the device, because its generators are the same everywhere.
         drawn = [
             torch.rand((n, n_layers, width), generator=torch.Generator().manual_seed(seed)) < kept
             for seed, n in zip(draws.tolist(), n_frames, strict=True)
