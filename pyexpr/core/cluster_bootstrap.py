@@ -46,7 +46,7 @@ NEEDS = {
     "area": ("n",),
     "spearman": ("n",),
 }
-# Of ranked rows, and of the classes of a column together.
+# Metrics of ranked rows, and of the classes of a column together.
 OF_RANKS = frozenset({"area", "spearman"})
 # A variance up to this fraction of the squared mean may be rounding of the data, as doubles or as
 # single-precision numbers: (2 u / .001)^2, where u is the unit roundoff. Rounding a variable by u
