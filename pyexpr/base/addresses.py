@@ -42,12 +42,12 @@ def address_of(path: str | os.PathLike[str]) -> str:
 
 
 def beside(folder: Path, name: str) -> str:
-    """Return a path that a table names: from the table's folder, unless it is on a network."""
+    """Return a path that a table names, from the table's folder unless it is on a network."""
     return address_of(name) if is_remote(name) else str(folder / name)
 
 
 def refuse_remote(path: object, what: str) -> None:
-    """Raise `DataError` if a path names a file on a network, of what is not read from there."""
+    """Raise `DataError` if a path names a file on a network, for files not read from there."""
     if is_remote(path):
         raise DataError(
             say(

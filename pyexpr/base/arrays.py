@@ -8,12 +8,12 @@ import numpy as np
 
 
 def unmasked(values: Any) -> Any:
-    """Return a masked array as a plain one, its masked entries missing; anything else as it is.
+    """Return a masked array as a plain one with masked entries missing; anything else unchanged.
 
     Masked numbers become NaN (whole numbers and truth values then become floats and objects),
-    masked dates NaT, other masked entries None: whoever allows no missing value refuses them as
-    such. `numpy.asarray` would give the number under the mask, which is no datum. A list or
-    tuple of masked arrays is looked into.
+    masked dates NaT, other masked entries None: functions that allow no missing values raise their
+    usual errors. `numpy.asarray` would return the number under the mask, which is not data. Masked
+    arrays in a list or tuple are converted, too.
     """
     if isinstance(values, np.ma.MaskedArray):
         return _filled(values)
@@ -28,7 +28,7 @@ def _filled(values: np.ma.MaskedArray[Any, Any]) -> Any:
     data = np.ma.getdata(values)
     mask = np.ma.getmaskarray(values)
     if data.dtype.names is not None or not mask.any():
-        # Of a record array each field has a mask: whoever takes its fields takes theirs.
+        # In a record array each field has a mask, which is taken along with the field.
         return values if data.dtype.names is not None else data
     kind = data.dtype.kind
     if kind in "iuf":

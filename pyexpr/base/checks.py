@@ -12,7 +12,7 @@ from typing import Any
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 
-# Of rows, replicates, threads: what a count may be on every machine.
+# The largest number of rows, replicates or threads that every machine supports.
 _MOST = 2**31 - 1
 _by_default = threading.local()
 
@@ -29,7 +29,7 @@ def is_number(value: object) -> bool:
 
 
 def is_whole(value: object) -> bool:
-    """Return whether `value` is a whole number, of Python or NumPy; truth values are none."""
+    """Return whether `value` is a whole number, of Python or NumPy, and not a truth value."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -105,7 +105,7 @@ def checked_threads(n_threads: Any) -> int | None:
 def kernel_threads(n_threads: Any) -> int:
     """Return `n_threads`, checked, as the kernels take it: 0 is one per core.
 
-    None is 0, but within a task among others its share of the cores.
+    None gives 0 or, within one of several tasks, its share of the cores.
     """
     by_default: int = getattr(_by_default, "threads", 0)
     return checked_threads(n_threads) or by_default
@@ -113,7 +113,7 @@ def kernel_threads(n_threads: Any) -> int:
 
 @contextmanager
 def kernel_threads_by_default(threads: int) -> Iterator[None]:
-    """Let kernels that this thread calls without a number use so many threads."""
+    """Set the number of threads for kernels that this thread calls without a number."""
     before: int = getattr(_by_default, "threads", 0)
     _by_default.threads = threads
     try:

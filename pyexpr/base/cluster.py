@@ -1,4 +1,4 @@
-"""The connection to the workers of a cluster: made when it is needed, checked, and let go."""
+"""The connection to the workers of a cluster: made when it is needed, checked, and closed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pyexpr.base.visible import visible
 
 # Seconds: for a scheduler to answer, for its first worker, and between two looks at the workers.
 _TO_ANSWER, _TO_HAVE_WORKERS, _GLANCE = 15.0, 60.0, 1.0
-# So many paths are looked at by each worker, of different folders.
+# Number of paths, in different folders, that each worker checks.
 _PATHS = 20
 
 
@@ -35,9 +35,9 @@ class Place:
     backend : str
         "local" (this computer), "dask" (a scheduler that runs), or one of `QUEUES`.
     address : str, optional
-        Of Dask's scheduler, or of the file in which it has written its address (.json).
+        Address of Dask's scheduler, or path of the file in which it has written it (.json).
     site : Site
-        What a job of a queue asks for.
+        What a job of a queue requests.
     """
 
     backend: str = "local"
@@ -46,12 +46,12 @@ class Place:
 
 
 class Workers:
-    """The workers of a place: connected to once, when tasks are first to be sent, and let go.
+    """The workers of a place: connected to once, when tasks are first sent, and then released.
 
     Parameters
     ----------
     place : callable
-        Gives the place when it is first needed.
+        Returns the place when it is first needed.
     """
 
     def __init__(self, place: Callable[[], Place]) -> None:
@@ -79,7 +79,7 @@ class Workers:
         Parameters
         ----------
         paths : callable
-            Gives the files and folders that the workers must find.
+            Returns the files and folders that the workers must find.
         show : bool, optional
             Whether to print what the workers do, as `progress` elsewhere.
 
@@ -148,7 +148,7 @@ def _open(
 
 
 def _scheduler(address: str) -> dict[str, Any]:
-    """Return what names a scheduler that runs: its address, or the file that has it."""
+    """Return the name of a running scheduler: its address, or the file with the address."""
     if not address.endswith(".json"):
         return {"address": address}
     if not os.path.isfile(address):
@@ -176,7 +176,7 @@ def _let_go(client: Any) -> None:
 
 @contextmanager
 def _only_sentences() -> Iterator[None]:
-    """Keep what Dask logs of lost connections, and warns of versions, from the user's terminal."""
+    """Hide Dask's logs of lost connections, and its warnings on versions, from the terminal."""
     loggers = [
         logging.getLogger(name) for name in ("distributed", "tornado.application", "asyncio")
     ]
@@ -193,7 +193,7 @@ def _only_sentences() -> Iterator[None]:
 
 
 def _await_worker(client: Any, place: Place, name: str, tell: Callable[[str], None]) -> None:
-    """Wait for the first worker: of a queue, which may take hours, until Ctrl-C is pressed."""
+    """Wait for the first worker; for a queue, which may take hours, until Ctrl-C is pressed."""
     begun, said = time.monotonic(), False
     while not client.nthreads():
         if place.backend == "dask" and time.monotonic() - begun > _TO_HAVE_WORKERS:
@@ -216,7 +216,7 @@ def _refuse_failed_jobs(cluster: Any, name: str) -> None:
         from distributed.core import Status
 
         for job in jobs:
-            # Else closing the cluster fails by an assertion of Dask's.
+            # Otherwise closing the cluster fails with an assertion of Dask's.
             job.status = Status.failed
         command = QUEUES[name].command
         raise ClusterError(
@@ -231,7 +231,7 @@ def _refuse_failed_jobs(cluster: Any, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a worker is, and which of the paths it does not find."""
+    """A worker's software, and the paths that it does not find."""
 
     node: str
     software: Software
@@ -244,7 +244,7 @@ def _look(paths: list[str]) -> _Seen:
 
 
 def _check_workers(client: Any, paths: list[str]) -> None:
-    """Refuse workers of other software, or that do not find the files, before any work."""
+    """Raise an error, before any work, if workers have other software or do not find the files."""
     numbers = client.get_versions(packages=["pyexpr-stats"])["workers"].values()
     mine = dict(software().versions)
     for worker in numbers:
@@ -279,7 +279,7 @@ def _check_workers(client: Any, paths: list[str]) -> None:
 
 
 def _of_folders(paths: Iterable[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
-    """Return the first path of each folder, of a few."""
+    """Return the first path of each folder, for a few folders."""
     first: dict[str, str | os.PathLike[str]] = {}
     for path in paths:
         first.setdefault(os.path.dirname(path), path)
@@ -290,7 +290,7 @@ def _of_folders(paths: Iterable[str | os.PathLike[str]]) -> list[str | os.PathLi
 
 @contextmanager
 def _followed(client: Any, name: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Tell how many workers there are, and when some come or are lost."""
+    """Report how many workers there are, and when some come or are lost."""
     over = threading.Event()
     there = client.nthreads()
     tell(f"{name}: {counted(len(there), 'worker')}, {counted(sum(there.values()), 'thread')}")

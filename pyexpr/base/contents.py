@@ -20,14 +20,14 @@ _KINDS = (
 
 
 def irregular(mode: int) -> str:
-    """Return what a file of this mode is, other than a regular file; "" of a regular one."""
+    """Return the kind of a file with this mode; "" for a regular file."""
     return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "")
 
 
 def refuse_irregular_input(path: Path | str) -> None:
-    """Raise `OSError`, whose `strerror` says why, if a path is none of a regular file.
+    """Raise `OSError`, whose `strerror` says why, if a path is not that of a regular file.
 
-    Before it is opened: a pipe waits for somebody to write, some devices never end.
+    This is checked before opening: a pipe waits for a writer, and some devices never end.
     """
     try:
         kind = irregular(os.stat(path).st_mode)
@@ -42,10 +42,10 @@ def refuse_irregular_input(path: Path | str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What changes with a file, to be had without reading it.
+    """Properties that change with a file, and that are known without reading it.
 
-    A program can set the time of modification, and a copy may keep it; nobody sets the time of
-    the last change of status.
+    A program can set the time of modification, and a copy may keep it; but the time of the last
+    change of status cannot be set.
     """
 
     device: int
@@ -70,7 +70,7 @@ class KnownFile:
     ----------
     path : Path
     sha256 : str
-        Of the bytes that were read, in hexadecimal.
+        Hash of the bytes that were read, in hexadecimal.
     state : FileState or None
         At that time; None if it changed while it was read.
     """
@@ -82,7 +82,7 @@ class KnownFile:
     def is_unchanged(self) -> bool:
         """Say whether the file has the content that was read.
 
-        It is read again only if its state is another: a copy of the same bytes is no change.
+        It is read again only if its state differs; a copy of the same bytes is not a change.
         """
         try:
             if self.state is not None and FileState.of(os.stat(self.path)) == self.state:
@@ -93,14 +93,14 @@ class KnownFile:
 
 
 def read_content(path: Path | str) -> tuple[bytes, KnownFile]:
-    """Read a file once: return its bytes, and what is to be known of it with their hash."""
+    """Read a file once; return its bytes, and its state with their hash."""
     refuse_irregular_input(path)
     with open(path, "rb") as handle:
         before = FileState.of(os.fstat(handle.fileno()))
         try:
             content = handle.read()
         except MemoryError:
-            # A hole in a file takes no room on the disk.
+            # A hole in a file takes no space on the disk.
             raise OSError(
                 errno.ENOMEM,
                 f"it has {before.size:,} bytes, more than there is memory for",

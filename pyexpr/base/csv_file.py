@@ -24,14 +24,14 @@ from pyexpr.base.unpacking import DAMAGED, decompressed, is_compressed
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a CSV may call a missing number; in a column of labels only "" is missing.
+# The words for a missing number in a CSV; in a column of labels only "" is missing.
 _MISSING_NUMBERS: Final = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
-# Of these R and pandas differ beside text: a missing value, or a class that is called so.
+# R and pandas treat these differently in text: as a missing value, or as a class.
 _AMBIGUOUS: Final = ("None",)
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _ZIP: Final = b"PK\x03\x04"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-# Bytes that a row may have.
+# Most bytes of a row.
 _LONGEST: Final = 1 << 24
 
 
@@ -47,7 +47,7 @@ _READ_AS_MISSING = Template(
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """What a column of text calls a missing value.
+    """The word for a missing value in a column of text.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Spelling:
     n : int
         Rows that have it.
     row : int
-        The first of them; that after the header is 1.
+        The first of them, counted from 1 after the header.
     """
 
     text: str
@@ -91,18 +91,17 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a CSV file: columns `labels` as text, others as numbers where all are numbers.
 
-    The text of `labels` is kept as it stands: a subject called "NA" or "007" stays so. In other
-    columns "NA" and the like are missing values; where such a column is of text they are put into
-    `spelled`, if it is given, by the name of the column, for `checked_spellings`. Blanks around
-    names and values do not count, nor do empty lines. The first column may lack a name, as that
-    of the row names does which R and pandas write. A file with a header alone is a table
-    without rows.
+    The text of `labels` is unchanged: a subject called "NA" or "007" stays so. In other columns
+    "NA" and the like are missing values. If such a column is text, and `spelled` is given, they are
+    added to it under the name of the column, for `checked_spellings`. Blanks around names and
+    values are ignored, as are empty lines. The first column may lack a name, like the row names
+    that R and pandas write. A file with only a header is a table without rows.
 
     Raises
     ------
     DataError
-        If there is no such file, it is not UTF-8 text, its columns are not separated by
-        commas, or a row has more or fewer fields than the header; the message names the line.
+        If the file does not exist or is not UTF-8 text, if its columns are not separated by commas,
+        or if a row has more or fewer fields than the header; the message names the line.
     ColumnError
         If two columns have the same name, or names that differ only by blanks around them,
         or a column with values has no name.
@@ -117,7 +116,7 @@ def read_known_csv(
     what: str,
     spelled: dict[str, tuple[Spelling, ...]] | None = None,
 ) -> tuple[pd.DataFrame, KnownFile]:
-    """Return what `read_csv` does, and the hash of the very bytes that it was read from."""
+    """Return the table of `read_csv`, and the hash of the bytes from which it was read."""
     try:
         content, known = read_content(path)
     except FileNotFoundError:
@@ -158,12 +157,12 @@ def csv_table(
 def checked_spellings(
     names: Iterable[str], spelled: Mapping[str, tuple[Spelling, ...]], *, what: str
 ) -> list[str]:
-    """Return a note on what was read as missing in columns of text whose values are classes.
+    """Return a note on the text that was read as missing in columns of classes.
 
     Parameters
     ----------
     names : iterable of str
-        Columns whose text is of classes: a label, predictions, a covariate.
+        Columns whose text is a class: a label, predictions, a covariate.
     spelled : mapping of str to tuple of Spelling
         As `read_csv` fills it.
     what : str
@@ -172,7 +171,7 @@ def checked_spellings(
     Raises
     ------
     ColumnError
-        For "None", which pandas reads as missing and readr as text: a class may well be called so.
+        For "None", which pandas reads as missing and readr as text, since it may be a class.
     """
     notes: list[str] = []
     for name in dict.fromkeys(names):
@@ -197,7 +196,7 @@ def checked_spellings(
 
 
 def _plain(content: bytes, place: str) -> bytes:
-    """Return the text of the file, in UTF-8 without a mark at its beginning."""
+    """Return the text of the file, decoded from UTF-8, without a byte-order mark."""
     if is_compressed(content):
         try:
             content = decompressed(content)
@@ -234,7 +233,7 @@ def _plain(content: bytes, place: str) -> bytes:
 
 def _records(content: bytes) -> Any:
     """Return a reader of the rows, which tracks the current line."""
-    # Python's own reader: it alone says where a quotation mark is wrong.
+    # Python's own reader is the only one that says where a quotation mark is wrong.
     return csv.reader(
         io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), strict=True
     )
@@ -251,7 +250,7 @@ def _read_header(content: bytes, place: str) -> _Header:
     except csv.Error as error:
         raise _unclosed(place, 1, error) from None
     if not names:
-        # Blanks of another script than those of ASCII.
+        # Blanks that are not in ASCII.
         raise DataError(f"{place}: the file is empty")
     if len(names) == 1:
         for separator, word in _SEPARATORS.items():
@@ -260,7 +259,7 @@ def _read_header(content: bytes, place: str) -> _Header:
                     f"{place}: the columns are separated by {word}; save it with commas between "
                     "the columns, and points in the numbers"
                 )
-    # A column may lack its name where it is that of R's or pandas' row names, or is empty.
+    # A column may lack its name if it holds R's or pandas' row names, or is empty.
     named = [name for name in names if name.strip()]
     if not named:
         raise ColumnError(f"{have(place)} no names of columns in the first line")
@@ -283,7 +282,7 @@ def _columns(content: bytes, header: _Header, place: str) -> list[Any]:
         return [pa.array([], pa.large_string()) for _ in header.names]
     quoted = b'"' in content
     if quoted:
-        # Arrow takes a quotation mark that is not closed for one that is.
+        # Arrow treats an unclosed quotation mark as if it were closed.
         try:
             deque(_records(content), maxlen=0)
         except csv.Error:
@@ -364,7 +363,7 @@ def _remedy(header: list[str], record: list[str], *, every: bool) -> str:
 
 
 def _unclosed(place: str, line: int, error: csv.Error) -> DataError:
-    # Of Python's csv, which has no codes.
+    # The errors of Python's csv have no codes.
     theirs = str(error)
     if "expected after" in theirs:
         return DataError(
@@ -404,7 +403,7 @@ def _as_label(text: Any) -> pd.Series[Any]:
 
 
 def _spellings(text: Any) -> tuple[Spelling, ...]:
-    """Return what a column of text calls missing; an empty field needs no word."""
+    """Return the words for missing values in a column of text, other than the empty field."""
     import pyarrow.compute as pc
 
     found = []
@@ -427,7 +426,7 @@ def _number_if_all_are(text: Any) -> pd.Series[Any]:
     except pa.ArrowInvalid:
         found: pd.Series[Any] = present.to_pandas()
         return found
-    # After the other cast: this one reads 0x10, too, and nobody writes scores so.
+    # After the other cast, because this one also reads 0x10, which is not a form for scores.
     with suppress(pa.ArrowInvalid):
         numbers = pc.cast(present, pa.int64())
     result: pd.Series[Any] = numbers.to_pandas()

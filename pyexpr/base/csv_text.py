@@ -1,8 +1,8 @@
 """Tables as CSV text, which `pyexpr.base.csv_file` reads back equal.
 
 A spreadsheet takes text that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and evaluates
-it: the label of somebody else's data would run there. A blank before it makes it text, and CSV
-files are read here without the blanks around values, so that nothing else has to know of it.
+it, so that a label in somebody else's data would be run. A blank before it makes it text. CSV files
+are read here without the blanks around values, so no other code has to take this into account.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def csv_text(table: pd.DataFrame) -> str:
     Raises
     ------
     DataError
-        If a text holds what no CSV file in UTF-8 can: a NUL character, or half a character.
+        If a text contains what a CSV file in UTF-8 cannot: a NUL character, or half a character.
 
     Examples
     --------
@@ -42,14 +42,14 @@ def csv_text(table: pd.DataFrame) -> str:
     for position, dtype in enumerate(written.dtypes):
         if _is_text(dtype):
             cells = [_as_text(cell) for cell in written.iloc[:, position]]
-            # Of itself pandas would make text of it, which halves of characters are not.
+            # By default pandas would convert it to text, which fails for halves of characters.
             column: Any = pd.Series(cells, index=written.index, dtype=object)
             written.isetitem(position, column)
             returns = returns or any("\r" in cell for cell in cells if isinstance(cell, str))
     text = written.to_csv(
         index=False,
         lineterminator="\n",
-        # A carriage return would end the row for whoever reads it, and is not quoted by itself.
+        # A carriage return would end the row for a reader, and is not quoted by default.
         quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
     )
     _refuse_unwritable(text)
@@ -59,7 +59,7 @@ def csv_text(table: pd.DataFrame) -> str:
 def _is_text(dtype: Any) -> bool:
     from pandas.api.types import is_string_dtype
 
-    # Of a categorical column what its categories are.
+    # For a categorical column, the type of its categories.
     return is_string_dtype(getattr(getattr(dtype, "categories", None), "dtype", dtype))
 
 

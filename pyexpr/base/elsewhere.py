@@ -1,4 +1,4 @@
-"""Tasks on other computers: by the backend that joblib's context names, and by Dask itself.
+"""Tasks on other computers, by the backend that joblib's context names or by Dask itself.
 
 The value of a task comes back as an `Outcome`, so that an error of the task and one of the cluster
 cannot be confused.
@@ -27,15 +27,15 @@ from pyexpr.base.versions import code_fingerprint, versions
 
 T = TypeVar("T")
 
-# So many tasks are with a cluster at a time: enough for workers that come later, and few enough
-# that the arguments of 100,000 recordings need not all be held by its scheduler.
+# Number of tasks that a cluster has at a time: enough for workers that come later, and few enough
+# that its scheduler need not hold the arguments of 100,000 recordings.
 _AT_A_TIME = 1000
-# So many tasks for each worker are done before results are seen, where a backend has no other way:
-# few enough that progress shows and Ctrl-C loses little.
+# Number of tasks per worker that are done before results are returned, if a backend allows nothing
+# else: few enough that progress shows and Ctrl-C loses little.
 _ROUNDS = 4
 # Packages whose numbers may differ from one version to the next.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow")
-# Threads that a cluster is going to have, where more workers have been requested than have come.
+# Threads that a cluster will have, if more workers have been requested than have come.
 _requested: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
@@ -55,8 +55,8 @@ class Sent:
 class Shared:
     """An argument that all tasks have in common, such as a table: the function gets its value.
 
-    Dask sends it once to each worker, not with every task. It is the result of a task of its own,
-    and therefore not lost with a worker.
+    Dask sends it once to each worker, not with every task. It is the result of a separate task, and
+    is therefore not lost with a worker.
     """
 
     value: Any
@@ -64,7 +64,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What a task elsewhere gave: a value, or an error with the lines where it was raised."""
+    """The result of a task elsewhere: a value, or an error with the lines where it was raised."""
 
     value: T | None
     error: Exception | None = None
@@ -86,13 +86,13 @@ class _ElsewhereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """What computes: versions by package, and a hash of the code of pyexpr."""
+    """The software of a process: versions by package, and a hash of the code of pyexpr."""
 
     versions: tuple[tuple[str, str], ...]
     code: str
 
     def difference(self, other: Software) -> str:
-        """Return in words how another computer's software differs from this one's, or ""."""
+        """Return a phrase on how another computer's software differs from this one's, or ""."""
         mine, theirs = dict(self.versions), dict(other.versions)
         for name, number in mine.items():
             if theirs.get(name) != number:
@@ -104,7 +104,7 @@ class Software:
 def software() -> Software:
     """Return the software of this process."""
     found = versions(*_COMPUTING)
-    # Whatever differs between 3.12.1 and 3.12.4, it is not the numbers.
+    # Patch releases, such as 3.12.1 and 3.12.4, do not differ in the numbers.
     found["python"] = ".".join(found["python"].split(".")[:2])
     return Software(tuple(found.items()), code_fingerprint())
 
@@ -123,7 +123,7 @@ class Process:
         return cls(platform.node(), os.getpid(), software())
 
     def is_this(self) -> bool:
-        """Return whether this process is meant."""
+        """Return whether it is this process."""
         return (self.node, self.number) == (platform.node(), os.getpid())
 
 
@@ -140,7 +140,7 @@ def other_software(node: str, difference: str) -> ClusterError:
 
 
 def chosen_backend() -> Any:
-    """Return joblib's backend if the user has chosen one that is not of processes here."""
+    """Return joblib's backend if the user has chosen one that does not use processes here."""
     parallel = sys.modules.get("joblib.parallel")
     if parallel is None:
         return None
@@ -150,12 +150,12 @@ def chosen_backend() -> Any:
 
 
 def sent_elsewhere() -> bool:
-    """Return whether joblib's context sends tasks to other workers, be there many or one."""
+    """Return whether joblib's context sends tasks to other workers, even if there is only one."""
     return not within_task() and chosen_backend() is not None
 
 
 def tasks_at_a_time(n_jobs: int | None) -> int:
-    """Return how many tasks joblib's context does at a time."""
+    """Return how many tasks joblib's context runs at a time."""
     import joblib
 
     client = getattr(chosen_backend(), "client", None)
@@ -167,7 +167,7 @@ def tasks_at_a_time(n_jobs: int | None) -> int:
 
 
 def expect_threads(client: Any, threads: int) -> None:
-    """Let a cluster be used as if it had so many threads already: its workers come one by one."""
+    """Use a cluster as if it had so many threads already, because its workers come one by one."""
     _requested[client] = threads
 
 
@@ -179,7 +179,7 @@ def outcomes(
     Raises
     ------
     ClusterError
-        If the workers do not answer any more, or have other software.
+        If the workers no longer answer, or have other software.
     """
     client = getattr(chosen_backend(), "client", None)
     if client is None:
@@ -205,11 +205,11 @@ def _by_joblib(
     results: Any = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")(calls)
     try:
         with _without_answer():
-            # Not `yield from`, which would close them where joblib's warning is heard.
+            # Not `yield from`, which would close them where joblib's warning is not suppressed.
             for found in results:  # noqa: UP028
                 yield found
     finally:
-        # That tasks are cancelled is what is wanted, and no reason for joblib's warning.
+        # Cancelling the tasks is intended, and no reason for joblib's warning.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             results.close()
@@ -220,8 +220,9 @@ def _by_dask(
 ) -> Generator[tuple[int, Outcome[T]]]:
     """Yield outcomes of tasks that Dask's scheduler gives to its workers.
 
-    joblib's own backend does the tasks of a single worker in this process, waits for ever for a
-    scheduler that is gone, leaves cancelled tasks to the cluster, and sends a table with each task.
+    joblib's own backend runs the tasks of a single worker in this process, waits for ever for a
+    scheduler that has ended, leaves cancelled tasks to the cluster, and sends a table with each
+    task.
     """
     from distributed import as_completed
 
@@ -279,7 +280,7 @@ def _lost(future: Any, found: Any) -> Exception:
 
 @contextmanager
 def _without_answer() -> Iterator[None]:
-    """Make any error of the cluster one sentence; errors of tasks come as values."""
+    """Turn any error of the cluster into one sentence; errors of tasks come as values."""
     try:
         yield
     except ClusterError:
@@ -297,7 +298,7 @@ def _without_answer() -> Iterator[None]:
 
 @contextmanager
 def _large_tasks_allowed() -> Iterator[None]:
-    """Let a large table be an argument without Dask's warning: it is sent once to a worker."""
+    """Suppress Dask's warning of a large table as argument, which is sent once to each worker."""
     import dask
 
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
@@ -309,16 +310,16 @@ def _given(value: Any) -> Any:
 
 
 def plain(task: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the arguments of a task as the function is called with them."""
+    """Return the arguments of a task in the form that the function gets."""
     return tuple(value.value if isinstance(value, Shared) else value for value in task)
 
 
 def _elsewhere(
     number: int, sender: Process, function: Callable[..., T], *task: Any
 ) -> tuple[int, Outcome[T]]:
-    """Do a task where it has been sent, with one thread."""
+    """Run a task where it has been sent, with one thread."""
     here = sender.is_this()
-    # Workers come and go while a call is at work: the software is checked where the work is done.
+    # Workers come and go during a call, so the software is checked where the work is done.
     difference = "" if here else sender.software.difference(software())
     if difference:
         return number, Outcome(None, other_software(platform.node(), difference))

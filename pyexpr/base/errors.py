@@ -123,7 +123,7 @@ class TrackerNotInstalledError(TrackerError):
 
 
 class ClusterError(PyexprError, RuntimeError):
-    """The workers of a cluster cannot be reached, cannot be used, or are gone."""
+    """The workers of a cluster cannot be reached, cannot be used, or have ended."""
 
 
 class Interrupted(KeyboardInterrupt):

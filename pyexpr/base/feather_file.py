@@ -1,4 +1,4 @@
-"""Feather files, which are not unpacked before it is known how much is in them.
+"""Feather files, which are unpacked only after their unpacked size has been checked.
 
 A file of feather is a stream of Arrow's messages between two marks. Each packed column of a message
 begins with the number of its bytes, so that the sum is known without unpacking any.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC: Final = b"ARROW1"
-# The mark, and what brings the stream to a multiple of eight bytes.
+# The mark, and the padding that brings the stream to a multiple of eight bytes.
 _STREAM: Final = 8
 # Places of entries in Arrow's tables Message, RecordBatch and DictionaryBatch (Message.fbs).
 _KIND, _HEADER = 1, 2
@@ -32,7 +32,7 @@ def feather_table(content: bytes) -> pa.Table:
     Raises
     ------
     DataError
-        There is more in it than may be, or it is damaged.
+        Its content exceeds the limit, or it is damaged.
     pyarrow.ArrowException
         It is damaged.
 
@@ -56,7 +56,7 @@ def feather_table(content: bytes) -> pa.Table:
             n_rows, unpacked = n_rows + rows, unpacked + n_bytes
             if unpacked > most:
                 raise DataError(too_large(most))
-        # What was looked at is what is read: the end of the file might name other messages.
+        # The messages that were checked are read: the end of the file might name others.
         reader = pa.ipc.open_stream(stream)
         check_rows(n_rows, len(reader.schema), len(content))
         table = reader.read_all()
@@ -100,7 +100,7 @@ def _unpacked(body: bytes | memoryview, at: int, length: int) -> int:
 
 
 def _entry(told: bytes, table: int, number: int) -> int | None:
-    """Return where an entry of a table of flatbuffers stands, None if it has none."""
+    """Return the position of an entry of a flatbuffers table, None if there is none."""
     described = table - struct.unpack_from("<i", told, table)[0]
     (size,) = struct.unpack_from("<H", told, described)
     place = 4 + 2 * number
@@ -109,6 +109,6 @@ def _entry(told: bytes, table: int, number: int) -> int | None:
 
 
 def _table(told: bytes, table: int, number: int) -> int | None:
-    """Return where the table, or list, begins that an entry points to."""
+    """Return the beginning of the table or list to which an entry points."""
     place = _entry(told, table, number)
     return None if place is None else place + int(struct.unpack_from("<I", told, place)[0])

@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 _SETTING = threading.Lock()
-# What is written there is copied, and lost with the process all the same.
+# Files there are copied elsewhere, and are lost with the process in any case.
 _PASSING: set[Path] = set()
 
 
@@ -30,14 +30,14 @@ _PASSING: set[Path] = set()
 def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the block succeeds.
 
-    The content is on the disk before the file has its name, and the name before the block ends:
-    where the power fails, the old file is there or the new one, whole. A file that is replaced
-    leaves its mode and, where that is allowed, its owner to the new one: what was private stays
-    so. `OutputError` if `path` is no regular file, or if the system refuses to write it, as where
-    the disk is full; the old file stays then.
+    The content is on the disk before the file has its name, and the name before the block ends.
+    After a power failure there is therefore the complete old file or the complete new one. The new
+    file gets the mode and, if allowed, the owner of the file that it replaces, so that a private
+    file stays private. `OutputError` is raised if `path` is not a regular file, or if the system
+    refuses to write it, for example because the disk is full; the old file then stays.
 
-    `needs` is the size of the content in bytes, for that error; 0: not known. Without `lasting`
-    nothing waits for the disk: for files that tell themselves whether they are whole.
+    `needs` is the size of the content in bytes, for that error; 0: not known. Without `lasting`,
+    the function does not wait for the disk, which is for files that show whether they are complete.
     """
     target = Path(path)
     refuse_irregular(target)
@@ -50,9 +50,9 @@ def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Ite
             finally:
                 with suppress(OSError):
                     size = os.stat(temporary).st_size
-            # It may have come to be something else while the block ran.
+            # It may have become something else while the block ran.
             refuse_irregular(target)
-            # Until here nobody else may read it.
+            # Until this point nobody else may read it.
             _take_over_mode(temporary, target)
             _replace(temporary, target, lasting=lasting)
     except Exception as error:
@@ -62,8 +62,8 @@ def whole_file(path: Path | str, *, needs: int = 0, lasting: bool = True) -> Ite
 
 
 def _to_disk(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    # Windows opens no folder, and writes its names by itself.
+    """Make the system write a file, or the names in a folder, to the disk."""
+    # Windows cannot open a folder, and writes its names by itself.
     flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
     if os.name != "posix" and path.is_dir():
         return
@@ -75,7 +75,7 @@ def _to_disk(path: Path) -> None:
 
 
 def _replace(temporary: Path, target: Path, *, lasting: bool = True) -> None:
-    """Rename a file into place, and say what is wrong where the old one cannot be replaced."""
+    """Rename a file into place; say what is wrong if the old one cannot be replaced."""
     lasting = lasting and _PASSING.isdisjoint(target.parents)
     if lasting:
         _to_disk(temporary)
@@ -96,7 +96,7 @@ def _replace(temporary: Path, target: Path, *, lasting: bool = True) -> None:
 
 
 def _take_over_mode(temporary: Path, target: Path) -> None:
-    """Give a new file mode and owner of the one it replaces, or of an ordinary file."""
+    """Give a new file the mode and owner of the one it replaces, or of an ordinary file."""
     try:
         earlier = os.stat(target)
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def _take_over_mode(temporary: Path, target: Path) -> None:
 
 
 def _umask() -> int:
-    """Return what new files are denied. It can only be read by setting it, for all threads."""
+    """Return the mask of new files' modes. It can only be read by setting it, for all threads."""
     with _SETTING:
         umask = os.umask(0o077)
         os.umask(umask)
@@ -140,9 +140,10 @@ def writable_folder(path: Path | str) -> Path:
 
 @contextmanager
 def folder_aside(parent: Path) -> Iterator[Path]:
-    """Yield a folder in `parent` for what comes into place later; it is removed after the block.
+    """Yield a folder in `parent` for files that are moved later; it is removed after the block.
 
-    One that a killed run leaves is removed by the next. `OutputError` as of `whole_file`.
+    One that a killed run leaves is removed by the next run. `OutputError` is raised as in
+    `whole_file`.
     """
     try:
         with part_folder(parent) as folder:
@@ -159,10 +160,10 @@ def folder_aside(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Yield a folder where the system has temporary files; it is removed after the block.
+    """Yield a folder among the system's temporary files; it is removed after the block.
 
-    `OutputError`, which names that place and how to choose another, where nothing can be written
-    there.
+    `OutputError`, which names the place and how to choose another, is raised if nothing can be
+    written there.
     """
     place = ""
     try:
@@ -187,10 +188,10 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def cache_folder(name: str, chosen: Path | str | None = None) -> Path:
-    """Return where to keep what can be computed again: `chosen`, or the user's own place.
+    """Return the folder of a cache: `chosen`, or the user's default.
 
-    That is ``$PYEXPR_CACHE``, ``$XDG_CACHE_HOME/pyexpr`` or ``~/.cache/pyexpr``, and
-    in it the folder `name`.
+    The latter is the folder `name` in ``$PYEXPR_CACHE``, ``$XDG_CACHE_HOME/pyexpr`` or
+    ``~/.cache/pyexpr``.
     """
     if chosen is not None:
         return Path(chosen)

@@ -1,9 +1,8 @@
 """Conversion of tables and columns of other libraries to pandas, in one place.
 
-Whatever narwhals knows (polars, PyArrow, DuckDB, Dask, Modin, ...) or hands over its
-values by Arrow's interface comes in here and goes on as pandas. Types stay what they are:
-whole numbers with missing values stay whole, an ordered type becomes an ordered
-categorical column.
+All tables that narwhals knows (polars, PyArrow, DuckDB, Dask, Modin, ...), or that provide their
+values through Arrow's interface, are converted to pandas here. Types are preserved: whole numbers
+with missing values stay whole, and an ordered type becomes an ordered categorical column.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ FrameLike: TypeAlias = Union[
 
 
 def as_pandas(data: Any, *, what: str) -> Any:
-    """Return a table of another library as a data frame; anything else as it is.
+    """Return a table of another library as a data frame; anything else unchanged.
 
     Tables that are computed only on demand (polars' LazyFrame, relations of DuckDB)
     are computed.
@@ -50,7 +49,7 @@ def as_pandas(data: Any, *, what: str) -> Any:
     Raises
     ------
     DataError
-        If the library cannot compute the table, or give its values to others.
+        If the library cannot compute the table, or cannot export its values.
     """
     data = unmasked(data)
     if data is None or isinstance(data, _OWN):
@@ -63,7 +62,7 @@ def as_pandas(data: Any, *, what: str) -> Any:
         return data
     import narwhals as nw
 
-    # narwhals refuses them in words of its own.
+    # narwhals has its own error for them.
     _refuse_doubled(getattr(data, "column_names", None), what)
     try:
         known = nw.from_native(data, pass_through=True)
@@ -80,7 +79,7 @@ def as_pandas(data: Any, *, what: str) -> Any:
     except ColumnError:
         raise
     except Exception as error:
-        # Of the other library, in its own words.
+        # An error of the other library, in its own words.
         raise DataError(
             f"{what}: a {type(data).__module__.partition('.')[0]} {type(data).__name__} could not "
             f"be made a pandas data frame: {_one_line(error)}"
@@ -88,14 +87,14 @@ def as_pandas(data: Any, *, what: str) -> Any:
 
 
 def as_column(value: Any, *, argument: str) -> Any:
-    """Return a column of another library as a Series; anything else as it is.
+    """Return a column of another library as a Series; anything else unchanged.
 
     Masked values of a NumPy array are missing; see `pyexpr.base.arrays.unmasked`.
 
     Raises
     ------
     DataError
-        If the library cannot give the values to others.
+        If the library cannot export the values.
     """
     value = unmasked(value)
     if value is None or isinstance(value, _OWN):
@@ -128,7 +127,7 @@ def as_column(value: Any, *, argument: str) -> Any:
 
 
 def single_column(value: Any, *, argument: str) -> Any:
-    """Return what `as_column` does, of one column: a table or more dimensions are refused."""
+    """Return a single column by `as_column`; a table or several dimensions are an error."""
     found = as_column(value, argument=argument)
     # Looking at a lazy table would make it warn, so its class is looked at instead.
     table = hasattr(type(found), "columns")
@@ -146,7 +145,7 @@ def single_column(value: Any, *, argument: str) -> Any:
 
 
 def as_values(value: Any, *, argument: str) -> Any:
-    """Return a table or column of another library as pandas'; anything else as it is."""
+    """Return a table or column of another library as pandas'; anything else unchanged."""
     found = as_column(value, argument=argument)
     return as_pandas(found, what=argument) if found is value else found
 
@@ -189,7 +188,7 @@ def _from_arrow_table(table: Any, what: str) -> pd.DataFrame:
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_fixed_size_binary(column.type):
-            # Of polars' Python objects Arrow has the addresses alone.
+            # For polars' Python objects Arrow has only the addresses.
             raise ColumnError(
                 f"column {name!r} of {what} contains Python objects or bytes; convert them to "
                 "text or numbers first"
@@ -199,7 +198,7 @@ def _from_arrow_table(table: Any, what: str) -> pd.DataFrame:
 
 
 def _from_arrow(column: Any) -> pd.Series[Any]:
-    """Return the values of an Arrow column in the types of pandas that users of pandas have."""
+    """Return the values of an Arrow column in the types that users of pandas expect."""
     import pandas as pd
     import pyarrow as pa
 

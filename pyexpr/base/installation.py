@@ -1,7 +1,7 @@
 """Whether the files of this package are its own: another project on PyPI is called pyexpr, too.
 
 Its distribution, ``pyexpr``, and this one, ``pyexpr-stats``, put files into the same folder. pip
-lets each replace files of the other, and removes what both have with either.
+lets each replace files of the other, and removes shared files when either is removed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def warn_of_another() -> None:
 
 
 def installation_problems() -> list[str]:
-    """Return what is wrong with the files of this package, a sentence each; none if nothing is."""
+    """Return the problems with the files of this package, one sentence each."""
     others = _others(None)
     found = [f"{_shared(others)}; {REMEDY}"] if others else []
     changed, foreign = _changed_files()
@@ -71,7 +71,7 @@ def _others(path: list[str] | None) -> list[str]:
 def _has_files_here(one: Distribution) -> bool:
     record = one.read_text("RECORD") or ""
     if not re.search(rf"^{_FOLDER.name}/", record, flags=re.MULTILINE):
-        # As setuptools installed without wheels.
+        # The form in which setuptools installed without wheels.
         top = (one.read_text("top_level.txt") or "").split()
         if record or _FOLDER.name not in top:
             return False
@@ -80,7 +80,7 @@ def _has_files_here(one: Distribution) -> bool:
 
 
 def _changed_files() -> tuple[list[str], list[str]]:
-    """Return the files that are not as they were installed, and those that were not installed."""
+    """Return the files that differ from the installed ones, and those that were not installed."""
     try:
         record = distribution(_OWN).files or []
     except PackageNotFoundError:
@@ -90,7 +90,7 @@ def _changed_files() -> tuple[list[str], list[str]]:
     if first is None or os.path.realpath(str(first.locate())) != os.path.realpath(
         _FOLDER / "__init__.py"
     ):
-        # A checkout: its files are what they are.
+        # In a checkout there is nothing to compare the files with.
         return [], []
     changed = [
         name

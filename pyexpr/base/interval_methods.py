@@ -1,9 +1,9 @@
 """The interval methods: their names and requirements.
 
-Who names methods reads this table: the check of ``method=``, the help of the command line, the
-study file, tables, figures and the methods section of a report. Docstrings, R's help and the page
-"Which interval?" are held to it by ``tests/test_methods_and_metrics.py``. The formulas are in
-``pyexpr/resampling/intervals/``.
+All code that names methods reads this table: the check of ``method=``, the help of the command
+line, the study file, tables, figures and the methods section of a report.
+``tests/test_methods_and_metrics.py`` checks that docstrings, R's help and the page "Which
+interval?" agree with it. The formulas are in ``pyexpr/resampling/intervals/``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class IntervalMethod:
-    """What is known of a method.
+    """The properties of a method.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class IntervalMethod:
     leaves_range: bool = False
 
 
-#: The recommended one; it serves where another cannot be had after Ctrl-C.
+#: The recommended method, which is used if another is not possible after Ctrl-C.
 DEFAULT = "jackknife_t"
 
 INTERVAL_METHODS: Mapping[str, IntervalMethod] = {
@@ -67,5 +67,5 @@ INTERVAL_METHODS: Mapping[str, IntervalMethod] = {
         errors_within=True,
     ),
 }
-#: Those that a statistic can have whose standard error nobody knows.
+#: Those for a statistic whose standard error is unknown.
 WITHOUT_ERRORS = tuple(name for name, one in INTERVAL_METHODS.items() if not one.errors_within)

@@ -1,4 +1,4 @@
-"""What a value must be, in our words: pydantic's errors are worded for programmers."""
+"""Our descriptions of what a value must be, since pydantic's errors are for programmers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def allowed(problem: Mapping[str, Any]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a study file writes it, cut if it is long.
+    """Return a value in the syntax of a study file, truncated if it is long.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from pyexpr.base.messages import say
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queueing system: the class of dask-jobqueue, its command, and what it calls the account."""
+    """A queueing system: the class of dask-jobqueue, its command, and its term for the account."""
 
     cluster: str
     command: str
@@ -35,7 +35,7 @@ QUEUES = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a job of the queue asks for; None is the setting of dask-jobqueue's own files.
+    """What a job of the queue requests; None is the setting of dask-jobqueue's own files.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def queue_cluster(system: str, site: Site, *, submits: bool = True) -> Any:
     ------
     ClusterError
         If dask-jobqueue is not installed, this computer has no command of the queueing system
-        (unless it `submits` nothing), or nobody has said how much a job needs.
+        (unless it `submits` nothing), or it is not specified how much a job needs.
     """
     try:
         import dask

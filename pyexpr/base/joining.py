@@ -1,4 +1,4 @@
-"""Several results of one analysis, computed in parts, as one."""
+"""Joining of the parts of an analysis into one result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyexpr.base.results import Result
 
 
 class Joinable(Protocol):
-    """A result of which there may be parts."""
+    """A result that may be computed in parts."""
 
     def join(self, *others: Self) -> Self:
         """Return this result and others as one."""
@@ -23,12 +23,13 @@ J = TypeVar("J", bound=Joinable)
 def join(results: Iterable[J]) -> J:
     """Join the parts of an analysis that were computed in several calls, on one machine or many.
 
-    Two kinds of results can be joined. Results of `cluster_bootstrap`, `compare_models`,
-    `context_coefficients` or `bootstrap_cfa` with the same data, options and seed, whose
-    replicates follow one another: each call has computed a range of them, which
-    ``first_replicate`` and ``n_boot`` describe. The random numbers of a replicate depend only on
-    the seed and its number, so the result is identical to that of one call for all replicates, to
-    the last bit. Results of `extract_features` with the same options, of different recordings.
+    Two kinds of results can be joined. The first kind are results of `cluster_bootstrap`,
+    `compare_models`, `context_coefficients` or `bootstrap_cfa` with the same data, options and
+    seed, and with consecutive replicates. Each call has computed a range of them, which is given by
+    ``first_replicate`` and ``n_boot``. The random numbers of a replicate depend only on the seed
+    and its number, so the result is identical to that of one call for all replicates, to the last
+    bit. The second kind are results of `extract_features` with the same options and different
+    recordings.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def join(results: Iterable[J]) -> J:
     Returns
     -------
     Result
-        Of the same class. Intervals are computed again, from all replicates.
+        A result of the same class. Intervals are computed again, from all replicates.
 
     Raises
     ------
@@ -50,9 +51,9 @@ def join(results: Iterable[J]) -> J:
     Notes
     -----
     `n_threads` and `progress` may differ. The result uses those of the result with the first
-    replicates. A method that needs many replicates, such as ``"percentile"``, need not be
-    possible in each part: compute the parts with the default method, and the intervals of the
-    joined result by ``interval(method="percentile")``.
+    replicates. A method that needs many replicates, such as ``"percentile"``, need not be possible
+    in each part. Compute the parts with the default method, and then the intervals of the joined
+    result by ``interval(method="percentile")``.
 
     Examples
     --------

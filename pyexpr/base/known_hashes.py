@@ -1,11 +1,12 @@
 """Hashes of input files that were computed before, each with the state of its file at that time.
 
-A file whose size, time of modification, time of the last change of status and number on its file
-system (inode) are as they were when it was hashed is not hashed again. Two cases need care, as in
-Git's index. A file that is written within the resolution of its times after it was hashed keeps
-its times: a hash is remembered only if the last change of the file was long enough before, by the
-clock of this machine and by that of the file system. And where a system has no time of the last
-change of status, a program can restore the other time: `verify` hashes every file.
+A file is not hashed again if its size, time of modification, time of the last change of status and
+number on its file system (inode) are unchanged since it was hashed. Two cases need care, as in
+Git's index. First, a file that is written soon after it was hashed, within the resolution of its
+times, keeps its times. A hash is therefore remembered only if the last change of the file was long
+enough before, by the clock of this machine and by that of the file system. Second, if a system has
+no time of the last change of status, a program can restore the other time. For this case, `verify`
+hashes every file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Final
 from pyexpr.base.contents import FileState, KnownFile, hashed_file
 from pyexpr.base.files import OutputError, write_text
 
-# Counted up when the file changes its meaning: that of another version is not used.
+# Increased when the meaning of the file changes; files of other versions are not used.
 _FORMAT: Final = 1
 _WHAT: Final = "pyexpr: hashes of input files"
 # FAT has times of two seconds, other file systems and network drives one or less.
@@ -37,15 +38,15 @@ class KnownHashes:
     Parameters
     ----------
     file : Path
-        Where they are kept; it may be absent, damaged, or of another version, and then no hash is
-        known. Whoever deletes it has files hashed again.
+        File in which they are kept. If it is absent, damaged, or of another version, no hash is
+        known. Deleting it causes all files to be hashed again.
     verify : bool
         Whether to hash every file nevertheless.
 
     Attributes
     ----------
     unnoticed : list of str
-        With `verify`: the names of files whose content has changed though their states have not.
+        With `verify`: the names of files whose content has changed although their states have not.
     """
 
     def __init__(self, file: Path, *, verify: bool = False) -> None:
@@ -57,7 +58,7 @@ class KnownHashes:
         self._changed = False
 
     def of(self, name: str, path: Path) -> KnownFile:
-        """Return the hash of a file, computed unless it is known; `OSError` as of `hashed_file`."""
+        """Return the hash of a file, computed unless it is known; `OSError` as in `hashed_file`."""
         known = self._known.get(name)
         if known is not None and not self.verify:
             state = _opened_state(path)
@@ -91,7 +92,7 @@ class KnownHashes:
     def keep(self) -> None:
         """Write the hashes to the file; without effect where that is not possible.
 
-        Nothing but time is lost then. A file of that name that holds something else stays.
+        In that case only time is lost. A file of that name with other content is kept.
         """
         if not self._changed or (self.file.exists() and not is_hashes_file(self.file)):
             return
@@ -110,7 +111,7 @@ def now_ns(folder: Path) -> int:
 
 
 def is_hashes_file(path: Path) -> bool:
-    """Say whether a file holds hashes, of whatever version; an empty or cut one does, too."""
+    """Say whether a file holds hashes, of any version; an empty or truncated file counts, too."""
     try:
         with path.open("rb") as handle:
             head = handle.read(100)
@@ -121,9 +122,9 @@ def is_hashes_file(path: Path) -> bool:
 
 
 def _compared(state: FileState) -> State:
-    """Return what is compared of a file's state.
+    """Return the part of a file's state that is compared.
 
-    Not the number of the device, which network drives change from one day to the next.
+    The number of the device is left out, since network drives change it from day to day.
     """
     return state.size, state.modified_ns, state.changed_ns, state.inode
 
@@ -131,7 +132,7 @@ def _compared(state: FileState) -> State:
 def _opened_state(path: Path) -> FileState | None:
     """Return the state of a regular file, None if it has none.
 
-    It is opened: network drives then ask the server, and do not answer from their memory.
+    The file is opened, so that network drives query the server and do not use their cache.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):

@@ -1,6 +1,6 @@
 """Whether this process is one of several that torchrun or Slurm started to work together.
 
-Read from the environment alone, so that nothing is imported for it.
+It is determined from the environment only, so that nothing has to be imported.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pyexpr.base.errors import DataError
 from pyexpr.base.processes import within_task
 
-#: What each process must know, in torch's names; torchrun sets all of them.
+#: The variables that each process needs, in torch's names; torchrun sets all of them.
 _OF_TORCH = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Slurm has no port for its tasks: one that two steps of a machine seldom share.
+# Slurm sets no port for its tasks; this one is seldom shared by two steps of a machine.
 _FIRST_PORT, _PORTS = 15_000, 15_000
 _PORT = 65_535
 
@@ -27,13 +27,13 @@ class Launch:
     Attributes
     ----------
     rank, world_size : int
-        The number of this process from 0 on, and how many there are.
+        The number of this process, from 0, and the number of processes.
     local_rank : int
         Its number among those of its machine.
     address, port : str, int
         Where the first process is reached.
     by_slurm : bool
-        Whether only Slurm's variables say so, as in every step of several tasks.
+        Whether only Slurm's variables indicate the group, as in every step of several tasks.
     """
 
     rank: int
@@ -45,20 +45,20 @@ class Launch:
 
     @property
     def name(self) -> str:
-        """What a message calls it: "process 2 of 4"."""
+        """Its name in messages: "process 2 of 4"."""
         return f"process {self.rank + 1} of {self.world_size}"
 
 
 def launched(environment: Mapping[str, str] | None = None) -> Launch | None:
-    """Return what the environment says of this process; None if it works alone.
+    """Return the launch of this process according to the environment; None if it works alone.
 
-    ``WORLD_SIZE`` decides where it is set: 1 is a process alone, in a step of Slurm too. A task
-    among others (`within_task`) is alone.
+    If ``WORLD_SIZE`` is set, it decides: 1 is a process alone, even in a step of Slurm. One of
+    several tasks (`within_task`) is alone.
 
     Raises
     ------
     DataError
-        If a variable is missing or makes no sense.
+        If a variable is missing or invalid.
     """
     variables = os.environ if environment is None else environment
     if within_task():

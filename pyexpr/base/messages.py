@@ -1,8 +1,8 @@
 """Messages of results and errors as data: a declared text and its values.
 
-A `Message` is text in the words of Python, so all that takes text takes it. It keeps what it was
-made of, and another voice renders it anew: that of R (`pyexpr.hosted.voice`) and that of the
-report's reader (`pyexpr.words.reader`). Code asks for its `code`, never for its words.
+A `Message` is text in Python's terms, so it can be used wherever text can. It keeps its template
+and values, so that another voice can render it again: that of R (`pyexpr.hosted.voice`) or that of
+the report's reader (`pyexpr.words.reader`). Code uses its `code`, never its words.
 
 The text of a template has fields in braces:
 
@@ -56,7 +56,7 @@ _VALUE = re.compile(r"(\w+)(?:(!r)|:(.+))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A field of a template: its kind, what is written in it, and which value it takes."""
+    """A field of a template: its kind, its content, and the value that it takes."""
 
     kind: str
     text: str
@@ -65,7 +65,7 @@ class Slot:
 
 @cache
 def slots_of(text: str) -> tuple[str | Slot, ...]:
-    """Return the parts of a template's text; `ValueError` where a field is not understood.
+    """Return the parts of a template's text; `ValueError` if a field is not understood.
 
     Examples
     --------
@@ -115,8 +115,8 @@ class Voice:
         return name
 
     def option(self, name: str, value: Any = None, *, bare: bool = False) -> str:
-        """Return an option with its value; `bare`: its name alone."""
-        # A whole number is one, whatever its type.
+        """Return an option with its value or, if `bare`, only its name."""
+        # A whole number is rendered alike, whatever its type.
         shown = f"{value:.12g}" if isinstance(value, float) else self.code(value)
         return f"{name}=" if bare else f"{name}={shown}"
 
@@ -137,7 +137,7 @@ class Voice:
         return code
 
     def thing(self, word: str) -> str:
-        """Return what a study may have another word for."""
+        """Return a word for which a study may have another one."""
         return word
 
     def code(self, value: Any) -> str:
@@ -145,7 +145,7 @@ class Voice:
         return repr(value)
 
     def label(self, value: Any) -> str:
-        """Return what the user calls something, by text or by a number."""
+        """Return the user's name for something, a text or a number."""
         return self.code(value)
 
     def model(self, name: str) -> str:
@@ -173,25 +173,25 @@ class Voice:
         return counted(n, self.thing(noun), one, several)
 
 
-#: What `str` of a message is in.
+#: The voice of `str` of a message.
 PYTHON: Final = Voice()
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A message before its values are known; a call with them makes it.
+    """A message without its values; a call with the values returns the message.
 
     Attributes
     ----------
     code : str
-        What the message is, for code; "" if no code asks.
+        Identifier of the message for code; "" if no code needs it.
     text : str
         The text, with fields in braces.
     report : str or None
-        The text for the report's reader, where it is another; "" if the report tells it
-        already, in a sentence or table of its own.
+        The text for the report's reader, if it differs; "" if the report has a sentence or table of
+        its own for it.
     r : str or None
-        The text for R, where fields alone do not make it.
+        The text for R, if the fields alone do not produce it.
 
     Examples
     --------
@@ -219,8 +219,8 @@ class Message(str):
     ----------
     template : Template
     values : dict of str to object
-        The value of each field that takes one: text, numbers, messages, lists of these; of
-        anything else what Python shows of it.
+        The value of each field that takes one: text, numbers, messages, lists of these; anything
+        else as Python prints it.
     """
 
     __slots__ = ("template", "values")
@@ -228,7 +228,7 @@ class Message(str):
     values: dict[str, Any]
 
     def __new__(cls, template: Template, values: Mapping[str, Any]) -> Message:
-        """Render a template with values in Python's words."""
+        """Render a template with values in Python's terms."""
         of_code = {slot.name for slot in slots_of(template.text) if _is_code(slot)}
         plain = {name: _plain(value, name in of_code) for name, value in values.items()}
         made = super().__new__(cls, _rendered(template, plain, PYTHON))
@@ -240,7 +240,7 @@ class Message(str):
 
     @property
     def code(self) -> str:
-        """What the message is, for code."""
+        """The identifier of the message, for code."""
         return self.template.code
 
     @property
@@ -257,7 +257,7 @@ class Message(str):
         return _rendered(self.template, self.values, voice)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what it is made of, as JSON can hold it; `from_json` is the way back."""
+        """Return its template and values in a form for JSON; `from_json` is the inverse."""
         found: dict[str, Any] = {
             name: getattr(self.template, name)
             for name in ("code", "text", "report", "r")
@@ -311,7 +311,7 @@ def say(text: str, /, *, r: str | None = None, report: str | None = None, **valu
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is for a sentence that R users read, too: "a number", "a list"."""
+    """Return the kind of a value for a sentence that R users read, too: "a number", "a list"."""
     if value is None or isinstance(value, bool):
         return say("{value!r}", value=value)
     if isinstance(value, Real):
@@ -323,7 +323,7 @@ def kind_of(value: object) -> str:
 
 
 def joined(texts: Iterable[str], by: str = "; ") -> str:
-    """Join messages, each but once and without empty ones; the whole has all their codes."""
+    """Join messages without repeated and empty ones; the result has all their codes."""
     found = tuple(dict.fromkeys(text for text in texts if text))
     if len(found) < 2:
         return found[0] if found else ""
@@ -333,16 +333,16 @@ def joined(texts: Iterable[str], by: str = "; ") -> str:
 
 
 def parts_of(text: str) -> tuple[str, ...]:
-    """Return the messages that `joined` joined; any other text alone."""
+    """Return the messages that `joined` joined; any other text as a single one."""
     if isinstance(text, Message) and text.code == _JOINED:
         return tuple(text.values.values())
     return (text,) if text else ()
 
 
 def brief(text: str) -> str:
-    """Return what a message has as its ``brief`` part, or all of it.
+    """Return the ``brief`` part of a message, or all of it if there is none.
 
-    Of text that is not ours the first sentence.
+    For text that is not ours, it is the first sentence.
     """
     if not isinstance(text, Message):
         return text.split(". ")[0]
@@ -350,7 +350,7 @@ def brief(text: str) -> str:
 
 
 def codes_of(text: Any) -> frozenset[str]:
-    """Return the codes of a message; none of what is none."""
+    """Return the codes of a message; empty for anything else."""
     if isinstance(text, Message):
         return text.codes
     return frozenset()
@@ -362,21 +362,21 @@ def has_code(text: Any, *known: Template | Message) -> bool:
 
 
 def message_column(texts: Iterable[str], index: Any = None) -> pd.Series[Any]:
-    """Return texts as a column that keeps messages; of itself pandas would keep the words alone."""
+    """Return texts as a column that keeps messages; by default pandas keeps only the text."""
     import pandas as pd
 
     found = list(texts)
-    # Where there is none it is text all the same.
+    # Without one it is text nevertheless.
     return pd.Series(found, index=index, dtype=object if found else "str")
 
 
 def in_voice(text: str, voice: Voice) -> str:
-    """Return a message in another voice; text that is not ours as it is."""
+    """Return a message in another voice; other text is unchanged."""
     return text.in_voice(voice) if isinstance(text, Message) else str(text)
 
 
 def message_of(error: BaseException | str) -> str:
-    """Return the message of an error, with what it is made of where it is ours."""
+    """Return the message of an error, with template and values if it is one of ours."""
     if isinstance(error, str):
         return error
     first = error.args[0] if error.args else None
@@ -384,7 +384,7 @@ def message_of(error: BaseException | str) -> str:
 
 
 class Shown(str):
-    """A value of a kind that a message does not keep, as Python shows it."""
+    """A value of a kind that a message does not keep, as Python prints it."""
 
     __slots__ = ()
 

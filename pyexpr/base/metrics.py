@@ -1,8 +1,9 @@
 """The metrics for comparing models, with the properties of each.
 
-Who names metrics reads this table: their checks, notes and tests (`pyexpr.inference.comparison`),
-the help of the command line, labels and numbers of tables and figures (`pyexpr.words.labels`).
-Docstrings and R's help are held to it by ``tests/test_methods_and_metrics.py``.
+All code that names metrics reads this table: their checks, notes and tests
+(`pyexpr.inference.comparison`), the help of the command line, labels and numbers of tables and
+figures (`pyexpr.words.labels`). ``tests/test_methods_and_metrics.py`` checks that docstrings and
+R's help agree with it.
 """
 
 from __future__ import annotations
@@ -15,44 +16,44 @@ PARTS = ("pooled", "within", "between")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is known of a metric.
+    """The properties of a metric.
 
     Attributes
     ----------
     kernel : str
-        The kernel's metric; "" for a function, which is called.
+        Name of the kernel's metric; "" for a function, which is called.
     scale : str
-        On which it is studentised.
+        Scale on which it is studentised.
     parts : tuple of str
-        Of what it is defined.
+        Parts of the data for which it is defined.
     label : str
-        Its name for reading; "" where that is its name without underscores.
+        Its name in text; "" if that is its name without underscores.
     classes : bool
         Whether it evaluates predicted classes, not numbers.
     sums : str
-        What a metric of classes is computed from; "" for its part of the truth and prediction.
+        Sums from which a metric of classes is computed; "" for its part of truth and prediction.
     positive : bool
         Whether it evaluates one class against the rest.
     scores : bool
-        Whether it needs a number of each row and not a class.
+        Whether it needs a number for each row, not a class.
     averaged : bool
         Whether it is a mean over the classes.
     folds : bool
-        Whether it compares rows with each other, and so is computed within folds.
+        Whether it compares rows with each other, and is therefore computed within folds.
     tested : bool
-        Whether `null=` is what its level is tested against.
+        Whether its level is tested against `null=`.
     chance : float, optional
-        What its level is tested against whatever `null=` is.
+        The value against which its level is tested regardless of `null=`.
     error : bool
-        Whether it is above 0 unless all predictions are perfect: lower is better, and two have a
-        ratio.
+        Whether it is above 0 unless all predictions are perfect. Lower is then better, and ratios
+        exist.
     bounded : bool
-        Whether 1 is its natural size, beside which rounding is small; it cannot pass 1. Higher is
-        better unless it is an error.
+        Whether it is at most 1, and of that order of magnitude, against which rounding is small.
+        Higher is better unless it is an error.
     signed : bool
         Whether 0 divides it into better and worse than chance, or into too high and too low.
     fewest : int
-        Rows below which its value in a unit is an accident: two points are on a line.
+        Number of rows below which its value is arbitrary: two points are always on a line.
     """
 
     kernel: str
@@ -74,16 +75,16 @@ class Kind:
 
     @property
     def better(self) -> str:
-        """Return "lower" or "higher", or "" where it has no better end."""
+        """Return "lower" or "higher", or "" if neither is better."""
         if self.error:
             return "lower"
         return "higher" if self.bounded else ""
 
     @property
     def range(self) -> tuple[float, float] | None:
-        """Return the least and largest value of a metric of classes; None of numbers.
+        """Return the least and largest value of a metric of classes; None for metrics of numbers.
 
-        With few rows of a class an interval may reach beyond; it ends there.
+        With few rows of a class an interval may reach beyond these values; it is truncated there.
         """
         return (-1.0 if self.signed else 0.0, 1.0) if self.classes else None
 
@@ -103,18 +104,18 @@ KINDS: Mapping[str, Kind] = {
     ),
     "r2": Kind("r2", _NEAR_ONE, label="R²", folds=True, bounded=True, signed=True, fewest=3),
     "bias": Kind("bias", chance=0.0, signed=True),
-    # Of deviations from a subject's means ranks over all subjects have no accepted meaning.
+    # Ranks over all subjects of deviations from their means have no accepted meaning.
     "spearman": Kind(
         "spearman", "atanh", ("pooled", "between"), folds=True, tested=True, bounded=True,
         signed=True, fewest=3,
     ),
-    # Measured: on the identity a rare class, or a metric near 1, is covered too seldom.
+    # In simulations, coverage on the identity is too low for a rare class or a metric near 1.
     "auc": Kind(
         "area", _NEAR_ONE, _POOLED, label="AUC", classes=True, sums="ranks pooled", positive=True,
         scores=True, folds=True, chance=0.5, bounded=True,
     ),
     "accuracy": Kind("accuracy", _NEAR_ONE, _POOLED, classes=True, sums="right", bounded=True),
-    # Its chance level is one by the number of classes.
+    # Its chance level is 1 divided by the number of classes.
     "balanced_accuracy": Kind(
         "recall", _NEAR_ONE, _POOLED, classes=True, sums="classes", averaged=True, bounded=True
     ),

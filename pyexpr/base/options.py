@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 
-#: What the column of contexts is called elsewhere, or was here once -> what it is called.
+#: Names of the column of contexts elsewhere, or here in the past -> its present name.
 FORMER_CONTEXT = dict.fromkeys(("by", "group", "contexts"), "context")
 
 _WHAT = {"context": say("the column of contexts is {context=}")}
@@ -21,14 +21,14 @@ T = TypeVar("T")
 def explains(
     *, not_taken: Mapping[str, str] | None = None, renamed: Mapping[str, str] | None = None
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a function answer options that it has not by a sentence, not by a `TypeError`.
+    """Let a function report options that it does not have by a sentence, not by a `TypeError`.
 
-    Below `stoppable`, which must be the outermost.
+    This decorator comes below `stoppable`, which must be the outermost.
 
     Parameters
     ----------
     not_taken : mapping, optional
-        Option that functions of this kind have -> why this one has not.
+        Option that functions of this kind have -> why this one does not.
     renamed : mapping, optional
         Former name of an option -> today's.
     """

@@ -26,20 +26,20 @@ _PRINTED = "leave this option out to have the result printed, and redirect it (>
 
 
 def refuse_irregular(path: Path | str) -> None:
-    """Raise `OutputError` if `path` is there and no regular file.
+    """Raise `OutputError` if `path` exists and is not a regular file.
 
-    Results are renamed into place: that would put a file where the link, pipe or device was. Nor
-    is a link followed: what it points at belongs to whoever made it (a store of data, an earlier
-    version).
+    Results are renamed into place, which would replace the link, pipe or device by a file. A link
+    is not followed either, because its target may belong to something else (a store of data, an
+    earlier version).
     """
     refuse_remote_output(path)
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        # Whoever makes the folder reports what is wrong with the folders above it.
+        # The code that makes the folder reports problems with the folders above it.
         return
     except (OSError, ValueError) as error:
-        # No file can be called that: its name is too long, or holds a NUL character.
+        # This cannot be the name of a file: it is too long, or contains a NUL character.
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"cannot write {str(path)!r}: {reason}; choose another name") from None
     kind = "a link" if stat.S_ISLNK(mode) else irregular(mode)
@@ -61,7 +61,7 @@ def refuse_irregular(path: Path | str) -> None:
 def refuse_remote_output(path: Path | str) -> None:
     """Raise `OutputError` if a result were to be written to a network.
 
-    Object stores and web servers have no renaming that replaces a file at once.
+    Object stores and web servers cannot replace a file at once by renaming.
     """
     if is_remote(path):
         raise OutputError(
@@ -74,13 +74,13 @@ def refuse_remote_output(path: Path | str) -> None:
 
 
 def same_file(one: Path | str, other: Path | str) -> bool:
-    """Say whether two paths are one file, by whatever name, hard or symbolic link."""
+    """Say whether two paths are the same file, even by another name or by a link."""
     try:
         if os.path.samefile(one, other):
             return True
     except OSError:
         pass
-    # Of files that are not there yet the places are compared.
+    # For files that do not exist yet, the paths are compared.
     return os.path.realpath(one) == os.path.realpath(other)
 
 
@@ -90,23 +90,23 @@ def check_outputs(
     inputs: Iterable[Path | str] = (),
     overwrite: bool = False,
 ) -> None:
-    """Raise `OutputError` for a file that is not to be written; before anything is computed.
+    """Raise `OutputError` for a file that must not be written, before anything is computed.
 
     Parameters
     ----------
     outputs : mapping
         The option that requests a file (``"--output"``) -> its path, or None without it.
     inputs : iterable of path
-        What is read. It is never written to, with `overwrite` neither.
+        Files that are read. They are never overwritten, not even with `overwrite`.
     overwrite : bool
-        Whether a regular file that is there may be replaced.
+        Whether an existing regular file may be replaced.
 
     Raises
     ------
     OutputError
-        A path is an input; is there and is a link, folder, pipe, socket or device, or is a
-        regular file and `overwrite` is False; two paths are one file; or a folder above it
-        is a file.
+        A path is an input; it is an existing link, folder, pipe, socket or device, or an existing
+        regular file and `overwrite` is False; two paths are the same file; or a folder above it is
+        a file.
     """
     named = {name: Path(path) for name, path in outputs.items() if path is not None}
     seen: dict[str, Path] = {}
@@ -150,20 +150,20 @@ def check_folder_outputs(
     overwrite: bool = False,
     what: str = "the results",
 ) -> None:
-    """Raise `OutputError` for files of a folder that are not to be replaced, all of them named.
+    """Raise `OutputError`, which names them all, for files of a folder that must not be replaced.
 
     Parameters
     ----------
     folder : Path
     names : iterable of str
-        What is to be written, by its path in `folder`.
+        Paths in `folder` of the files to be written.
     own : iterable of str, optional
         Existing files that the package wrote: they may be replaced. None if it is not known
         which these are.
     inputs, overwrite
         As in `check_outputs`.
     what : str
-        What is written, for the message.
+        Description of the files, for the message.
     """
     read, mine = _Inputs(inputs), set(own or ())
     there = [name for name in names if os.path.lexists(folder / name)]
@@ -202,7 +202,7 @@ def check_folder_outputs(
 
 
 class _Inputs:
-    """Files that are read, to be compared with many that are written."""
+    """Input files, to be compared with many output files."""
 
     def __init__(self, paths: Iterable[Path | str]) -> None:
         self._paths = list(paths)
@@ -223,7 +223,7 @@ class _Inputs:
         return {os.path.realpath(path): path for path in self._paths}
 
     def same_as(self, path: Path) -> Path | str | None:
-        """Return the input that `path` is, by whatever name or link, or None."""
+        """Return the input that is the same file as `path`, even by a link, or None."""
         try:
             status = os.stat(path)
         except OSError:

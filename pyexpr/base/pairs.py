@@ -1,7 +1,7 @@
 """The kind of a row of a table: a single quantity, a difference, or a ratio.
 
-Labels such as ``"p - q"`` are for reading: names may hold the very signs that they are made
-with. What a row refers to stands in separate columns, and code reads only these.
+Labels such as ``"p - q"`` are for reading only, since names may contain the same signs. Separate
+columns say to what a row refers, and code reads only these.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 LEVEL, DIFFERENCE, RATIO = "level", "difference", "ratio"
 #: The column that holds one of these.
 KIND = "kind"
-#: A column of labels -> the columns of the one or two names that each is made of.
+#: A column of labels -> the columns of the one or two names in each label.
 PARTS = {
     "term": ("first_model", "second_model"),
     "context": ("first_context", "second_context"),
     "contrast": ("first_context", "second_context"),
 }
-#: All columns that say what a row is of.
+#: All columns that say to what a row refers.
 STRUCTURE = (KIND, *dict.fromkeys(name for parts in PARTS.values() for name in parts))
 
 _SIGNS = {DIFFERENCE: "-", RATIO: "/"}

@@ -1,7 +1,8 @@
-"""Parquet files, which are not unpacked before it is known how much is in them.
+"""Parquet files, which are unpacked only after their unpacked size has been checked.
 
-A file says how much its columns unpack to. A text that stands in many rows is in it once: its
-column is read as a dictionary, and the text counts once for each row before the rows are made.
+A file states the unpacked size of its columns. A text that occurs in many rows is stored once. Its
+column is therefore read as a dictionary, and the text is counted once for each row before the rows
+are made.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ MAGIC: Final = b"PAR1"
 
 
 def parquet_schema(content: bytes) -> pa.Schema:
-    """Return the schema of a file of parquet, of which no more may be in it than the limit allows.
+    """Return the schema of a parquet file, whose content must not exceed the limit.
 
     Raises
     ------
     DataError
-        There is more in it than may be.
+        Its content exceeds the limit.
     pyarrow.ArrowException
         It is damaged.
     """
@@ -38,12 +39,12 @@ def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Ta
     ----------
     content : bytes
     columns : sequence of str, optional
-        Names of columns without columns of their own; by default all.
+        Names of columns that are not nested; by default all.
 
     Raises
     ------
     DataError
-        There is more in it than may be, texts counted once for each row.
+        Its content exceeds the limit, with texts counted once for each row.
     pyarrow.ArrowException
         It is damaged.
 
@@ -76,9 +77,9 @@ def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Ta
 
 
 def check_texts(table: pa.Table, size: int) -> None:
-    """Raise `DataError` if the texts in a packed file of `size` bytes are more than may be.
+    """Raise `DataError` if the texts in a packed file of `size` bytes exceed the limit.
 
-    Those of a dictionary count once for each row, which is what a table of text is made of.
+    Those of a dictionary count once for each row, as in a table of text.
     """
     most = most_unpacked(size)
     if sum(_bytes_of(column) for column in table.columns) > most:
@@ -114,7 +115,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _bytes_of(column: Any) -> int:
-    """Return the bytes of the texts of a column, as often as they stand in it."""
+    """Return the bytes of the texts of a column, counted as often as they occur."""
     import pyarrow as pa
     from pyarrow import compute
 

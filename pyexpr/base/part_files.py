@@ -2,7 +2,7 @@
 
 A process locks what it writes. The operating system releases the lock when the process ends, for
 whatever reason. A file or folder that has such a name but no lock therefore belongs to no running
-program, and the next program that writes into the same folder removes it. Where the system or the
+program, and the next program that writes into the same folder removes it. If the system or the
 network drive has no locks, it stays.
 """
 
@@ -25,9 +25,9 @@ except ImportError:  # pragma: no cover - Windows
 _LONGEST = 200
 _FILE = re.compile(r"\..*\.[0-9a-f]{8}\.pyexpr\.part", re.DOTALL)
 _FOLDER = re.compile(r"\.pyexpr-[0-9a-f]{8}\.part")
-# In a folder that is being written: folders cannot be locked everywhere.
+# Lock file in a folder that is being written, since folders cannot be locked everywhere.
 _LOCK = ".lock"
-# Folders that were looked through: a cache of many files is listed once.
+# Folders that have been searched, so that a cache of many files is listed only once.
 _SWEPT: set[str] = set()
 
 
@@ -36,7 +36,7 @@ def part_file(target: Path) -> Iterator[Path]:
     """Yield a new empty file beside `target`, which only this process writes; remove it after."""
     _sweep(target.parent)
     handle = -1
-    # The name is known before the file is made: an interrupt while it is being made removes it.
+    # The name is known before the file is made, so that an interrupt meanwhile removes it.
     part = _name(target)
     try:
         handle = _made(part)
@@ -57,7 +57,7 @@ def part_folder(parent: Path) -> Iterator[Path]:
     folder = parent / f".pyexpr-{secrets.token_hex(4)}.part"
     try:
         folder.mkdir(mode=0o700)
-        # Without its lock nobody takes the folder away, and it has its name when it is held.
+        # A folder without the lock file is not removed, and that file gets its name once locked.
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _locked(handle)
@@ -76,7 +76,7 @@ def _name(target: Path) -> Path:
 
 
 def _made(part: Path) -> int:
-    """Make a file and lock it; -1 if another process took it for one that was left."""
+    """Make a file and lock it; -1 if another process removed it as a leftover."""
     handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     if fcntl is None:  # pragma: no cover - Windows, where an open file cannot be renamed
         os.close(handle)
@@ -96,13 +96,13 @@ def _locked(handle: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # A drive without locks: nobody else takes one there either.
+        # On a drive without locks nobody else can take one either.
         return True
     return True
 
 
 def _sweep(folder: Path) -> None:
-    """Remove from a folder what killed programs left there, once in the life of this process."""
+    """Remove from a folder the files that killed programs left there, once per process."""
     place = os.path.abspath(folder)
     if fcntl is None or place in _SWEPT:
         return

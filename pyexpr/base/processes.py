@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 # The first Python that closes a broken pool's queue.
 _PYTHON_LETS_GO = (3, 11, 5)
-# Seconds that a process has to leave its task, with its temporary files removed.
+# Seconds that a process has to leave its task and to remove its temporary files.
 _PATIENCE = 1.0
 # In a process: whether it has a task, which may have temporary files.
 _at_work = threading.Event()
@@ -55,7 +55,7 @@ def within_task() -> bool:
 
 @contextmanager
 def task_threads(threads: int, *, of_libraries: bool = False) -> Iterator[None]:
-    """Do a task with so many threads of kernels that are given no number.
+    """Run a task with this number of threads for kernels that are given no number.
 
     `of_libraries` limits those of BLAS and OpenMP too, for good: not in the user's process.
     """
@@ -194,7 +194,7 @@ def _sendable(threads: int, function: Callable[..., T], *task: Any) -> T:
 
 
 def sendable(error: Exception) -> Exception:
-    """Return an error as it can be sent to another process, with its sentence."""
+    """Return an error in a form that can be sent to another process, with its sentence."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -204,7 +204,7 @@ def sendable(error: Exception) -> Exception:
 
 
 def _begin(parent: Connection) -> None:
-    """Let Ctrl-C reach the parent alone; end when the parent lets go of the pipe, or is gone."""
+    """Let Ctrl-C reach only the parent; end when the parent closes the pipe, or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
@@ -250,7 +250,7 @@ def interrupts_blocked() -> Iterator[None]:
 
 @contextmanager
 def threads_of_children(threads: int) -> Iterator[None]:
-    """Start new processes whose libraries use so many threads, unless the user set a number."""
+    """Start new processes whose libraries use this number of threads, unless the user set one."""
     unset = [name for name in _OF_LIBRARIES if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, str(threads)))
     try:

@@ -1,4 +1,4 @@
-"""What the system refuses while something is written, as one sentence that names the place."""
+"""Errors of the system while a file is written, as one sentence that names the place."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pyexpr.base.messages import say
 from pyexpr.base.outputs import OutputError
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
-# Of the place that is written to, not of something that is read.
+# These concern the place that is written to, not a file that is read.
 _OF_THE_PLACE = _FULL | {errno.EROFS, errno.EFBIG}
-# A disk with no more bytes free than this is full for whoever could not write.
+# A disk with no more free bytes than this counts as full after a failed write.
 _ROOM = 1 << 16
 
 
 def is_refusal(error: BaseException, folder: Path | str) -> bool:
-    """Say whether an error, whoever raised it, is that a folder takes no more.
+    """Say whether an error, from whatever code, means that a folder cannot be written to.
 
     NumPy, safetensors and others raise their own errors, from which a program cannot read the
     cause. In that case the function checks whether the disk is full.
@@ -46,17 +46,17 @@ def free_bytes(folder: Path | str) -> int:
 def not_written(
     error: BaseException, path: Path | str, *, written: int = 0, needs: int = 0
 ) -> OutputError:
-    """Return the error that says that `path` could not be written, why, and what it needs.
+    """Return the error that says that `path` could not be written, why, and the space it needs.
 
     Parameters
     ----------
     error : exception
-        One of which `is_refusal` is true.
+        One for which `is_refusal` is true.
     path : path
     written : int
-        Bytes of it that could be written.
+        Number of bytes that could be written.
     needs : int
-        Bytes that it has; 0: not known.
+        Number of bytes of the file; 0: not known.
     """
     number = error.errno if isinstance(error, OSError) else None
     if number is not None and number not in _FULL:

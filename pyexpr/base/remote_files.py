@@ -1,8 +1,8 @@
-"""Files on a network (``s3://``, ``gs://``, ``https://``): read through a copy for the moment.
+"""Files on a network (``s3://``, ``gs://``, ``https://``), read through a temporary copy.
 
 The one place that imports fsspec. A file is copied a block at a time to the disk of the computer
-that reads it, and removed when it has been read. What reads it is the reader of local files, with
-its limits and its hash.
+that reads it, and the copy is removed when it has been read. It is read by the reader of local
+files, with its limits and its hash.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _fetch(address: str, copy: Path) -> None:
             say("{path:label}: there is no such file; check the address", path=address)
         ) from None
     except Exception as error:
-        # Each of the file systems has errors of its own.
+        # Each file system has its own errors.
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise OpenFaceError(
             say("{path:label}: cannot be read: {why}", path=address, why=why)
@@ -69,7 +69,7 @@ def _fetch(address: str, copy: Path) -> None:
 
 
 def _package(error: ImportError) -> str:
-    """Return the package that fsspec asks for: that which Python did not find."""
+    """Return the package that fsspec needs and Python did not find."""
     cause = error.__cause__ or error.__context__ or error
     name = getattr(cause, "name", None) or getattr(error, "name", None)
     return str(name or "the package for this protocol").partition(".")[0]
@@ -87,7 +87,7 @@ def _not_installed(address: str, package: str) -> OpenFaceError:
 
 
 def reads_remote(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function whose first argument is a path, and whose result has it, read a network's.
+    """Let a function read from a network whose first argument is a path that its result has, too.
 
     Errors name the address, and not the copy.
     """

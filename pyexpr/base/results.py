@@ -91,7 +91,7 @@ class Result(ABC):
             try:
                 return pickled_parts(self)
             except SavedResultError:
-                # Labels of a kind that files do not know; a pickle knows any.
+                # Labels of a kind that files do not support; a pickle supports any.
                 pass
         return object.__reduce_ex__(self, protocol)
 
@@ -101,7 +101,7 @@ class Result(ABC):
             lines += ["", *(f"Note: {note}" for note in self.notes())]
         return visible("\n".join(lines), keep=LINES)
 
-    # What a prompt shows is the table, not every replicate behind it.
+    # A prompt shows the table, not every replicate behind it.
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
@@ -113,7 +113,7 @@ class Result(ABC):
 
 
 def number_text(value: float) -> str:
-    """Format a number for reading: three decimals, or scientific where those say nothing."""
+    """Format a number for reading: three decimals, or scientific if these are not informative."""
     if math.isnan(value):
         return ""
     value = value + 0.0  # -0.0 is 0
@@ -136,7 +136,7 @@ def table_text(table: pd.DataFrame) -> str:
     text = text_of(table)
     if visible(text, keep=LINES) == text:
         return text
-    # Before they are aligned: what is written out is longer.
+    # Before aligning, since escaped text is longer.
     return text_of(table.map(_shown).rename(columns=_shown))
 
 
@@ -145,12 +145,12 @@ def _shown(cell: Any) -> Any:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as a list of its rows, built of what JSON can hold; see `jsonable`."""
+    """Return a table as a list of its rows, built of values for JSON; see `jsonable`."""
     return [jsonable(row) for row in table.to_dict(orient="records")]
 
 
 def jsonable(value: Any) -> Any:
-    """Return `value` built of None, bool, int, float, str, list and dict alone."""
+    """Return `value` built only of None, bool, int, float, str, list and dict."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, np.bool_):

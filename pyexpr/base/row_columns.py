@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NumberColumn:
-    """What is known of a column of numbers once all batches were seen.
+    """Properties of a column of numbers, known after all batches.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class NumberColumn:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_decimal(column.type):
-            # Through Python's numbers, as pandas reads them: a cast rounds twice.
+            # Converted through Python's numbers, as in pandas, since a cast rounds twice.
             return np.array([np.nan if one is None else float(one) for one in column.to_pylist()])
         if pa.types.is_float16(column.type):
             found = column.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -57,7 +57,7 @@ class NumberColumn:
         return values
 
     def see(self, values: NDArray[np.float64], first_row: int) -> NDArray[np.bool_] | None:
-        """Take note of a batch; return where it has values, None for everywhere."""
+        """Process a batch; return where it has values, or None for everywhere."""
         there = None
         sizes = np.abs(values)
         largest = float(sizes.max())
@@ -85,7 +85,7 @@ class NumberColumn:
         return there
 
     def check(self) -> None:
-        """Raise `ColumnError` for what a table in memory may not hold."""
+        """Raise `ColumnError` for values that a table in memory must not contain."""
         what = f"column {self.name!r} of {self._what}"
         if not (self.some or self._infinite):
             raise ColumnError(f"{what} has no value in any row")
@@ -99,7 +99,7 @@ class NumberColumn:
     def single(self) -> bool:
         """Return whether values were rounded to single precision, as in many networks.
 
-        The rule of `pyexpr.inference.comparison.predictions`, one batch after the other.
+        It is the rule of `pyexpr.inference.comparison.predictions`, batch by batch.
         """
         if not self._single or self.largest == 0 or self._whole:
             return False
@@ -134,7 +134,7 @@ def _checked_numbers(name: str, arrow_type: Any, what: str) -> Any:
 
 
 class LabelColumn:
-    """The labels of a column, numbered as they come.
+    """The labels of a column, numbered in the order in which they occur.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ def is_row_files(table: Any) -> bool:
     """Return whether a table is a path, or a dataset of PyArrow."""
     if isinstance(table, (str, os.PathLike)):
         return True
-    # Who has a dataset has imported it.
+    # If there is a dataset, PyArrow has been imported.
     datasets = sys.modules.get("pyarrow.dataset")
     return datasets is not None and isinstance(table, datasets.Dataset)
 
@@ -39,7 +39,7 @@ class RowFiles:
     Attributes
     ----------
     name : str
-        What messages call them.
+        Their name in messages.
     what : str
         The table in a sentence, with its name.
     dataset : pyarrow.dataset.Dataset
@@ -64,7 +64,7 @@ class RowFiles:
         return self.dataset.schema.field(column).type
 
     def require(self, columns: Iterable[str]) -> None:
-        """Raise `ColumnError` for a column that there is not, or not in the same type everywhere.
+        """Raise `ColumnError` for a column that is missing, or has different types in the files.
 
         PyArrow would fill a column that a file lacks with missing values.
         """
@@ -95,7 +95,7 @@ class RowFiles:
         Raises
         ------
         DataError
-            If a file cannot be read, or is not as it was when it was first seen.
+            If a file cannot be read, or has changed since it was first seen.
         """
         import pyarrow as pa
 
@@ -124,7 +124,7 @@ class RowFiles:
             raise _unreadable(self.what, error) from None
 
     def check_unchanged(self) -> None:
-        """Raise `DataError` if a file is not as it was when it was first seen."""
+        """Raise `DataError` if a file has changed since it was first seen."""
         for path, size, time in self.stamps:
             if _stamp(path) != (path, size, time):
                 raise self.changed(path)
@@ -152,7 +152,7 @@ def open_row_files(table: Any, *, what: str) -> RowFiles:
     Raises
     ------
     DataError
-        If there is no such file, it is of another kind, or cannot be read.
+        If the file does not exist, is of another kind, or cannot be read.
     """
     import pyarrow as pa
     from pyarrow import dataset as datasets

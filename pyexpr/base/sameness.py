@@ -1,4 +1,4 @@
-"""Whether two results say the same, but for what they may differ in."""
+"""Whether two results are the same, except for permitted differences."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 
 def same(one: Any, other: Any, *, but: Collection[str], rtol: float = 0.0) -> bool:
-    """Return whether two values are equal in all their parts, to the bit.
+    """Return whether two values are equal in all their parts, bit by bit.
 
     Parameters
     ----------
     one, other : object
-        Built of dataclasses, tables, arrays and plain values. Functions are equal to one another:
+        Built of dataclasses, tables, arrays and plain values. All functions count as equal, because
         a function has no value to compare.
     but : collection of str
         Fields of dataclasses that are not compared.

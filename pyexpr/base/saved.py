@@ -23,7 +23,7 @@ from pyexpr.base.saved_values import Reader, UserFunction, Writer
 from pyexpr.base.unpacking import DAMAGED, check_archive
 from pyexpr.base.versions import versions
 
-# Counted up when a reader of before would misunderstand what is written.
+# Increased when an earlier reader would misunderstand the file.
 _FORMAT = 1
 _MEMBERS = ("result.json", "arrays")
 
@@ -36,7 +36,7 @@ def pack(value: Any, functions: list[Any] | None = None, *, small: bool = False)
     value : object
         Built of the classes of files, tables, arrays and plain values.
     functions : list, optional
-        Here come functions of the user, of which the bytes hold but the names.
+        Receives the functions of the user, of which the bytes contain only the names.
     small : bool
         Whether to compress.
 
@@ -67,13 +67,13 @@ def pack(value: Any, functions: list[Any] | None = None, *, small: bool = False)
 
 
 def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "the result") -> Any:
-    """Return the value of `pack`; `functions` are pickled, in order. No code of it runs.
+    """Return the value of `pack`; `functions` are pickled, in order. No code in it is run.
 
     Raises
     ------
     SavedResultError
-        If the bytes are no saved result, are damaged, or are of a version of pyexpr whose
-        results are built in another way.
+        If the bytes are not a saved result, are damaged, or are from a version of pyexpr whose
+        results have another structure.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:

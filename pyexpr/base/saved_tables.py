@@ -16,7 +16,7 @@ Code = Callable[[Any], Any]
 
 
 def table_parts(value: pd.DataFrame | pd.Series[Any] | pd.Index[Any], code: Code) -> dict[str, Any]:
-    """Return a table, a column or an index; `code` is for what is in them."""
+    """Return the parts of a table, a column or an index; `code` encodes their values."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
@@ -28,7 +28,7 @@ def table_parts(value: pd.DataFrame | pd.Series[Any] | pd.Index[Any], code: Code
 
 
 def table_made(kind: str, parts: Any, decode: Code) -> Any:
-    """Return what `table_parts` made parts of."""
+    """Return the object from the parts made by `table_parts`."""
     import pandas as pd
 
     if kind == "index":
@@ -50,7 +50,7 @@ def table_made(kind: str, parts: Any, decode: Code) -> Any:
 def _column(values: Any, index: pd.Index[Any]) -> pd.Series[Any]:
     import pandas as pd
 
-    # Objects stay objects: of an array of text pandas 3 would make its own type.
+    # Objects stay objects; pandas 3 would convert an array of text to its own type.
     objects = isinstance(values, np.ndarray) and values.dtype == object
     return pd.Series(values, index=index, dtype=object if objects else None)
 

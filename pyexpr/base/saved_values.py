@@ -25,16 +25,16 @@ _TABLES = {"table", "series", "index"}
 
 @dataclass(frozen=True, slots=True)
 class UserFunction:
-    """A function of the user in a result that was saved: there again only if a pickle has it.
+    """A user's function in a saved result, which is restored only from a pickle.
 
-    Not a class of files: what is pickled is code.
+    This class does not occur in files, since a pickled function is code.
     """
 
     name: str
     pickled: bytes | None = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the function, or say that it is not there."""
+        """Call the function, or raise an error if it was not restored."""
         return self.found()(*arguments, **named)
 
     def found(self) -> Any:
@@ -73,7 +73,7 @@ class Writer:
         self.objects: dict[int, tuple[Any, int]] = {}
 
     def node(self, value: Any) -> Any:
-        """Return a value as JSON can hold it; all but the plainest is ``{kind: parts}``."""
+        """Return a value in a form for JSON; all but the simplest are ``{kind: parts}``."""
         if value is None or type(value) in (bool, str, int):
             return value
         if type(value) is float:
@@ -108,7 +108,7 @@ class Writer:
             return {"items": [list(value.shape), [self.node(item) for item in value.ravel()]]}
         if id(value) not in self.arrays:
             plain = value.astype(value.dtype.newbyteorder("<"), copy=False)
-            # As it lies in memory: the order of a sum may rest on it.
+            # In its order in memory, on which the order of a sum may depend.
             order: Literal["F", "C"] = (
                 "F" if plain.flags.f_contiguous and not plain.flags.c_contiguous else "C"
             )
@@ -171,7 +171,7 @@ def _named(function: Any) -> str:
 
 
 class Reader:
-    """The way back. Whoever wrote the bytes is not trusted: see `saved_classes`."""
+    """The inverse of `Writer`. The origin of the bytes is not trusted; see `saved_classes`."""
 
     def __init__(
         self, layout: list[list[Any]], data: bytes, functions: Sequence[bytes | None]
@@ -181,7 +181,7 @@ class Reader:
         self.objects: dict[int, Any] = {}
 
     def made(self, node: Any) -> Any:
-        """Return the value that `Writer.node` made a node of."""
+        """Return the value of a node that `Writer.node` made."""
         if isinstance(node, list):
             return [self.made(item) for item in node]
         if not isinstance(node, dict):

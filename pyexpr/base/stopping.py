@@ -27,19 +27,19 @@ def stoppable(
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Let Ctrl-C end a function by `Interrupted` with a sentence: what was stopped, what is kept.
 
-    Of functions within one another the outermost speaks, which is the one that the user
-    called. Its traceback is short; where the work was is in ``__context__``.
+    Of nested functions the outermost raises it, which is the one that the user called. Its
+    traceback is short; the place of the interrupt is in ``__context__``.
 
     Parameters
     ----------
     doing : str
-        What the function was at, in the past tense: "the factor model was fitted".
+        What the function was doing, in the past tense: "the factor model was fitted".
     kept : str, or function of the same arguments that returns one
-        What there is now: by default nothing.
+        What is kept; by default nothing.
     undo : function of the same arguments, optional
-        Called first, so that nothing half made is left.
+        Called first, so that nothing incomplete is left.
     returns_figure : bool
-        Whether the function itself raises `Interrupted` with what it has made; that is then
+        Whether the function itself raises `Interrupted` with its partial result, which is then
         passed on.
     """
 
@@ -51,7 +51,7 @@ def stoppable(
                     return function(*args, **kwargs)
             except KeyboardInterrupt as stop:
                 if returns_figure and isinstance(stop, Interrupted):
-                    # The frames below say nothing to the user.
+                    # The frames below are of no interest to the user.
                     raise stop.with_traceback(None) from None
                 if undo is not None:
                     undo(*args, **kwargs)
@@ -63,17 +63,17 @@ def stoppable(
     return decorate
 
 
-# Until a Ctrl-C that nobody could hear is pressed again.
+# Seconds until a Ctrl-C whose exception was ignored is repeated.
 _SOON = 0.01
 _repeating = threading.Event()
 
 
 @contextmanager
 def _repeat_interrupt() -> Iterator[None]:
-    """Press Ctrl-C again where it met code whose exceptions Python ignores.
+    """Repeat a Ctrl-C that came during code whose exceptions Python ignores.
 
-    Those are the callbacks of weak references, finalizers, and the like: there the exception
-    is printed, and the work goes on.
+    Such code is callbacks of weak references, finalizers, and the like: the exception is printed
+    there, and the work continues.
     """
     if _repeating.is_set() or threading.current_thread() is not threading.main_thread():
         yield
@@ -82,7 +82,7 @@ def _repeat_interrupt() -> Iterator[None]:
 
     def hook(ignored: sys.UnraisableHookArgs, /) -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            # By another thread: from here it would meet the same code.
+            # By another thread, since from here it would reach the same code.
             threading.Timer(_SOON, _thread.interrupt_main).start()
         else:
             before(ignored)

@@ -1,4 +1,4 @@
-"""Which system this is, as far as installing software differs by it."""
+"""The operating system, as far as the installation of software depends on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Literal
 System = Literal["conda", "windows", "macos", "debian", "fedora", "suse", "arch", "other"]
 
 _OS_RELEASE: Final = ("/etc/os-release", "/usr/lib/os-release")
-# What a distribution of Linux calls itself, or says that it is like.
+# The names by which a distribution of Linux, or one like it, identifies itself.
 _FAMILIES: Final[dict[str, System]] = {
     "debian": "debian",
     "ubuntu": "debian",
@@ -25,7 +25,7 @@ _FAMILIES: Final[dict[str, System]] = {
 
 
 def system() -> System:
-    """Return the system that software is installed by here.
+    """Return the system by which software is installed here.
 
     An active environment of conda comes first (CONDA_PREFIX), because what its installer puts
     there is found before the system's. Distributions of Linux are identified by os-release.
@@ -46,7 +46,7 @@ def _of_linux() -> System:
         except OSError:
             continue
         named = dict(re.findall(r"^(ID|ID_LIKE)=[\"']?(.*?)[\"']?$", text, flags=re.MULTILINE))
-        # ID first: what it is says more than what it is like.
+        # ID first: its own name is more specific than that of similar ones.
         for word in f"{named.get('ID', '')} {named.get('ID_LIKE', '')}".lower().split():
             family = _FAMILIES.get(word.partition("-")[0])
             if family is not None:

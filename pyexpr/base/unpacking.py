@@ -30,7 +30,7 @@ SETTING: Final = "PYEXPR_UNPACKED_GB"
 # fifth or so, those of a face that was never found to much less.
 _HARMLESS: Final = 100_000_000
 _RATIO: Final = 20
-# What packs better may have these.
+# The limit for files that compress better.
 _MOST_RATIO: Final = 500
 _MOST: Final = 1_000_000_000
 _OPENERS: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
@@ -41,12 +41,12 @@ _OPENERS: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
 
 
 def most_unpacked(size: int) -> int:
-    """Return how many bytes may be in a packed file of `size` bytes.
+    """Return the largest permitted unpacked size of a file of `size` bytes.
 
     Raises
     ------
     DataError
-        The environment variable is no number of gigabytes.
+        The environment variable is not a number of gigabytes.
 
     Examples
     --------
@@ -74,17 +74,17 @@ def too_large(most: int) -> str:
 
 
 def is_compressed(content: bytes) -> bool:
-    """Say whether a file begins as one of gzip, bzip2 or xz does."""
+    """Say whether a file begins like one of gzip, bzip2 or xz."""
     return content.startswith(tuple(_OPENERS))
 
 
 def decompressed(content: bytes) -> bytes:
-    """Return what is in a file of gzip, bzip2 or xz.
+    """Return the content of a file of gzip, bzip2 or xz.
 
     Raises
     ------
     DataError
-        There is more in it than may be.
+        Its content exceeds the limit.
     Those of `DAMAGED`
         It is damaged.
     """
@@ -98,9 +98,9 @@ def decompressed(content: bytes) -> bytes:
 
 
 def check_archive(archive: zipfile.ZipFile, size: int) -> None:
-    """Raise `DataError` if the files of a ZIP archive of `size` bytes are more than may be.
+    """Raise `DataError` if the files of a ZIP archive of `size` bytes exceed the limit.
 
-    An archive says how much is in it; zipfile unpacks no more of a file than that.
+    An archive states the size of its files, and zipfile unpacks no more than that.
     """
     most = most_unpacked(size)
     if sum(one.file_size for one in archive.infolist()) > most:
@@ -108,7 +108,7 @@ def check_archive(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def check_rows(n_rows: int, n_columns: int, size: int) -> None:
-    """Raise `DataError` if a packed table of `size` bytes says that it has more than it may."""
+    """Raise `DataError` if a packed table of `size` bytes states a size above the limit."""
     most = most_unpacked(size)
     if 8 * n_rows * n_columns > most:
         raise DataError(too_large(most))

@@ -59,7 +59,7 @@ class VideoIndex:
     tolerance : float
         Seconds by which the container may have rounded a time.
     promised : float
-        Seconds that the header claims; `seconds` where it claims nothing.
+        Seconds that the header states; `seconds` if it states nothing.
     stamped : bool
         False if the container (AVI) says when to decode a frame, not when to show it:
         its frames are known by counting alone.
@@ -100,8 +100,8 @@ class VideoIndex:
 def index_video(path: Path | str) -> VideoIndex:
     """Read when each frame of a video is shown, without decoding any.
 
-    Raises `VideoError` if the file is absent, empty, no video, an image, cut before its index,
-    without a video stream, or without frames.
+    Raises `VideoError` if the file is absent, empty, not a video, an image, truncated before its
+    index, without a video stream, or without frames.
     """
     with _opened(path) as container:
         _refuse_image(container, path)
@@ -121,7 +121,8 @@ def index_video(path: Path | str) -> VideoIndex:
             last = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
         seconds = float(times[-1]) + last
         keys = found[:, 1].astype(np.bool_)
-        # In a trimmed file the key frame that the first shown one rests on is hidden before it.
+        # In a trimmed file the key frame on which the first shown frame depends is hidden before
+        # it.
         keys[0] = True
         return VideoIndex(
             path=str(path),
@@ -149,15 +150,15 @@ def _promised(container: Any, stream: Any, seconds: float, n_frames: int, hidden
 
 
 def _packets(container: Any, stream: Any) -> tuple[list[tuple[int, bool, int]], int, bool]:
-    """Return the packets of frames that are shown, the number of hidden ones, and what stamps are.
+    """Return packets of frames that are shown, the number of hidden ones, and the kind of stamps.
 
     A packet is its stamp, whether it is a key, and its duration; the last value says whether the
-    stamps are of presentation. A file that was trimmed without encoding it anew begins with the
-    key frame before the cut, and its edit list says that what comes before the cut is decoded and
-    not shown.
+    stamps are of presentation. A file that was trimmed without encoding it again begins with the
+    key frame before the cut, and its edit list says that frames before the cut are decoded but not
+    shown.
     """
     av = _av()
-    # AVI knows no time of presentation; FFmpeg makes one up, wrong where frames are reordered.
+    # AVI has no time of presentation; FFmpeg invents one, which is wrong if frames are reordered.
     packets, hidden, stamped = [], 0, container.format.name != "avi"
     try:
         for packet in container.demux(stream):
@@ -170,7 +171,7 @@ def _packets(container: Any, stream: Any) -> tuple[list[tuple[int, bool, int]], 
             stamped = stamped and packet.pts is not None
             packets.append((stamp, bool(packet.is_keyframe), packet.duration or 0))
     except av.error.FFmpegError:
-        # What can be read before the damage is used; `is_cut` says that there should be more.
+        # Frames before the damage are used; `is_cut` says that there should be more.
         pass
     return packets, hidden, stamped
 
@@ -180,11 +181,11 @@ def decode_frames(
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (number, pixels) of the frames `wanted` by number, each once, in increasing order.
 
-    Pixels are (height, width, 3) RGB, turned upright where the file says so. Frames
+    Pixels are (height, width, 3) RGB, turned upright if the file says so. Frames
     that cannot be decoded are left out.
     """
     missing = sorted(set(wanted))
-    # Where a container cannot seek well, frames are lost; from the beginning they are all found.
+    # If a container cannot seek well, frames are lost; from the beginning all are found.
     for seeking in (True, False) if index.stamped else (False,):
         found: set[int] = set()
         for number, pixels in _decoded(index, missing, seeking=seeking):
@@ -198,7 +199,7 @@ def decode_frames(
 def decode_all(index: VideoIndex) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (number, pixels) of every frame that can be decoded, in one pass from the beginning.
 
-    Pixels are as those of `decode_frames`.
+    Pixels are like those of `decode_frames`.
     """
     return _decoded(index, range(len(index)), seeking=False)
 
@@ -227,7 +228,7 @@ def _decoded(
 
 
 def _blocks(wanted: Sequence[int], keys: NDArray[np.int64]) -> Iterator[list[int]]:
-    """Divide frames into runs that are worth decoding without a jump."""
+    """Divide frames into runs that are best decoded without a jump."""
     block: list[int] = []
     for number in wanted:
         jump = keys[np.searchsorted(keys, number, side="right") - 1] if len(keys) else 0
@@ -240,7 +241,7 @@ def _blocks(wanted: Sequence[int], keys: NDArray[np.int64]) -> Iterator[list[int
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield what can be decoded from here on; damaged packets are passed over."""
+    """Yield the frames that can be decoded from here on; damaged packets are skipped."""
     av = _av()
     try:
         for packet in container.demux(stream):
@@ -291,7 +292,7 @@ def _opened(path: Path | str) -> Any:
 
 
 def _refuse_image(container: Any, path: Path | str) -> None:
-    # FFmpeg takes a picture for a video of one frame.
+    # FFmpeg treats an image as a video of one frame.
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):
         raise VideoError(f"{str(path)!r} is an image, not a video; name the video")
 
@@ -308,7 +309,7 @@ def write_video(
 ) -> None:
     """Write RGB frames (height, width, 3; even sizes) as H.264, whole or not at all.
 
-    The bytes depend on the frames and the versions of PyAV and FFmpeg alone.
+    The bytes depend only on the frames and the versions of PyAV and FFmpeg.
     `quality` is x264's constant rate factor: lower is better and larger.
     """
     av = _av()

@@ -1,11 +1,11 @@
-"""Text of users as a terminal may show it: what would move or recolour it is written out."""
+"""Users' text as a terminal may show it: characters that would move or recolour it are escaped."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: What text of several lines keeps.
+#: Control characters that text of several lines keeps.
 LINES: Final = "\n\t"
 
 # Control characters (C0, DEL, C1), separators of lines that terminals obey, characters that turn
@@ -18,10 +18,11 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Return text with its control characters written out, as Python writes them.
+    r"""Return text with its control characters escaped, as in Python.
 
     A label may hold a terminal's escape sequences, which would clear the screen, recolour it or
-    write something else over a number. All that is printed of users' text passes here.
+    write something else over a number. All users' text that is printed passes through this
+    function.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def visible(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     shown = _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written(found[0]), text)
-    # A message that holds none stays the message that it is.
+    # A message without control characters stays a message.
     return text if shown == text else shown
 
 

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def for_kernel(values: Any, dtype: type[np.generic] | np.dtype[Any] | None = None) -> NDArray[Any]:
-    """Return `values` as an array that is C-contiguous and aligned.
+    """Return `values` as a C-contiguous, aligned array.
 
     Parameters
     ----------
     values : array_like
-        Copied only if it is not so yet. A field of packed records, or a view into a file, may
-        hold numbers across their natural places in memory, where C++ may not read them.
+        Copied only if necessary. In a field of packed records, or a view into a file, numbers may
+        not be aligned in memory, and C++ must not read them there.
     dtype : optional
-        None: that of `values`.
+        None: the dtype of `values`.
     """
     array = np.ascontiguousarray(values, dtype=dtype)
     return array if array.flags.aligned else array.copy()

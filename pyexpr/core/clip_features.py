@@ -16,11 +16,11 @@ class BinnedMotion(NamedTuple):
     Attributes
     ----------
     displacement, velocity : float
-        As of `pyexpr.core.kinematics.landmark_motion`; NaN if there is no step, or none of two.
+        As in `pyexpr.core.kinematics.landmark_motion`; NaN if there is no step, or no two in a row.
     n_known : int
-        Bins in which some point is known.
+        Number of bins in which some point is known.
     n_velocities : int
-        Runs of three adjacent ones of these.
+        Number of runs of three adjacent bins of this kind.
     """
 
     displacement: float
@@ -30,7 +30,7 @@ class BinnedMotion(NamedTuple):
 
 
 class UnitActivity(NamedTuple):
-    """How active action units are.
+    """Activity of the action units in a clip.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class UnitActivity(NamedTuple):
     n_present : int
         (frame, unit) pairs of these whose presence is 1.
     n_active : int
-        The pairs behind `intensity`.
+        The number of pairs on which `intensity` is based.
     intensity : float
         Mean of the known intensities of units that are present; 0 if there is none.
     frames_present : list of int
@@ -54,7 +54,7 @@ class UnitActivity(NamedTuple):
 
 
 class FrameCounts(NamedTuple):
-    """How many frames can be used; `mean_confidence` is NaN where no frame has one."""
+    """Numbers of usable frames; `mean_confidence` is NaN if no frame has a confidence."""
 
     n_present: int
     n_valid: int
@@ -79,15 +79,15 @@ def bin_points(
     points : float64 array, shape (frames, points, dims)
         A point is known in a frame when all its coordinates are finite.
     first, expected : int64 arrays, shape (bins,)
-        First frame of each bin, and the frames in it were the clip to go on.
+        First frame of each bin, and its number of frames if the clip did not end.
     end : int
         The frame after the last bin.
     decimate : bool
         Whether the position is that of the first frame of the bin. By default it is the mean
         of the frames in which the point is known, which must be half of those expected.
     angles : bool
-        Whether values are degrees: the mean is then of differences from the first known value
-        of the bin, wrapped.
+        Whether values are degrees. The mean is then computed from the wrapped differences from the
+        first known value of the bin.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def bin_points(
 
     Notes
     -----
-    Sums are NumPy's, term by term, so that the bytes do not depend on the processor. Checked
+    Sums are computed in NumPy's order, so that the bytes do not depend on the processor. Checked
     against NumPy bit by bit.
 
     Examples
@@ -121,7 +121,7 @@ def binned_motion(
     rate: float,
     velocity: str,
 ) -> BinnedMotion:
-    """Return displacement and velocity between bins, whose rate is per second.
+    """Return displacement and velocity between bins.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def unit_activity(
     valid : bool array, shape (frames,)
     presence, intensity : float64 arrays, shape (frames, units) each
     columns : int64 array, shape (units, 2)
-        Of the units that have both: the column of `presence`, and that of `intensity`.
+        The columns of `presence` and of `intensity` of the units that have both.
 
     Examples
     --------
@@ -188,13 +188,13 @@ def unit_activity(
 def count_frames(
     present: NDArray[np.bool_], valid: NDArray[np.bool_], confidence: NDArray[np.float64]
 ) -> FrameCounts:
-    """Return how many frames have a row, are valid, or failed, and the longest run without any.
+    """Return the numbers of frames with a row, valid and failed, and the longest run without a row.
 
     Parameters
     ----------
     present, valid : bool arrays, shape (frames,)
     confidence : float64 array, shape (frames,)
-        NaN where it is not known.
+        NaN if it is not known.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def count_frames(
 
 
 def _together(points: NDArray[Any]) -> NDArray[np.float64]:
-    """Return points whose coordinates lie together within a frame, copied only if need be."""
+    """Return points whose coordinates are adjacent within a frame, copied only if necessary."""
     _, n_points, dims = points.shape
     rows, apart, side = points.strides
     size = 8

@@ -1,9 +1,8 @@
-"""Metrics bootstrapped over whole clusters: arguments checked, kernel called.
+"""Metrics bootstrapped over whole clusters: checks of arguments and calls of the kernel.
 
 Most metrics depend on rows only through sums per cluster, so a replicate costs
-O(clusters); those of ranks cost O(rows), which are sorted once. Draws are NumPy's
-Philox words: key (seed, stream), replicate r at counter (0, r, 0, 0); see
-`pyexpr.core.streams`.
+O(clusters); those of ranks cost O(rows), which are sorted once. Draws are NumPy's Philox numbers
+with key (seed, stream) and, for replicate r, counter (0, r, 0, 0); see `pyexpr.core.streams`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ METRICS = (
 PARTS = ("pooled", "within", "between")
 SCALES = ("identity", "negative_reciprocal", "atanh", "negative_root_complement")
 
-# The sums each metric is made of.
+# The sums from which each metric is computed.
 NEEDS = {
     "rmse": ("n", "dd"),
     "mae": ("n", "abs_d"),
@@ -47,15 +46,15 @@ NEEDS = {
     "area": ("n",),
     "spearman": ("n",),
 }
-# Of ranked rows, and of the classes of a column together.
+# Metrics of ranked rows, and of the classes of a column together.
 OF_RANKS = frozenset({"area", "spearman"})
-# A variance up to this part of the squared mean may be rounding of the data, as doubles or
-# as single-precision numbers: (2 u / .001)^2, u the unit roundoff. Rounding of a variable by
-# u of its size moves its correlation by at most u size / SD; that bound, of both variables,
-# is to stay below .001.
+# A variance up to this fraction of the squared mean may be rounding of the data, as doubles or as
+# single-precision numbers: (2 u / .001)^2, where u is the unit roundoff. Rounding a variable by u
+# of its size changes its correlation by at most u size / SD; that bound, over both variables, must
+# stay below .001.
 LEAST_DOUBLE = (2 * 2.0**-53 / 1e-3) ** 2
 LEAST_SINGLE = (2 * 2.0**-24 / 1e-3) ** 2
-# Sums that columns of the same truth and rows have in common.
+# Sums that columns with the same truth and rows have in common.
 _OF_THE_TRUTH = frozenset({"n", "t", "tt"})
 
 
@@ -86,11 +85,11 @@ class Column:
     sums : (9, n_clusters) float64
         Rows in the order of `SUMS`; a cluster without rows has n = 0.
     centres : tuple of float
-        What was taken off prediction and truth before p and t were summed.
+        Values subtracted from prediction and truth before p and t were summed.
     shared : hashable
         Columns with the same value have the same truth on the same rows.
     least : tuple of float
-        Of prediction and truth: `LEAST_DOUBLE` or `LEAST_SINGLE`.
+        For prediction and truth: `LEAST_DOUBLE` or `LEAST_SINGLE`.
     ranked : RankedRows, optional
         For metrics of ranks.
     """
@@ -104,7 +103,7 @@ class Column:
     def of_clusters(self, clusters: NDArray[np.int64]) -> Column:
         """Return the sums, and ranked rows, of some of the clusters, in this order.
 
-        No row may be of another cluster.
+        No row may belong to another cluster.
         """
         ranked = self.ranked
         if ranked is not None:
@@ -117,9 +116,9 @@ class Column:
 class Level(NamedTuple):
     """A metric averaged over columns (by position), divided by `divisor`; or its logarithm.
 
-    The logarithm of an error of 0 is undefined. Every `folds` columns in turn are the folds
-    of one: their metrics are averaged with their rows as weights, and a fold without rows
-    in a replicate is left out. Of kappa they are the classes of one.
+    The logarithm of an error of 0 is undefined. Each group of `folds` successive columns has the
+    folds of one column: their metrics are averaged, weighted by rows, and a fold without rows in a
+    replicate is left out. For kappa they are the classes of one column.
     """
 
     metric: str
@@ -139,12 +138,12 @@ class Quantity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricDesign:
-    """Quantities over one set of clusters, and what the kernel can compute of them.
+    """Quantities over one set of clusters, and the kernel's computations with them.
 
     Attributes
     ----------
     columns, levels, quantities
-        What to compute, each referring to the one before by position.
+        What to compute; each refers to the one before by position.
     strata : tuple of int
         Numbers of clusters per stratum; clusters are sorted by stratum.
     """
@@ -176,7 +175,7 @@ class MetricDesign:
     def weighted(
         self, counts: NDArray[np.float64], *, n_threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Return every quantity with clusters counted so often: (m, clusters) to (quantities, m).
+        """Return every quantity for these counts of clusters: (m, clusters) to (quantities, m).
 
         The bytes do not depend on `n_threads`.
         """
@@ -196,7 +195,7 @@ class MetricDesign:
         """Return replicates `first` to `first + n - 1`, (quantities, n), or fill `out`.
 
         With `out`, quantity q goes to ``out[rows[q], offset : offset + n]``.
-        The bytes do not depend on `n_threads` or on how a range is cut.
+        The bytes do not depend on `n_threads` or on the division of a range.
         """
         return self._fill(self._kernel.replicates, n, seed, first, rows, offset, out, n_threads)
 
@@ -312,12 +311,11 @@ def cluster_sums(
     Parameters
     ----------
     prediction, truth : (n,) float
-        In the same unit. A row where either is NaN is left out.
+        Both in the same unit. A row in which either is NaN is left out.
     cluster : (n,) int
         0 to ``n_clusters - 1``.
     part : {"pooled", "within", "between"}
-        Of the rows, of their deviations from the cluster's mean, or of the
-        clusters' means.
+        Sums of the rows, of their deviations from the cluster's mean, or of the clusters' means.
     least : tuple of float
         As `Column`'s.
     """
@@ -339,7 +337,7 @@ def class_sums(
     *,
     shared: Hashable = None,
 ) -> Column:
-    """Sum one class per cluster: where rows are of it, and are predicted to be.
+    """Sum one class per cluster: its rows, and the rows predicted to be in it.
 
     Parameters
     ----------
@@ -350,8 +348,8 @@ def class_sums(
     Returns
     -------
     Column
-        Whole numbers, not centred: n; d = p - t, its square and size; p and t, as their
-        squares are; pt.
+        Whole numbers, not centred: n; d = p - t, its square and absolute value; p and t, which
+        equal their squares; pt.
     """
     p, t = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     codes = np.asarray(cluster, dtype=np.int64)
@@ -410,7 +408,7 @@ def order_statistics(
 ) -> NDArray[np.float64]:
     """Return the `ranks`-th smallest values of each row, counted from 0, NaN left out.
 
-    `values` is (rows, replicates), `ranks` (rows, k); NaN for a rank that is not there.
+    `values` is (rows, replicates), `ranks` (rows, k); NaN for a rank that does not exist.
     """
     return np.asarray(
         kernels.order_statistics(

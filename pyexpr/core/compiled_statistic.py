@@ -54,10 +54,10 @@ def replicates(
     first: int = 0,
     n_threads: int | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return (values of all statistics, n), NaN where one failed, and (statistics, n) failed.
+    """Return (values of all statistics, n), NaN if one failed, and (statistics, n) failures.
 
-    Draws as `pyexpr.core.cluster_bootstrap.draw_counts`; the bytes depend neither on
-    `n_threads` nor on how a range is cut.
+    The draws are those of `pyexpr.core.cluster_bootstrap.draw_counts`; the bytes depend neither on
+    `n_threads` nor on the division of a range.
     """
     values, failed = _outputs(statistics, n)
     kernels.statistic_replicates(

@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from pyexpr.core.extension import kernels
 
-# Of a file at a time: in between Ctrl-C is heard.
+# Bytes of a file that are read at a time; Ctrl-C is handled in between.
 _AT_ONCE: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadField:
-    """A field that holds neither a number nor a word for a missing one.
+    """A field that contains neither a number nor a word for a missing one.
 
     Attributes
     ----------
     table, column : int
-        Which of the tables, and which of its columns.
+        Numbers of the table, and of the column in it.
     row : int
         Among all rows, from 1.
     text : bytes
-        What it holds, without blanks around it.
+        Its content, without blanks around it.
     """
 
     table: int
@@ -37,21 +37,21 @@ class UnreadField:
 
 @dataclass(frozen=True, slots=True)
 class CsvTables:
-    """What was read of a text.
+    """The tables that were read from a text.
 
     Attributes
     ----------
     tables : list of (rows, columns) float64
         In the requested order; the arrays own their memory.
     memory : list of (at least rows, columns) float64
-        That memory, with the requested space after the rows, whose content is undefined.
+        This memory, with the requested space after the rows, whose content is undefined.
     cut, overlong : list of int
         Rows dropped because they have too few or too many fields, or end in the middle of
         their last number; counted from 1 among all rows.
     unread : UnreadField or None
-        Of the first table and column with such fields the first one; its value is NaN.
+        The first such field of the first table and column with any; its value is NaN.
     too_long : bool
-        Whether reading stopped at a line longer than lines may be.
+        Whether reading stopped at a line that exceeds the permitted length.
     """
 
     tables: list[NDArray[np.float64]]
@@ -64,14 +64,14 @@ class CsvTables:
 
 @dataclass(frozen=True, slots=True)
 class RestOfFile:
-    """What is left of an open file, which is read, hashed and parsed without Python's lock.
+    """The rest of an open file, which is read, hashed and parsed without Python's lock.
 
     Attributes
     ----------
     descriptor : int
-        The file is read from where it stands.
+        The file is read from its present position.
     digest : Sha256
-        What is read is added to it.
+        The bytes that are read are added to it.
     """
 
     descriptor: int
@@ -105,7 +105,7 @@ def read_csv(
     r"""Read columns of numbers in one pass.
 
     Fields are separated by commas and have no quotes; lines end with ``\n``, ``\r`` or
-    ``\r\n``; empty lines do not count. Blanks and tabs around a field do not count. Numbers
+    ``\r\n``; empty lines, and blanks and tabs around a field, are ignored. Numbers
     are read to the nearest double. Missing, NaN: an empty field; ``NA``, ``N/A``, ``#N/A``,
     ``null``, ``NULL``, ``None``; ``nan`` and ``inf`` as the C libraries print them.
 
@@ -120,13 +120,13 @@ def read_csv(
     skip_lines : int
         Lines before the first row, empty ones too.
     longest_line : int
-        Characters that a line may have: at a longer one reading stops.
+        Most characters of a line; reading stops at a longer one.
     n_bytes : int
-        Length of the text, or 0: it only spares asking for memory again.
+        Length of the text, or 0; it only avoids repeated allocation of memory.
     room : function of a (rows, columns) array that returns an int, optional
-        How many rows the others' memory is to have at least, given the first table.
+        Returns the least number of rows for the memory of the other tables, given the first table.
     rest : RestOfFile, optional
-        What comes after the pieces.
+        The rest of the text after the pieces.
 
     Returns
     -------
@@ -134,10 +134,10 @@ def read_csv(
 
     Notes
     -----
-    If the text ends without the end of a line, its last row counts as cut where its last
-    field cannot be read, or has fewer decimals than that of the whole row before, or there is
-    none before. Python's lock is released, and Ctrl-C heard, between pieces. Checked against
-    Python's ``float`` bit by bit, and against Arrow's reader.
+    If the text ends without the end of a line, its last row counts as cut if its last field cannot
+    be read, has fewer decimals than that of the complete row before, or if there is no row before.
+    Between pieces, Python's lock is released and Ctrl-C is handled. Checked against Python's
+    ``float`` bit by bit, and against Arrow's reader.
 
     Examples
     --------

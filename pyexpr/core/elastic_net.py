@@ -147,7 +147,7 @@ def cross_products(
         )
     spread = features.std(axis=0)
     centre = np.append(features.mean(axis=0), label.mean())
-    # A constant column is the kernel's business: it is left on its own scale.
+    # A constant column is handled by the kernel: it is left on its own scale.
     spread = np.append(np.where(spread > 0, spread, 1.0), 1.0)
     sums = kernels.elastic_net_cross_products(features, label, codes, n_clusters, centre, spread)
     return CrossProducts(sums, centre, spread)
@@ -183,7 +183,7 @@ def elastic_net_fits(
     l1_ratio : float or sequence of float
         Shares of the L1 penalty, 0 to 1; R of them. At 0 ridge in closed form.
     tolerance : float, default 1e-12
-        Largest duality gap, as a part of the label's variance in the resample.
+        Largest duality gap, as a proportion of the label's variance in the resample.
     max_sweeps : int, default 100,000
         Of coordinate descent, per fit.
     n_threads : int, optional
@@ -263,7 +263,7 @@ def squared_errors(
     Parameters
     ----------
     products : CrossProducts
-        Those the fits were made from.
+        Those from which the fits were computed.
     counts : array_like of int, shape (B, G) or (G,)
         How often each cluster is among the rows to predict, for each resample.
     fits : ElasticNetFits

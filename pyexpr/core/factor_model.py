@@ -23,7 +23,7 @@ REASONS = ("", "singular_covariance", "nonpositive_product", "not_converged")
 class FactorFit:
     """A one-factor fit: (p,) loadings and residual variances, (2p, 2p) covariance of both.
 
-    `reason` is "" or why there is no fit (then all numbers are NaN).
+    `reason` is "", or the reason why there is no fit (all numbers are then NaN).
     """
 
     loadings: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Passes over all frames of a recording: rows set missing, the middle of points, fast steps."""
+"""Computations over all frames of a recording: missing rows, the mean of points, fast steps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def point_middles(points: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     float64 array, shape (frames, 2 or 3)
-        NaN where a coordinate of some point is.
+        NaN if a coordinate of some point is NaN.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def fastest_step(
     seconds : float64 array, shape (frames,)
         Time of each frame.
     least : float
-        Frames that are closer in time (s) count as so far apart.
+        Least time (s) between frames; closer frames count as this far apart.
     circle : float
-        If not 0, values are angles, of which this is a whole turn; differences are wrapped.
+        If not 0, values are angles and this is a full turn; differences are wrapped.
 
     Returns
     -------

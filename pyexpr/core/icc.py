@@ -29,7 +29,7 @@ class OneWaySquares:
     n_harmonic : float
         Harmonic mean of the numbers of ratings.
     ms_between, ms_within : float
-        Mean squares on ``N - 1`` and ``n - N`` degrees of freedom; NaN without any.
+        Mean squares on ``N - 1`` and ``n - N`` degrees of freedom; NaN if these are 0.
     signal : float
         Target variance over error variance, ``(ms_between - ms_within) / (n0 ms_within)``.
     sizes : ndarray, shape (classes, 4)
@@ -72,7 +72,7 @@ class TwoWaySquares:
 
 @dataclass(frozen=True, slots=True)
 class Squares:
-    """What all six forms are computed from; `two_way` is None unless the table is complete."""
+    """The basis of all six forms; `two_way` is None unless the table is complete."""
 
     one_way: OneWaySquares
     two_way: TwoWaySquares | None = None
@@ -86,7 +86,7 @@ def as_values(values: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
         raise DataError("ratings must be numbers") from None
     if array.ndim != dimensions:
         raise DataError(f"ratings must have {dimensions} dimensions, but have {array.ndim}")
-    # A sum is finite unless a value is not, or it overflows: then look closely.
+    # A sum is finite unless a value is not, or it overflows; only then check all values.
     with np.errstate(invalid="ignore", over="ignore"):
         total = array.sum()
     if not np.isfinite(total) and np.isinf(array).any():
@@ -109,12 +109,12 @@ def matrix_squares(matrix: ArrayLike) -> Squares:
     Parameters
     ----------
     matrix : array_like, shape (targets, raters)
-        Ratings, NaN where there is none. Rows without any rating are no targets.
+        Ratings; NaN if missing. Rows without any rating are not counted as targets.
 
     Returns
     -------
     Squares
-        With `two_way` if nothing is missing and there are two rows and two columns at least.
+        With `two_way` if nothing is missing and there are at least two rows and two columns.
     """
     one_way, two_way = kernels.icc_matrix_squares(as_values(matrix, dimensions=2))
     return Squares(
@@ -132,7 +132,7 @@ def long_squares(values: ArrayLike, targets: ArrayLike, n_targets: int) -> OneWa
     targets : array_like of int, shape (ratings,)
         Codes in [0, n_targets); `DataError` for others.
     n_targets : int
-        How many codes there are.
+        Number of codes.
     """
     try:
         squares = kernels.icc_long_squares(
@@ -146,9 +146,9 @@ def long_squares(values: ArrayLike, targets: ArrayLike, n_targets: int) -> OneWa
 def cell_table(
     values: ArrayLike, targets: ArrayLike, raters: ArrayLike, n_targets: int, n_raters: int
 ) -> tuple[NDArray[np.float64], int]:
-    """Put long ratings into a table of targets by raters, NaN where there is none.
+    """Put long ratings into a table of targets by raters, with NaN for missing ones.
 
-    Returns the table and the number of ratings that found their cell already taken.
+    Returns the table and the number of ratings whose cell already had a rating.
     """
     try:
         table, doubled = kernels.icc_fill_cells(
@@ -166,7 +166,7 @@ def cell_table(
 def wald_limit(squares: OneWaySquares, quantile: float) -> float:
     """Wald's exact limit for the signal, at a quantile of F(N - 1, n - N).
 
-    ``-1 / max n_i`` where the equation has no root.
+    ``-1 / max n_i`` if the equation has no root.
     """
     limit: Any = kernels.icc_wald_limit(squares.sizes, squares.ms_within, quantile)
     return float(limit)

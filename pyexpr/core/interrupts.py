@@ -1,10 +1,9 @@
 """Ctrl-C while foreign code runs, through which no exception may pass.
 
-Python runs the handler of a signal when it next runs Python code. Where that is a
-callback from foreign code, the exception ends the callback alone: it is printed,
-and the foreign code goes on. So the signal is kept as a flag, in C, until the
-foreign code has returned. The kernels of this package need none of it: they ask
-Python between two tasks whether to go on.
+Python runs the handler of a signal when it next runs Python code. If that is a callback from
+foreign code, the exception ends only the callback: it is printed, and the foreign code continues.
+The signal is therefore kept as a flag, in C, until the foreign code has returned. The kernels of
+this package do not need this, because they ask Python between two tasks whether to continue.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ class Hold:
     came: bool = False
 
     def tell(self, flag: int) -> None:
-        """Let Ctrl-C set the C ``int`` at this address to 1: at once if it has come."""
+        """Let Ctrl-C set the C ``int`` at this address to 1, at once if it was already pressed."""
         kernels.tell_interrupts(flag)
 
 
 @contextmanager
 def hold_interrupts() -> Iterator[Hold]:
-    """Keep Ctrl-C from running its handler within the block; `handled` makes up for it.
+    """Keep Ctrl-C from running its handler within the block; `handled` runs it later.
 
-    Where Ctrl-C runs no Python handler of this thread (another thread than the main
-    one; the signal ignored, or left to the system) nothing changes.
+    Nothing changes if Ctrl-C runs no Python handler of this thread (in a thread other than the main
+    one, or if the signal is ignored or left to the system).
     """
     hold = Hold()
     if not _listens():
@@ -43,22 +42,22 @@ def hold_interrupts() -> Iterator[Hold]:
         return
     failed = True
     try:
-        # Within the try: a Ctrl-C of just before is raised when this returns.
+        # Within the try, because a Ctrl-C from just before is raised when this returns.
         kernels.hold_interrupts(0)
         yield hold
         failed = False
     finally:
         hold.came = kernels.release_interrupts()
         if hold.came and failed:
-            # Who leaves by an error never comes to ask: the handler's own comes first.
+            # After an error `handled` is not called, so the handler runs here first.
             signal.raise_signal(signal.SIGINT)
 
 
 def handled(hold: Hold, sentence: str) -> None:
-    """Let a Ctrl-C that came during the hold have its handler now.
+    """Run the handler of a Ctrl-C that came during the hold.
 
-    With Python's own that is `Interrupted` with this sentence. Another handler may
-    raise what it likes; if it raises nothing the work is to go on.
+    Python's own handler leads to `Interrupted` with this sentence. Another handler may raise any
+    exception; if it raises none, the work continues.
     """
     if not hold.came:
         return

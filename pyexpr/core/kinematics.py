@@ -23,7 +23,7 @@ FULL_TURN = 360.0
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Average displacement and velocity, over all landmarks and of each.
+    """Average displacement and velocity, over all landmarks and for each.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Motion:
         Averages over all valid (landmark, step) pairs; NaN if there is none.
         In the unit u of the input, and in u/s.
     n_steps, n_velocities : int
-        How many pairs they average.
+        Numbers of pairs that they average.
     per_landmark : LandmarkMotion
-        The same of each landmark.
+        The same for each landmark.
     """
 
     displacement: float
@@ -52,7 +52,7 @@ class LandmarkMotion:
     displacement, velocity : float64 arrays
         Averages over the landmark's valid steps; NaN if it has none.
     n_steps, n_velocities : int64 arrays
-        How many steps they average.
+        Numbers of steps that they average.
     """
 
     displacement: NDArray[np.float64]
@@ -72,7 +72,7 @@ def landmark_motion(
 
     - ``abs_derivative``: ``|d_{t+1} - d_t| * rate``, how fast displacement changes;
     - ``derivative``: ``(d_{t+1} - d_t) * rate``, which telescopes to
-      ``(d_last - d_first) / duration`` and so rests on the ends alone;
+      ``(d_last - d_first) / duration`` and so depends only on the ends;
     - ``speed``: ``d_t * rate``, proportional to displacement.
 
     Parameters
@@ -83,7 +83,7 @@ def landmark_motion(
     rate : float
         Rows per second.
     velocity : {"abs_derivative", "derivative", "speed"}
-        The reading of velocity.
+        The definition of velocity.
 
     Returns
     -------
@@ -94,14 +94,14 @@ def landmark_motion(
     Raises
     ------
     DataError
-        If shape, rate or reading cannot be used.
+        If shape, rate or definition of velocity cannot be used.
 
     Notes
     -----
     A landmark is valid in a row when all its coordinates are finite. A step needs
-    two adjacent valid rows, a derivative three; gaps are never bridged. One pass,
-    no temporary of the size of the input, and the same bytes on every processor.
-    Checked against closed forms (uniform, circular and accelerated motion).
+    two adjacent valid rows, a derivative three; gaps are never bridged. The function makes one
+    pass, needs no temporary array of the size of the input, and returns the same bytes on every
+    processor. Checked against closed forms (uniform, circular and accelerated motion).
 
     Examples
     --------
@@ -121,7 +121,7 @@ def landmark_motion(
 
 
 def angle_motion(degrees: Any, *, rate: float, velocity: Velocity = "abs_derivative") -> Motion:
-    """Average displacement and velocity of an angle, differences wrapped.
+    """Average displacement and velocity of an angle, with wrapped differences.
 
     From 359 to 1 degrees the angle moves 2. Everything else is as in
     `landmark_motion`.
@@ -133,7 +133,7 @@ def angle_motion(degrees: Any, *, rate: float, velocity: Velocity = "abs_derivat
     rate : float
         Rows per second.
     velocity : {"abs_derivative", "derivative", "speed"}
-        The reading of velocity.
+        The definition of velocity.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def angle_motion(degrees: Any, *, rate: float, velocity: Velocity = "abs_derivat
     Raises
     ------
     DataError
-        If shape, rate or reading cannot be used.
+        If shape, rate or definition of velocity cannot be used.
 
     Examples
     --------

@@ -17,17 +17,17 @@ from pyexpr.core.extension import kernels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Breach of the optimality conditions (a mean over rows of residual times feature) aimed at;
-# what can be reached depends on rounding.
+# Intended breach of the optimality conditions (a mean over rows of residual times feature); what
+# can be reached depends on rounding.
 TOLERANCE = 1e-12
-# With a larger one a fit is no solution.
+# With a larger breach a fit is not a solution.
 LARGEST_BREACH = 1e-10
 MAX_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class LogisticFits:
-    """Fits of A alphas and R l1_ratios to p features; M = 1 for two classes, else one per class.
+    """Fits of A alphas and R l1_ratios to p features; M = 1 for two classes, or one per class.
 
     Attributes
     ----------
@@ -100,8 +100,8 @@ def logistic_net_fits(
     Notes
     -----
     Newton steps whose penalised quadratic model is solved by coordinate descent, with a
-    line search; warm starts along alpha. Without a penalty the minimum may be at
-    infinity: that the classes are not separated is the caller's to find out.
+    line search; warm starts along alpha. Without a penalty the minimum may be at infinity; the
+    caller must check that the classes are not separated.
 
     Source: Friedman, Hastie and Tibshirani (2010), J. Stat. Software 33(1).
     Checked against: scikit-learn's LogisticRegression, R's glmnet, statsmodels' Logit.

@@ -1,6 +1,6 @@
-"""Sums of predictions per cluster, of rows that come in batches: the kernel called.
+"""Sums of predictions per cluster for rows that come in batches: calls of the kernel.
 
-The sums of `pyexpr.core.cluster_bootstrap.cluster_sums`, byte for byte, whatever the batches.
+They are those of `pyexpr.core.cluster_bootstrap.cluster_sums`, byte for byte, for any batches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Constant(NamedTuple):
-    """Of each cluster, (clusters,): its rows, and whether its predictions are one value.
+    """For each cluster, (clusters,): its rows, and whether its predictions are constant.
 
     `prediction` is the first, NaN without rows; `moves` says whether others differ from it;
     `truth` is the sum of the truth.
@@ -34,8 +34,8 @@ class Constant(NamedTuple):
 class RowSums:
     """One column of predictions, summed per cluster in several groups of rows.
 
-    All rows pass twice, in their order: through `add_to_means`, then through `add_to_sums` for
-    each part that is requested, other than "between".
+    All rows are passed twice, in their order: to `add_to_means`, and then to `add_to_sums` for each
+    requested part other than "between".
 
     Parameters
     ----------
@@ -89,6 +89,6 @@ class RowSums:
         return Column(sums, (centres[0], centres[1]), shared, least)
 
     def constant(self, group: int) -> Constant:
-        """Return where the predictions of a group are constant."""
+        """Return the clusters in which the predictions of a group are constant."""
         n, prediction, moves, truth = self._kernel.constant(group)
         return Constant(n, prediction, moves > 0, truth)

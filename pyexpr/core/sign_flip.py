@@ -31,11 +31,11 @@ class FlipPair:
 
 
 def flip_pair(metric: str, part: str, first: Column, second: Column) -> FlipPair:
-    """Bring two columns of the same rows and truth to a form in which they can be exchanged.
+    """Transform two columns with the same rows and truth so that they can be exchanged.
 
     For a correlation both predictions are standardised (mean 0, variance 1 over all
-    rows): it has no unit, but a mixture of two predictions of different units has
-    another one. The other metrics depend on the unit, so the predictions are not standardised.
+    rows): it has no unit, but a mixture of two predictions in different units has a different
+    correlation. The other metrics depend on the unit, so the predictions are not standardised.
     """
     centre_t = first.centres[1]
     if metric == "correlation":
@@ -94,17 +94,17 @@ def sign_flips(
     strata : sequence of int
         Numbers of clusters per stratum.
     every : bool
-        Flips by number, bit g of which exchanges cluster g (0 is what was observed), or
-        random ones: cluster g of flip r is exchanged if the highest bit of word g of
-        replicate r is set, stream 2.
+        Whether flips are taken by number, bit g of which exchanges cluster g (0 is the observed
+        data). Otherwise they are random: cluster g of flip r is exchanged if the highest bit of
+        word g of replicate r, from stream 2, is set.
     first : int
         Number of the first flip.
 
     Returns
     -------
     (pairs, n) float64
-        NaN where a metric is undefined, or its difference is the same without any one
-        cluster. The bytes depend neither on `n_threads` nor on how a range is cut.
+        NaN if a metric is undefined, or if its difference is the same without any one cluster. The
+        bytes depend neither on `n_threads` nor on the division of a range.
     """
     return np.asarray(
         kernels.sign_flips(

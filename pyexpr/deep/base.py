@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-# Bytes of the fingerprint in the name of a checkpoint: two never meet by chance.
+# Bytes of the fingerprint in the name of a checkpoint, enough to avoid coincidences.
 _FINGERPRINT = 16
-# Parameters that say where and how, not what: they may differ between processes.
+# Parameters that do not affect the model; they may differ between processes.
 _LOCAL = frozenset({"cache_dir", "checkpoint_dir", "progress", "n_jobs", "train_jobs", "n_threads"})
 #: The steps of a `fit`: trainings to do, and their results.
 Fitting = Generator[list[Training], Any, None]
@@ -57,7 +57,7 @@ _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
 
 
 def _epochs_kept(regressor: Any, *_: Any, **__: Any) -> str:
-    """Say what an interrupted training leaves."""
+    """Say what remains of an interrupted training."""
     if regressor.checkpoint_dir is None:
         return (
             "the model is not fitted; with checkpoint_dir= the completed epochs would have "
@@ -77,13 +77,13 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
     `_build` and, if first weights are not drawn, `_initialise`.
     """
 
-    # What `fit` leaves besides the modules, and `save` writes; a subclass has its own.
+    # What `fit` sets besides the modules, and `save` writes; a subclass has its own.
     _FITTED: ClassVar[type[FittedFacts]] = FittedFacts
-    # What `_config` returns, with the bounds of what `_build` takes.
+    # The entries that `_config` returns, with the bounds that `_build` accepts.
     _CONFIG: ClassVar[type[Plain]]
     # The values that tune="paper" tries, by the parameters' names.
     _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {}
-    # What tuning can try: the rest is settled once the clips are read.
+    # Parameters that can be tuned; the others are fixed when the clips are read.
     _TUNABLE: ClassVar[tuple[str, ...]] = (
         "lr", "max_epochs", "batch_size", "patience", "clip_norm", "weight_decay",
     )  # fmt: skip
@@ -92,7 +92,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _examples(self, X: Any, *, reset: bool, what: str) -> Examples:
-        """Return the clips of `X`; with `reset` note their width, else check it."""
+        """Return the clips of `X`; with `reset` store their width, otherwise check it."""
 
     @abstractmethod
     def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 
     @classmethod
     def _initialise(cls, module: Any, config: Mapping[str, Any]) -> None:
-        """Give a module that is to be trained its first weights, if they are not drawn."""
+        """Set the first weights of a module to be trained, if they are not random."""
 
     # --- scikit-learn's methods ---
 
@@ -117,7 +117,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         groups: ArrayLike | None = None,
         validation: tuple[Any, ArrayLike] | Mapping[str, Any] | None = None,
     ) -> Self:
-        """Train the module, once per seed, and keep the weights of each best epoch.
+        """Train the module, once per seed, and keep the weights of the best epoch of each.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return self
 
     def fitting(self, X: Any, y: ArrayLike, groups: Any = None, validation: Any = None) -> Fitting:
-        """Return what `fit` does, in steps: it yields trainings, and is sent their results."""
+        """Return the steps of `fit`: the generator yields trainings, and is sent their results."""
         self._check_parameters()
         grid = self._combinations()
         group = process_group()
@@ -168,7 +168,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         self.seeds_ = [first + k for k in range(self.n_seeds)]
         make = partial(self._training, parts=parts, prints=prints)
         combined = grid or [{}]
-        # Without tuning all seeds at once: none waits for the first.
+        # Without tuning, all seeds are trained at once, and none waits for the first.
         ahead = [] if grid else self.seeds_[1:]
         results: list[Trained] = yield [
             *(make(values, first) for values in combined),
@@ -309,10 +309,10 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
     # --- inside ---
 
     def _check_loaded(self, fitted: FittedFacts, weights: list[Tensors], place: str) -> None:
-        """Raise `DataError` unless a model that was read is one that `fit` could have left."""
+        """Raise `DataError` unless a model that was read could have been made by `fit`."""
         checked_facts(self._CONFIG, fitted.config_, place=place, part="fitted.config_")
         try:
-            # The device is that of the machine where it was trained, and what was tuned is done.
+            # The device is that of the machine where it was trained, and tuning is finished.
             clone(self).set_params(device=None, tune=None)._check_parameters()
             # Shapes without memory: a size that the weights do not have would be allocated.
             with torch.device("meta"):
@@ -328,7 +328,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         check_weights(module, weights, place=place)
 
     def _module(self, weights: Tensors) -> Any:
-        # Building draws first weights, which are then replaced: the user's draws stay theirs.
+        # Building draws first weights, which are replaced; this must not affect the user's draws.
         with torch.random.fork_rng(devices=[]):
             module = self._build(self.config_)
         module.load_state_dict(weights)
@@ -341,11 +341,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return module
 
     def _check_parameters(self) -> None:
-        """Raise `DataError` for a parameter that makes no sense."""
+        """Raise `DataError` for an invalid parameter."""
         check_training(self.get_params(deep=False))
 
     def _combinations(self) -> list[dict[str, Any]]:
-        """Return the values to try in tuning; none without it."""
+        """Return the values to try in tuning; empty without tuning."""
         found = combinations(self.tune, self._PAPER_GRID, self._TUNABLE)
         for values in found:
             clone(self).set_params(**{**values, "tune": None})._check_parameters()
@@ -417,7 +417,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return Part(part[0], values.astype(np.float32))
 
     def _check_group(self, group: ProcessGroup, n: int, prints: list[Any]) -> None:
-        """Raise `DataError` if the processes cannot train this together."""
+        """Raise `DataError` if the processes cannot train this model together."""
         size = group.launch.world_size
         parameters = jsonable(
             {key: value for key, value in self.get_params(deep=False).items() if key not in _LOCAL}
@@ -425,7 +425,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         group.check_equal(
             {
                 "the parameters": json.dumps([type(self).__name__, parameters]),
-                # Labels are hashed as they are standardised, by these two numbers.
+                # Labels are hashed in standardised form, with these two numbers.
                 "the clips or labels": json.dumps([prints, self.label_mean_, self.label_scale_]),
                 "the kind of device": choose_place(self.device).kind,
                 "the version of torch": str(torch.__version__),
@@ -533,7 +533,7 @@ def _fingerprint(part: Part) -> tuple[str, str]:
 def _checkpoint_name(
     name: str, config: Mapping[str, Any], options: TrainingOptions, prints: list[Any]
 ) -> str:
-    """Hash all that a training depends on, so that no other is ever resumed in its stead."""
+    """Hash everything on which a training depends, so that no other training is resumed instead."""
     where = ("device", "devices", "n_threads")
     chosen = {
         field: getattr(options, field)
@@ -550,7 +550,7 @@ def fit_all(
     n_jobs: int | None,
     contexts: Sequence[str | None] = (None,),
 ) -> None:
-    """Fit several regressors, the trainings of all of them as tasks alike.
+    """Fit several regressors, with the trainings of all of them as tasks.
 
     Parameters
     ----------
@@ -558,7 +558,7 @@ def fit_all(
     n_jobs : int, optional
         Trainings at a time. In a group of processes they follow each other.
     contexts : sequence of str or None
-        What each is a model of, for errors.
+        The context of each model, for errors.
     """
     group = process_group()
     if group is None or not group.led:
@@ -585,7 +585,7 @@ def _fit_all(
     steps: dict[int, Fitting] = {}
     for number, (regressor, *data) in enumerate(fits):
         if group is not None and group.led and not group.first:
-            # A copy of the first one's, and seen by nobody.
+            # A copy of the first one's, which is not used.
             regressor.progress = False
         steps[number] = regressor.fitting(*data)
     results: dict[int, list[Trained] | None] = dict.fromkeys(steps)

@@ -1,4 +1,4 @@
-"""Batch normalisation over the clips of all processes, as one process has it over its batch."""
+"""Batch normalisation over the clips of all processes, as if one process had the whole batch."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class _Summed(torch.autograd.Function):
 class SharedBatchNorm3d(nn.BatchNorm3d):
     """A ``BatchNorm3d`` whose means and variances in training are those of the whole batch.
 
-    torch's ``SyncBatchNorm`` does the same on GPUs only, and counts every clip that a process
-    is given; here those of a process with `counts` false do not count, which has none of its own
-    and computes one along.
+    torch's ``SyncBatchNorm`` does the same on GPUs only, and counts every clip that a process is
+    given. Here the clip of a process with `counts` false is not counted: such a process has no
+    clips of its own, and only takes part in the computation.
     """
 
     counts = True
@@ -67,7 +67,7 @@ def share_batch_norm(module: Any) -> None:
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm3d:
             shared = SharedBatchNorm3d(child.num_features, child.eps, child.momentum, device="meta")
-            # The tensors themselves: the optimizer has them.
+            # The tensors themselves are kept, because the optimizer refers to them.
             shared._parameters, shared._buffers = child._parameters, child._buffers
             shared.train(child.training)
             setattr(module, name, shared)
@@ -81,7 +81,7 @@ def is_shared(module: Any) -> bool:
 
 
 def count_clips(module: Any, counts: bool) -> None:
-    """Say whether the clips of this process are of the batch that is normalised."""
+    """Say whether the clips of this process belong to the batch that is normalised."""
     for layer in module.modules():
         if isinstance(layer, SharedBatchNorm3d):
             layer.counts = counts

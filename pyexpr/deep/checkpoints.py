@@ -1,8 +1,8 @@
 """Checkpoints of a training: safetensors for numbers, JSON in the header for the rest.
 
-A file is written whole or not at all after each epoch, so a training that was
-killed goes on from its last whole epoch. Reading one runs no code from it, and a checksum
-finds what a disk or a transfer changed.
+A file is written completely or not at all after each epoch, so a training that was killed continues
+from its last complete epoch. Reading it runs no code in it, and a checksum detects damage on a disk
+or in a transfer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def copied(state: Mapping[str, torch.Tensor]) -> Tensors:
-    """Return tensors of their own on the CPU: cuDNN's weights share one memory."""
+    """Return separate tensors on the CPU, because cuDNN's weights share one block of memory."""
     return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
 
@@ -38,7 +38,7 @@ class TrainingState:
     epoch : int
         Epochs done.
     module, best : dict of str to Tensor
-        Weights now, and those of the best epoch.
+        Present weights, and those of the best epoch.
     optimizer : dict of int to dict of str to Tensor
         Adam's moments by the number of the parameter.
     best_epoch : int
@@ -46,7 +46,7 @@ class TrainingState:
     history : list of dict
         Per epoch: epoch, train (mean squared error), validation (the same, NaN without).
     scaler : dict of str to float
-        What the scaler of losses in half precision remembers; empty without one.
+        State of the scaler of losses in half precision; empty without one.
     """
 
     epoch: int
@@ -60,7 +60,7 @@ class TrainingState:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The file of one training; its name holds what the training depends on."""
+    """The file of one training; its name has a hash of everything on which the training depends."""
 
     path: Path
 
@@ -126,12 +126,12 @@ def _checksum(training: str, tensors: Tensors) -> int:
 
 
 def adam_moments(optimizer: Any) -> dict[int, Tensors]:
-    """Return what Adam remembers of each parameter."""
+    """Return the state of Adam for each parameter."""
     return {
         int(number): copied(moments) for number, moments in optimizer.state_dict()["state"].items()
     }
 
 
 def restore_adam(optimizer: Any, moments: dict[int, Tensors]) -> None:
-    """Give Adam its memory back."""
+    """Restore the state of Adam."""
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_training(parameters: Mapping[str, Any]) -> None:
-    """Raise `DataError` for a parameter of the training that makes no sense."""
+    """Raise `DataError` for an invalid parameter of the training."""
     for name in ("max_epochs", "batch_size", "n_seeds", "devices"):
         whole_number(parameters[name], argument=name, least=1)
     for name in ("patience", "n_threads"):
@@ -133,7 +133,7 @@ def checked_validation(validation: Any) -> tuple[Any, Any]:
 
 
 def require_above(low: float, name: str, value: Any) -> None:
-    """Raise `DataError` if a parameter is no number above `low`."""
+    """Raise `DataError` if a parameter is not a number above `low`."""
     if not (is_number(value) and value > low):
         raise DataError(
             say(

@@ -23,13 +23,13 @@ KEPT_BYTES = 2**31
 def standardised(clip: NDArray[Any]) -> NDArray[np.float32]:
     """Return a clip, shape (frames, p), each column standardised over its known frames.
 
-    Divisor n. A column that is constant, or known in no frame, is 0; so is a missing
-    value, which is the mean of its column.
+    The divisor is n. A column that is constant, or known in no frame, is 0. So is a missing value,
+    which is replaced by the mean of its column.
     """
     values = np.asarray(unmasked(clip), dtype=np.float64)
     known = np.isfinite(values)
     n = known.sum(axis=0)
-    # Centred at a value of the column first: a constant then gives 0 exactly.
+    # Centred at a value of the column first, so that a constant gives exactly 0.
     first = np.take_along_axis(values, known.argmax(axis=0)[np.newaxis], axis=0)
     shifted = np.where(known, values - first, 0.0)
     mean = shifted.sum(axis=0) / np.maximum(n, 1)
@@ -47,7 +47,7 @@ class Sequences:
     Parameters
     ----------
     clips : sequence of arrays
-        As they were measured, missing values NaN.
+        Clips as they were measured, with missing values NaN.
     width : int
         Columns, p.
     lengths : sequence of int
@@ -75,7 +75,7 @@ class Sequences:
         return len(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        # For another process: what is standardised there is as quickly made as sent.
+        # Not sent to another process, since standardising there is as fast as sending.
         return {**self.__dict__, "_ready": {}}
 
     def take(self, rows: NDArray[np.int64]) -> Sequences:
@@ -83,7 +83,7 @@ class Sequences:
         return Sequences(self.clips, self.width, self.lengths, self.rows[rows], self._ready)
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
-        """Return (frames,), or (frames padded with 0, lengths) where lengths differ."""
+        """Return (frames,), or (frames padded with 0, lengths) if lengths differ."""
         found = [self._clip(int(row)) for row in self.rows[rows]]
         lengths = torch.tensor([len(clip) for clip in found])
         if (lengths == lengths[0]).all():

@@ -20,7 +20,7 @@ _WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A kind of device, and which of its kind (None: the first)."""
+    """A kind of device, and its number (None: the first)."""
 
     kind: str
     index: int | None = None
@@ -37,7 +37,7 @@ def choose_place(device: str | None) -> Place:
     Raises
     ------
     DataError
-        If there is no such device; the message says what there is.
+        If the device does not exist; the message lists the available ones.
     """
     found = {
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
@@ -65,7 +65,7 @@ def choose_place(device: str | None) -> Place:
 def repeatable(
     place: Place, *, deterministic: bool, n_threads: int | None, mixed: bool = False
 ) -> Iterator[None]:
-    """Use deterministic algorithms inside the block; settings are restored after it."""
+    """Use deterministic algorithms within the block; settings are restored after it."""
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, mkldnn = torch.backends.cudnn.benchmark, torch.backends.mkldnn.enabled
@@ -81,7 +81,7 @@ def repeatable(
         if deterministic:
             torch.use_deterministic_algorithms(True)
             torch.backends.cudnn.benchmark = False
-            # A guard for code that reads what it did not write; it costs a pass over memory.
+            # A safeguard against code that reads uninitialised memory; it costs a pass over memory.
             torch.utils.deterministic.fill_uninitialized_memory = False
         # On the CPU oneDNN's convolutions in half precision differ from run to run.
         if deterministic and mixed and place.kind == "cpu":
@@ -100,16 +100,16 @@ def repeatable(
 
 @contextmanager
 def memory_errors_explained(batch_size: int, place: Place) -> Iterator[None]:
-    """Turn "out of memory" into the sentence that names the batch size to try."""
+    """Turn "out of memory" into a sentence that names the batch size to try."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # CUDA, MPS, the CPU's allocator, and NumPy say it in different words and types.
+        # CUDA, MPS, the CPU's allocator, and NumPy report it with different words and types.
         text = str(error).lower()
         wanting = isinstance(error, MemoryError) or any(
             words in text for words in ("out of memory", "not enough memory", "can't allocate")
         )
-        # What is ours is said already, whatever its words.
+        # Our own error is passed on, whatever its words.
         if not wanting or isinstance(error, PyexprError):
             raise
         where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"

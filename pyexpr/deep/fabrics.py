@@ -17,15 +17,15 @@ from pyexpr.base.messages import say
 from pyexpr.deep.devices import Place, choose_place
 from pyexpr.deep.process_group import ProcessGroup, backends
 
-# What `fabric run` sets, and Fabric puts in place of what it is given.
+# Variables that `fabric run` sets, and that Fabric prefers to its arguments.
 _OF_FABRIC = ("LT_ACCELERATOR", "LT_STRATEGY", "LT_DEVICES", "LT_NUM_NODES", "LT_PRECISION")
 _STRATEGIES = ("auto", "ddp")
 
 
 class _Launched(ClusterEnvironment):
-    """The group that is there already, for Fabric: to it each process is a machine of its own.
+    """The existing group, for Fabric, which treats each process as a separate machine.
 
-    So machines may have different numbers of processes, and the device is chosen by us.
+    Machines may therefore have different numbers of processes, and pyexpr chooses the device.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -68,7 +68,7 @@ def make_fabric(place: Place, devices: int, precision: str, group: ProcessGroup 
     Raises
     ------
     DataError
-        If the environment wants a strategy that networks cannot be trained by.
+        If the environment requests a strategy with which networks cannot be trained.
     """
     chosen: dict[str, Any] = {
         "accelerator": place.kind,
@@ -92,7 +92,7 @@ def make_fabric(place: Place, devices: int, precision: str, group: ProcessGroup 
 
 @contextmanager
 def _without_variables() -> Iterator[None]:
-    """Let only what is given count; a strategy that there is not is refused."""
+    """Ignore the environment's variables within the block; an unknown strategy is an error."""
     strategy = os.environ.get("LT_STRATEGY", "auto")
     if strategy not in _STRATEGIES:
         raise DataError(
@@ -113,7 +113,7 @@ def place_in_group(device: str | None, devices: int, group: ProcessGroup) -> Pla
     Raises
     ------
     DataError
-        If the processes cannot train together on this device, or there is none for this one.
+        If the processes cannot train together on this device, or there is no device for this one.
     """
     launch = group.launch
     place = choose_place(device)
@@ -147,8 +147,8 @@ def place_in_group(device: str | None, devices: int, group: ProcessGroup) -> Pla
 
 
 def own_device(launch: Launch, n_devices: int) -> int:
-    """Return which of the machine's CUDA devices is that of this process."""
-    # Slurm may show each task the device that it has bound to it, and no other.
+    """Return the number of the CUDA device of this process on its machine."""
+    # Slurm may show each task only the device that is bound to it.
     if launch.by_slurm and n_devices == 1:
         return 0
     if launch.local_rank >= n_devices:

@@ -21,12 +21,12 @@ class OpenFaceLSTM(nn.Module):
         Width h of every layer.
     num_layers : int, default 2
     dropout : float, default 0
-        Share of the values between layers set to 0 while training.
+        Proportion of the values between layers that are set to 0 in training.
 
     Notes
     -----
-    Per layer the LSTM has :math:`4h(p + h + 2)` parameters, with p the width of what
-    enters it (h from the second layer on), and the linear layer h + 1.
+    Per layer the LSTM has :math:`4h(p + h + 2)` parameters, where p is the width of its input (h
+    from the second layer on), and the linear layer has h + 1.
 
     Source: Hochreiter and Schmidhuber (1997), Neural Computation 9, 1735-1780; Lin,
     Girard and Morency (2020), section 4. Checked against: ``nn.LSTM`` and
@@ -56,7 +56,7 @@ class OpenFaceLSTM(nn.Module):
 
     @property
     def draws_by_clip(self) -> bool:
-        """Whether training draws numbers for each clip: `forward` then takes their seeds."""
+        """Whether training draws numbers for each clip; if so, `forward` takes their seeds."""
         return bool(self.lstm.dropout > 0)
 
     def forward(self, frames: Any, lengths: Any = None, draws: Any = None) -> Any:
@@ -69,8 +69,8 @@ class OpenFaceLSTM(nn.Module):
         lengths : Tensor of int64, shape (clips,), optional
             Frames of each clip; None: all are whole.
         draws : Tensor of int64, shape (clips,), optional
-            A seed of the dropout of each clip, which then does not depend on what else is in the
-            batch; None: as ``nn.LSTM`` draws it.
+            A seed for the dropout of each clip, which then does not depend on the other clips in
+            the batch; None: drawn as in ``nn.LSTM``.
 
         Returns
         -------
@@ -105,11 +105,11 @@ class OpenFaceLSTM(nn.Module):
         return hidden.index_select(0, packed.unsorted_indices)
 
     def _masks(self, values: Any, draws: Any, lengths: Any, frames: Any) -> list[Any]:
-        """Return what the output of each layer but the last is multiplied by."""
+        """Return the factors by which the output of each layer but the last is multiplied."""
         n_layers, width = self.lstm.num_layers - 1, self.lstm.hidden_size
         kept = 1 - self.lstm.dropout
         n_frames = [frames.shape[1]] * len(draws) if lengths is None else lengths.tolist()
-        # On the CPU, whatever the device: its generators are the same everywhere.
+        # On the CPU, whatever the device, because its generators are the same everywhere.
         drawn = [
             torch.rand((n, n_layers, width), generator=torch.Generator().manual_seed(seed)) < kept
             for seed, n in zip(draws.tolist(), n_frames, strict=True)

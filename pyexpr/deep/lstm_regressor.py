@@ -55,15 +55,15 @@ class LSTMRegressor(DeepRegressor):
         The columns to read for a clip table: "points" (face and eyes, 2D and 3D; 620 columns),
         "points_2d" (136), "points_3d" (204), "eyes" (280), "gaze" (8), "pose" (6), "aus" (35),
         "parameters" (40), "expressions" (action units, and of other trackers blendshapes and
-        emotions), "all", or names of `OpenFaceRecording.groups`. The numbers are OpenFace's; of
-        another tracker's tables a name stands for what of it the layout has. Arrays are used as
-        they are.
+        emotions), "all", or names of `OpenFaceRecording.groups`. The numbers are OpenFace's; for
+        another tracker's tables, a name stands for the columns of this kind in the layout. Arrays
+        are used as they are.
     rate : float, default 25
         Frames per second at which recordings of a clip table are read.
     fps, min_confidence, face
         As in `read_openface`, for clip tables.
     layout : str or None, default None
-        Of clip tables whose files another tracker than OpenFace wrote, as in `read_tracks`.
+        For clip tables with files of a tracker other than OpenFace, as in `read_tracks`.
     cache_dir : path, optional
         Folder in which the arrays of the recordings are cached, so that each file is parsed only
         once.
@@ -94,16 +94,16 @@ class LSTMRegressor(DeepRegressor):
         Seed of the initial weights, the order of the clips, dropout, and the choice of validation
         subjects.
     device : {"cpu", "cuda", "cuda:0", "mps"} or None, default None
-        None: CUDA if there is one, else MPS, else the CPU.
+        None: CUDA if available, otherwise MPS, otherwise the CPU.
     devices : int, default 1
         Number of devices of this machine that share each batch. Each runs in a separate process, so
         a script needs ``if __name__ == "__main__":``. In a process that torchrun or Slurm started
-        it stays 1: there all processes share each batch.
+        it must be 1, since all processes share each batch.
     train_jobs : int or None, default None
         Number of trainings at a time, which differ in their seed or in the values of `tune`, with
-        the meaning of ``n_jobs`` in joblib: None is 1, or as ``joblib.parallel_config`` says, which
-        may also send them to a cluster. On GPUs there is at most one at a time on each. Results do
-        not depend on it.
+        the meaning of ``n_jobs`` in joblib. None is 1, or the value of ``joblib.parallel_config``,
+        which may also send them to a cluster. Each GPU runs at most one at a time. Results do not
+        depend on it.
     precision : {"32", "16-mixed", "bf16-mixed"}, default "32"
     deterministic : bool, default True
         Whether to use only deterministic algorithms.

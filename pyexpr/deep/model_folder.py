@@ -1,4 +1,4 @@
-"""The folder of a saved model: its files, their hashes, and which of them a model may replace.
+"""The folder of a saved model: its files, their hashes, and the files that a model may replace.
 
 ``model.json`` holds the hash of the weights and one of its own entries, so that a single changed
 digit in either file is found. Nothing here needs torch.
@@ -20,7 +20,7 @@ WEIGHTS = "weights.safetensors"
 CONFIGURATION = "model.json"
 #: Entries of the configuration with the hashes of the weights, and of the other entries.
 WEIGHTS_HASH, OWN_HASH = "weights_sha256", "sha256"
-#: What the header of a file of weights says of its origin.
+#: The origin of a file of weights according to its header.
 MARK = {"written_by": "pyexpr"}
 # Bytes of a configuration: that of 10,000 epochs of ten seeds has 10 MB.
 _LARGEST = 64 << 20
@@ -38,8 +38,9 @@ def write_model(
 ) -> Path:
     """Write ``weights.safetensors`` and ``model.json``, which holds the hash of the former.
 
-    Written in this order, so that a folder with both and equal hashes is whole. `OutputError`
-    if that would replace `inputs`, or, without `overwrite`, files that are no model's.
+    They are written in this order, so that a folder with both files and equal hashes is complete.
+    `OutputError` is raised if that would replace `inputs` or, without `overwrite`, files that do
+    not belong to a model.
     """
     check_folder_outputs(
         Path(folder),
@@ -59,7 +60,7 @@ def write_model(
 
 
 def _hash_of(facts: Mapping[str, Any]) -> str:
-    """Return the hash of all entries but that of the hash itself, however they are laid out."""
+    """Return the hash of all entries but that of the hash itself, regardless of their layout."""
     rest = {name: value for name, value in facts.items() if name != OWN_HASH}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -68,8 +69,8 @@ def _hash_of(facts: Mapping[str, Any]) -> str:
 def _own_files(folder: Path) -> list[str]:
     """Return which files of an earlier model are in a folder.
 
-    Where saving was stopped between the two files, the weights are new and the configuration is
-    old or missing; both are replaced when the model is saved again.
+    If saving was stopped between the two files, the weights are new and the configuration is old or
+    missing. Both are replaced when the model is saved again.
     """
     try:
         facts = configuration(folder / CONFIGURATION)
@@ -94,7 +95,7 @@ def _is_marked(path: Path) -> bool:
 
 
 def read_folder(folder: Path | str) -> tuple[dict[str, Any], bytes]:
-    """Return the configuration and the bytes of the weights, whose hashes are right.
+    """Return the configuration and the bytes of the weights after checking their hashes.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def read_folder(folder: Path | str) -> tuple[dict[str, Any], bytes]:
 
 
 def configuration(path: Path) -> dict[str, Any]:
-    """Return the entries of a configuration; `DataError` if it is none, or was changed."""
+    """Return the entries of a configuration; `DataError` if it is invalid or was changed."""
     with path.open("rb") as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:

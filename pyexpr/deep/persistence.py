@@ -25,7 +25,7 @@ def to_bytes(modules: Sequence[Any]) -> bytes:
 
 
 def from_bytes(content: bytes) -> list[Tensors]:
-    """Return the weights of each module that `to_bytes` was given."""
+    """Return the weights of each module, as they were passed to `to_bytes`."""
     found: dict[int, Tensors] = {}
     for key, value in load(content).items():
         number, _, name = key.partition("/")
@@ -34,7 +34,7 @@ def from_bytes(content: bytes) -> list[Tensors]:
 
 
 def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
-    """Return what `write_model` wrote; `DataError` says which file is missing or damaged."""
+    """Return the model that `write_model` wrote; `DataError` names a missing or damaged file."""
     facts, content = read_folder(folder)
     try:
         return facts, from_bytes(content)

@@ -1,11 +1,10 @@
 """The processes that train a network together, started by torchrun or Slurm.
 
-There are two ways to use them. In a user's script all processes make the same calls, and `fit` is
-where they meet. Under the command line, and in the methods of a study, the first process leads: it
-alone computes, reads and writes, and the others wait for the trainings that it calls them to.
-
-What they tell each other goes by gloo, which needs no GPU; gradients go by what torch chooses for
-the device.
+There are two ways to use them. In a user's script all processes make the same calls, and they work
+together in `fit`. On the command line, and in the methods of a study, the first process leads: only
+this process computes, reads and writes, and the others wait for the trainings to which it calls
+them. Messages between them use gloo, which needs no GPU; gradients use the backend that torch
+chooses for the device.
 """
 
 from __future__ import annotations
@@ -27,32 +26,32 @@ from pyexpr.base.messages import say
 
 T = TypeVar("T")
 
-# How long a process waits for the others to start: they import torch, from a slow disk perhaps.
+# How long a process waits for the others to start, which import torch, perhaps from a slow disk.
 _START = timedelta(minutes=10)
-# How long the others wait while the first computes: a process that ends is noticed at once.
+# How long the others wait while the first computes; if it ends, they notice it at once.
 _WAIT = timedelta(days=30)
-# Seconds for which one that fails waits whether another says the same, or the reason; and
-# between two looks.
+# Seconds for which a failing process waits for the same error, or its reason, from another; and
+# seconds between two checks.
 _SAME, _GLANCE = 3.0, 0.05
-# What torch's errors say when another process is gone.
+# Texts of torch's errors after the loss of another process.
 _OF_A_LOSS = ("gloo", "nccl", "connection", "socket", "broken pipe", "peer", "store", "timed out")
 
 
 @dataclass(slots=True)
 class ProcessGroup:
-    """The processes that were started together, as one of them sees them.
+    """The processes that were started together, from the viewpoint of one of them.
 
     Attributes
     ----------
     launch : Launch
     control : torch's process group
-        By which they tell each other what is no gradient.
+        Group for all messages other than gradients.
     led : bool
-        Whether the first leads; else all make the same calls.
+        Whether the first leads; otherwise all make the same calls.
     calling : bool
-        Whether all are in one call at the moment.
+        Whether all are in the same call at present.
     whole : bool
-        Whether no process has ended by an error.
+        Whether no process has ended with an error.
     """
 
     launch: Launch
@@ -82,7 +81,7 @@ class ProcessGroup:
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """Do the block in the first process, then in the others: they find what it has cached.
+        """Run the block in the first process, then in the others, which find what it has cached.
 
         An error of the first is raised in all of them.
         """
@@ -101,7 +100,7 @@ class ProcessGroup:
                 self.from_first(failed)
 
     def check_equal(self, facts: dict[str, Any], *, what: str, remedy: str) -> None:
-        """Raise `DataError` in all processes if one has another value than the first."""
+        """Raise `DataError` in all processes if the value of one differs from that of the first."""
         first, *others = self.of_all(facts)
         for number, theirs in enumerate(others, start=2):
             for name, value in first.items():
@@ -113,7 +112,7 @@ class ProcessGroup:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Say in a sentence that another process is gone, where torch says it in its own words."""
+        """Replace torch's errors on the loss of another process by one sentence."""
         try:
             yield
         except RuntimeError as error:
@@ -128,14 +127,14 @@ class ProcessGroup:
         self.from_first(("call", function, args))
         self.calling = True
         found = function(*args)
-        # Not after an error: the others may be anywhere within the call.
+        # Not after an error, because the others may be anywhere within the call.
         self.calling = False
         return found
 
     def serve(self) -> Any:
-        """Do what the first process calls for, until it ends; return, or raise, what it ended with.
+        """Run the calls of the first process until it ends; return its result, or raise its error.
 
-        For all but the first.
+        This is for all processes but the first.
         """
         nothing: Any = ("", None, ())
         while True:
@@ -149,28 +148,29 @@ class ProcessGroup:
             self.calling = False
 
     def end(self, kind: str, value: Any) -> None:
-        """Let the others end, with a result or an error."""
+        """End the other processes, with a result or an error."""
         if not self.calling:
             self.from_first((kind, value, ()))
 
     # --- errors ---
 
     def tell(self, error: BaseException) -> None:
-        """Note why this process ends, for those that lose it."""
+        """Record why this process ends, for the processes that lose it."""
         self.whole = False
         if not isinstance(error, ProcessLostError):
-            # That another is lost is no reason: those that lose this one have lost that, too.
+            # The loss of another process is not a reason: those that lose this one have lost that,
+            # too.
             with suppress(RuntimeError):
                 _store().set(self._key(self.launch.rank), str(error))
 
     def begin(self) -> None:
-        """Forget an error that was told, as the caller has caught it and goes on."""
+        """Delete the record of an error, as the caller has caught it and continues."""
         self.whole = True
         with suppress(RuntimeError):
             _store().delete_key(self._key(self.launch.rank))
 
     def is_told_by_first(self, error: BaseException) -> bool:
-        """Return whether the first process ends for the same reason, and says so."""
+        """Return whether the first process ends for the same reason, and reports it."""
         if self.first:
             return False
         _, told = self._first_told([0])
@@ -190,9 +190,9 @@ class ProcessGroup:
         )
 
     def _first_told(self, ranks: list[int]) -> tuple[int, str | None]:
-        """Return which of these processes has first told why it ends, and what it told."""
+        """Return the process of these that was the first to record why it ends, and its record."""
         until = time.monotonic() + _SAME
-        # If the store is gone with the first process, nothing is told any more.
+        # If the store has ended with the first process, nothing can be recorded.
         with suppress(RuntimeError):
             while time.monotonic() < until:
                 for rank in ranks:
@@ -220,9 +220,9 @@ def process_group() -> ProcessGroup | None:
     Raises
     ------
     DataError
-        If the environment names a group and is not complete, or another group was made before.
+        If the environment names a group but is incomplete, or another group was made before.
     PyexprError
-        If the other processes do not come.
+        If the other processes do not join.
     """
     launch = launched()
     if launch is None:
@@ -236,7 +236,7 @@ def process_group() -> ProcessGroup | None:
 
 def _leave() -> None:
     group = _joined.pop()
-    # With a process gone the others would be waited for.
+    # After the loss of a process it would wait for the others.
     if group.whole and distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -270,7 +270,7 @@ def _join(launch: Launch) -> ProcessGroup:
 
 
 def backends() -> str:
-    """Return by what torch's own group sends tensors: "gloo", "nccl", or several."""
+    """Return the backends by which torch's own group sends tensors: "gloo", "nccl", or several."""
     return str(distributed.get_backend())
 
 
@@ -279,7 +279,7 @@ def _store() -> Any:
 
 
 def lead(work: Callable[[], T], facts: dict[str, Any]) -> T:
-    """Do the work in the first process, which calls the others to trainings; return its result.
+    """Run the work in the first process, which calls the others to trainings; return its result.
 
     All processes return the result, or raise the error, of the first. `facts` must be equal in
     all of them.
@@ -312,13 +312,13 @@ def _end_badly(group: ProcessGroup, error: BaseException) -> None:
     group.tell(error)
     if group.first and not isinstance(error, ProcessLostError):
         known = error if isinstance(error, PyexprError) else PyexprError(str(error))
-        # The error that is raised here is the reason, not that another process has gone too.
+        # The error raised here is the reason, not the loss of another process after it.
         with suppress(ProcessLostError):
             group.end("error", known)
 
 
 def _beside(theirs: Any, first: Any) -> str:
-    """Return two short values for a sentence; long ones, as hashes, are not for reading."""
+    """Return two values for a sentence; long ones, such as hashes, are left out."""
     texts = [str(theirs), str(first)]
     return f" ({texts[0]} and {texts[1]})" if max(map(len, texts)) <= 40 else " differs"
 

@@ -1,4 +1,4 @@
-"""Whether the requirements of the deep models are installed and compatible."""
+"""Check whether the requirements of the deep models are installed and compatible."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from importlib.util import find_spec
 
 from pyexpr.base.errors import DeepNotInstalledError
 
-# What the [deep] extra brings. Lightning loads torchvision, so that one that does not match
-# torch breaks the LSTM too.
+# The packages of the [deep] extra. Lightning loads torchvision, so a version that does not match
+# torch breaks the LSTM, too.
 NEEDED = ("torch", "torchvision", "lightning.fabric", "av", "safetensors.torch")
 INSTALL = "pip install 'pyexpr-stats[deep]'"
-# Both anew and from one registry, so that torchvision's operators match torch.
+# Both are installed again from one registry, so that torchvision's operators match torch.
 REINSTALL = "pip install --upgrade --force-reinstall torch torchvision"
-# Broken, these have nothing to do with torch.
+# If these are broken, torch is not the cause.
 _APART = ("av", "safetensors")
 
 
@@ -40,7 +40,7 @@ def require() -> None:
         try:
             import_module(name)
         except ModuleNotFoundError as error:
-            # A module missing inside an installed package is another matter.
+            # A module missing inside an installed package is a different problem.
             absent = (error.name or package).partition(".")[0]
             raise DeepNotInstalledError(_missing(absent)) from None
         except (ImportError, OSError, RuntimeError, AttributeError) as error:

@@ -23,7 +23,7 @@ KINETICS: Final = "kinetics400"
 #: The stages of the network in their order; training may start at any of them.
 STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
 _WEIGHTS: Final = R3D_18_Weights.KINETICS400_V1
-# Where training scripts put the weights within what they save, and what they put before names.
+# Entries in which training scripts save the weights, and prefixes of names in them.
 _NESTED = ("model", "state_dict")
 _PREFIXES = ("module.", "body.")
 
@@ -80,7 +80,7 @@ class Video3DNet(nn.Module):
         self.train()
 
     def load_body(self, state: Tensors) -> None:
-        """Take weights as `pretrained_state` returns them; a missing head stays as drawn."""
+        """Load weights from `pretrained_state`; a missing head keeps its random weights."""
         self.body.load_state_dict({**self.body.state_dict(), **state})
 
     def train(self, mode: bool = True) -> Self:
@@ -105,9 +105,10 @@ class Video3DNet(nn.Module):
         Raises
         ------
         DataError
-            In training, for one clip so small that a normalisation would see one value.
+            In training, for a single clip so small that a normalisation would have only one value.
         """
-        # Frames are halved three times, height and width four times: this is the last layer's.
+        # Frames are halved three times, height and width four times; this is the size at the last
+        # layer.
         shape = [-(-frames.shape[k] // 2**halved) for k, halved in ((1, 3), (2, 4), (3, 4))]
         normalised = self.training and "layer4" not in self.frozen
         if normalised and len(frames) == 1 and math.prod(shape) == 1 and not is_shared(self):
@@ -136,9 +137,9 @@ def check_trainable(trainable: Any) -> None:
 def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Tensors:
     """Return the weights of an ``r3d_18`` from torchvision or from a file.
 
-    Without a head, unless the file has one of a single value. Loading runs no code from
-    the file. Raises `DataError` if the weights cannot be had, are of another network, or
-    the file's SHA-256 is not `expected`.
+    The head is left out unless the file has one with a single output. Loading runs no code in the
+    file. Raises `DataError` if the weights are not available, belong to another network, or if the
+    file's SHA-256 is not `expected`.
     """
     state = _kinetics() if pretrained == KINETICS else _from_file(Path(pretrained), expected)
     whole = r3d_18(weights=None).state_dict()
@@ -169,7 +170,7 @@ def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Ten
 
 
 def _kinetics() -> Tensors:
-    """Return torchvision's weights, from where it keeps them or from the web."""
+    """Return torchvision's weights, from its cache or from the web."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     name = _WEIGHTS.url.rpartition("/")[2]
     path = folder / name
@@ -193,7 +194,7 @@ def _kinetics() -> Tensors:
                     folder=str(folder),
                 )
             ) from None
-    # Whoever put it there: it is looked at before it is understood, and read as tensors alone.
+    # Whatever its origin, the file is hashed before it is parsed, and only tensors are read.
     content = path.read_bytes()
     if not hashlib.sha256(content).hexdigest().startswith(expected):
         raise DataError(
@@ -209,7 +210,7 @@ def _kinetics() -> Tensors:
 
 
 def _hash_prefix(name: str) -> str:
-    """Return how the SHA-256 of a file of torch's hub begins, which its name ends with."""
+    """Return the beginning of the SHA-256 of a file of torch's hub, with which its name ends."""
     return name.rpartition("-")[2].partition(".")[0]
 
 
@@ -243,9 +244,9 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         else:
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
-        # What the reader of a file that is no state dict stumbles over depends on its bytes.
+        # If the file is not a state dict, the reader's error depends on its bytes.
         reason = " ".join(str(error).split()).partition(". ")[0][:200]
-        # Of a few bytes that are no pickle it says only the number of one of them.
+        # For a few bytes that are not a pickle, the error has only the number of one of them.
         why = f" ({reason})" if any(letter.isalpha() for letter in reason) else ""
         raise DataError(
             say(

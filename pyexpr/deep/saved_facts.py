@@ -1,7 +1,7 @@
 """What ``model.json`` may hold: names, kinds and bounds, checked before anything is built.
 
-A folder may come from somebody else. Its checksums say that no file was damaged; the rules here
-say that what a file holds is a model, whoever wrote it.
+A folder may come from somebody else. Its checksums show that no file was damaged; the rules here
+ensure that a file contains a model, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from pyexpr.deep.checkpoints import Tensors
 if TYPE_CHECKING:
     import pandas as pd
 
-# The product of two is within the 64 bits that torch counts elements in.
+# The product of two fits into the 64 bits of torch's counts of elements.
 Size = Annotated[int, Field(ge=1, le=(1 << 31) - 1)]
 _SEED_MAX = (1 << 64) - 1
 
 
 class Plain(BaseModel):
-    """Values as JSON holds them: no entry is unknown, and no text is taken for a number."""
+    """Values from JSON: unknown entries are errors, and text is not converted to numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -43,7 +43,7 @@ Facts = TypeVar("Facts", bound=Plain)
 
 
 class Table(Plain):
-    """A data frame by its columns, which are equally long."""
+    """A data frame as columns of equal length."""
 
     table: dict[str, list[bool | int | float | str | None]]
 
@@ -61,7 +61,7 @@ class Table(Plain):
 
 
 class FittedFacts(Plain):
-    """What `DeepRegressor.fit` leaves besides the modules; a regressor adds what its own has."""
+    """What `DeepRegressor.fit` sets besides the modules; a regressor adds its own attributes."""
 
     config_: dict[str, Any]
     label_mean_: FiniteFloat
@@ -86,7 +86,7 @@ class FittedFacts(Plain):
         return self
 
     def attributes(self) -> dict[str, Any]:
-        """Return the values as `fit` leaves them."""
+        """Return the values as `fit` sets them."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {
             name: value.frame() if isinstance(value, Table) else value
@@ -95,7 +95,7 @@ class FittedFacts(Plain):
 
 
 def plain(value: Any) -> Any:
-    """Return a fitted attribute as JSON holds it; numbers come back exactly."""
+    """Return a fitted attribute in a form for JSON; numbers are restored exactly."""
     if hasattr(value, "columns"):
         return {"table": {str(name): value[name].tolist() for name in value.columns}}
     if isinstance(value, np.ndarray):
@@ -104,7 +104,7 @@ def plain(value: Any) -> Any:
 
 
 def checked_facts(kind: type[Facts], found: Any, *, place: str, part: str) -> Facts:
-    """Return what JSON holds as the facts that it must be; `DataError` names the first misfit."""
+    """Return the facts from JSON; `DataError` names the first invalid entry."""
     try:
         return kind.model_validate(found)
     except ValidationError as error:
@@ -128,7 +128,7 @@ def checked_parameters(names: Sequence[str], parameters: Any, *, place: str) -> 
 
 
 def check_weights(module: Any, weights: Sequence[Tensors], *, place: str) -> None:
-    """Raise `DataError` unless each seed's weights are those of a module, and finite.
+    """Raise `DataError` unless each seed's weights fit the module, and are finite.
 
     `module` is on the meta device: it has shapes, and no memory.
     """

@@ -1,7 +1,7 @@
 """Several trainings, each a task: one after the other, in processes, or on a cluster.
 
-Trainings that differ in their seed or their options depend on nothing of each other, so their
-results are the same bytes wherever they run.
+Trainings that differ in their seed or their options do not depend on each other, so their results
+are the same bytes wherever they run.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pyexpr.deep.devices import choose_place
 from pyexpr.deep.process_group import ProcessGroup
 from pyexpr.deep.training import Part, Trained, TrainingOptions, train
 
-# Torch's settings and generators are those of a process: where joblib's workers are threads, or
-# those of a Dask worker, trainings there follow each other.
+# Torch's settings and generators belong to a process. If joblib's workers are threads, or those of
+# a Dask worker, trainings in one process therefore follow each other.
 _ONE_AT_A_TIME = threading.Lock()
-# Weights as bytes: as tensors they would be memory shared with a process that may be gone.
+# Weights are sent as bytes; tensors would share memory with a process that may have ended.
 _Sent = tuple[bytes, int, list[dict[str, float]]]
 
 
@@ -41,13 +41,13 @@ class Training:
     options: TrainingOptions
     checkpoint: Checkpoint | None
     show: bool | None
-    # What it is a model of, for errors.
+    # The context of the model, for errors.
     context: str | None = None
 
 
 @contextmanager
 def in_context(context: str | None) -> Iterator[None]:
-    """Let an error say of which context's model it is."""
+    """Name the context of the model in errors within the block."""
     try:
         yield
     except ValueError as error:
@@ -66,16 +66,16 @@ def train_each(
     Parameters
     ----------
     trainings : sequence of Training
-        Of one device and number of devices.
+        Trainings with the same device and number of devices.
     n_jobs : int, optional
-        How many at a time, as in joblib; on GPUs at most one for each.
+        Number at a time, as in joblib; on GPUs at most one on each.
     group : ProcessGroup, optional
         The processes that share each batch; then the trainings follow each other.
 
     Raises
     ------
     DataError
-        If both the trainings and their batches are to be spread over processes.
+        If both the trainings and their batches are to be distributed over processes.
     """
     if not trainings:
         return []
@@ -108,7 +108,7 @@ def train_each(
 
 
 def _by_device(trainings: Sequence[Training], jobs: int) -> list[list[Training]]:
-    """Return what each process trains: of GPUs each has its own, and never two trainings."""
+    """Return the trainings of each process; each GPU has its own process, and one at a time."""
     place = choose_place(trainings[0].options.device)
     if place.kind == "cpu":
         return [[one] for one in trainings]
@@ -138,7 +138,7 @@ def _trained(one: Training, group: ProcessGroup | None) -> Trained:
 
 
 def _trained_elsewhere(chain: Sequence[Training]) -> list[_Sent]:
-    """Train in another process, which shows no progress: many at a time would overwrite it."""
+    """Train in another process, without progress, which several processes would overwrite."""
     results = [_trained(replace(one, show=False), None) for one in chain]
     return [(to_bytes(one.weights), one.best_epoch, one.history) for one in results]
 

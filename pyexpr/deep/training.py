@@ -1,8 +1,8 @@
 """The training loop: Adam on the mean squared error; the best epoch is kept.
 
-What is random in epoch e is keyed by (seed, e), and by the clip, never by what came before or by
-the process: a training that was killed and resumed equals one that was not, and several processes
-compute what one computes, but for the order in which their sums are added.
+Random numbers in epoch e depend on (seed, e) and on the clip, but not on earlier epochs or on the
+process. A training that was killed and resumed therefore equals an uninterrupted one, and several
+processes compute the same as one, apart from the order in which sums are added.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIRST_WEIGHTS = 0
 
 
 class Examples(Protocol):
-    """Clips in the form a module takes; labels are kept elsewhere."""
+    """Clips in the form that a module takes; labels are kept elsewhere."""
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -59,7 +59,7 @@ class Examples(Protocol):
         """Return the arguments of the module's `forward` for the clips at these positions."""
 
     def fingerprint(self) -> str:
-        """Return a hash of all that the clips are."""
+        """Return a hash of the clips' contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How a module is trained; each is described where the regressors take it."""
+    """The options of training, which are described in the regressors."""
 
     lr: float
     max_epochs: int
@@ -90,7 +90,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The weights of the best epoch, on the CPU, and how they came about."""
+    """The weights of the best epoch, on the CPU, and the history of the training."""
 
     weights: Tensors
     best_epoch: int
@@ -112,15 +112,15 @@ def train(
     Parameters
     ----------
     make_module : function without arguments
-        Returns the module with its first weights, which it may draw. With several
-        devices it is pickled.
+        Returns the module with its first weights, which may be random. With several devices it is
+        pickled.
     training, validation : Part
         Clips of different subjects. The best epoch is that of the lowest mean
         squared error on `validation` (ties: the earliest); without it, the last.
     options : TrainingOptions
     checkpoint : Checkpoint, optional
-        Written after each epoch; if it is there already, training goes on from it. Of a group
-        the first process reads and writes it.
+        Written after each epoch; if it exists already, training continues from it. In a group the
+        first process reads and writes it.
     group : ProcessGroup, optional
         The processes that call this together, each with the same arguments; None: this one alone.
     show : bool, optional
@@ -139,7 +139,7 @@ def train(
         else place_in_group(options.device, options.devices, group)
     )
     fabric = make_fabric(place, options.devices, options.precision, group)
-    # Bound to its arguments, because Fabric would take those apart on their way.
+    # Bound to its arguments, because Fabric would otherwise convert these.
     run = partial(
         _train,
         make_module=make_module,
@@ -157,7 +157,8 @@ def train(
         if options.devices == 1:
             return run(fabric)
         with temporary_folder() as folder:
-            # By a file: a pipe that nobody reads before the processes end holds 64 KB.
+            # Through a file, since a pipe that is not read before the processes end holds only 64
+            # KB.
             handover = folder / "trained"
             fabric.launch(partial(_train_and_save, run=run, target=handover))
             best, rest = handover.with_suffix(".weights"), handover.with_suffix(".json")
@@ -238,7 +239,7 @@ def _train(
 def _state_before(
     checkpoint: Checkpoint | None, group: ProcessGroup | None
 ) -> TrainingState | None:
-    """Return the state on disk; that of the first process in all of a group, or its error."""
+    """Return the state on disk; in a group, the state or error of the first process."""
     if checkpoint is None:
         return None
     if group is None:
@@ -256,7 +257,7 @@ def _state_before(
 
 
 def _epochs_left(state: TrainingState, options: TrainingOptions) -> Iterator[int]:
-    """Yield the epochs to come, until the last or until the best is too long ago."""
+    """Yield the remaining epochs, until the last or until there is no improvement for too long."""
     while state.epoch < options.max_epochs:
         waited = state.epoch - state.best_epoch
         if options.patience is not None and state.epoch and waited >= options.patience:
@@ -292,12 +293,12 @@ def _train_epoch(
     options: TrainingOptions,
     epoch: int,
 ) -> float:
-    """Go once through the clips in an order of this epoch; return the mean squared error."""
+    """Go once through the clips in the order of this epoch; return the mean squared error."""
     words = epoch_words(options.seed, epoch, 1 + len(part.labels))
-    # For what a module draws by itself.
+    # For random numbers that a module draws by itself.
     torch.manual_seed(torch_seed(words))
     order = np.argsort(words[1:], kind="stable")
-    # For what it draws for each clip, as the layers of dropout do: whichever process has it.
+    # For random numbers per clip, as in dropout, which do not depend on the process.
     draws = torch.from_numpy((words[1:] >> np.uint64(1)).astype(np.int64))
     module.train()
     drawing = bool(getattr(module.module, "draws_by_clip", False))
@@ -309,11 +310,11 @@ def _train_epoch(
             count_clips(module, shard.weight > 0)
         drawn = {"draws": draws[shard.rows]} if drawing else {}
         squares = (module(*inputs, **drawn) - labels).square().sum() * shard.weight
-        # Devices average their gradients: together they give that of the batch's mean.
+        # Devices average their gradients, which gives that of the batch's mean.
         fabric.backward(squares * (fabric.world_size / shard.n))
         if options.clip_norm is not None:
-            # Gradients that are not finite are for the scaler of mixed precision, which
-            # then leaves the step out; else the loss tells.
+            # Gradients that are not finite are left to the scaler of mixed precision, which then
+            # skips the step; otherwise the loss shows the problem.
             fabric.clip_gradients(
                 module, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False
             )
@@ -342,7 +343,7 @@ def _over_devices(fabric: Any, total: torch.Tensor) -> float:
 
 
 def batches(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each batch; a last one of a single clip joins the one before.
+    """Yield the rows of each batch; a last batch of a single clip is joined to the one before.
 
     Normalisation over a batch is not defined for one clip.
     """
@@ -370,14 +371,14 @@ def _shards(fabric: Any, part: Part, order: NDArray[np.int64], batch_size: int) 
         mine = rows[fabric.global_rank :: fabric.world_size]
         weight = 1.0
         if not len(mine):
-            # All devices must take part in each step; this one without effect.
+            # All devices must take part in each step; this one does so without effect.
             mine, weight = rows[:1], 0.0
         labels = torch.from_numpy(part.labels[mine])
         yield _Shard(mine, part.examples.batch(mine), labels, weight, len(rows))
 
 
 def _prefetched(shards: Iterable[_Shard]) -> Iterator[_Shard]:
-    """Make the next batch while this one is trained on."""
+    """Make the next batch while the present one is used in training."""
     source = iter(shards)
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, source, None)

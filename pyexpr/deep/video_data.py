@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Shape = tuple[int, int, int]
-# The network halves frames three times and height and width four times; less leaves nothing.
+# The network halves frames three times and height and width four times; smaller clips vanish.
 SMALLEST: Shape = (2, 8, 8)
 
 
@@ -55,7 +55,7 @@ class FrameClips:
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
         """Return (frames,), shape (clips, frames, height, width, 3), uint8."""
-        # A copy: what is mapped from disk must not be written to.
+        # A copy, because data mapped from disk must not be written to.
         return (torch.from_numpy(np.stack([self.clips[int(row)] for row in self.rows[rows]])),)
 
     def fingerprint(self) -> str:

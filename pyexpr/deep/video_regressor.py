@@ -240,7 +240,7 @@ class Video3DRegressor(DeepRegressor):
         pretrained = parameters["pretrained"]
         config = {"trainable": parameters["trainable"], "pretrained": pretrained}
         if pretrained not in (None, KINETICS):
-            # A checkpoint must not go on from other weights under the same name.
+            # A checkpoint must not be continued with other weights under the same name.
             path = Path(pretrained)
             config["pretrained"] = str(pretrained)
             config["pretrained_sha256"] = sha256(path) if path.is_file() else None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Columns of the tables that the context's column stands in.
+# Columns of the tables that also hold the context's column.
 _OF_RESULTS = frozenset(
     {
         "lhs", "op", "rhs", "estimate", "std_error", "statistic", "p_value", "conf_low",
@@ -101,12 +101,13 @@ def _named_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any) -> Categories:
-    """Return the ordered indicators with their categories, those that no row holds left out.
+    """Return the ordered indicators with their categories, without those that no row holds.
 
     Parameters
     ----------
     ordered : bool, str, list of str or None
-        All indicators, none, or these; None, or a list, takes ordered Categoricals too.
+        True: all indicators; False: none. With None or names, ordered Categoricals are included,
+        too.
     """
     named = _named_columns(frame)
     if isinstance(ordered, (bool, np.bool_)):
@@ -204,7 +205,7 @@ def contexts_of(
 
 
 def in_context(label: Any, column: str | None) -> str:
-    """Return in words in which context, and of which column; "" without contexts.
+    """Return a phrase that names the context and its column; "" without contexts.
 
     Examples
     --------
@@ -217,7 +218,7 @@ def in_context(label: Any, column: str | None) -> str:
 
 
 def counted_contexts(n: int, columns: Sequence[str]) -> str:
-    """Return how many contexts there are, and which columns make them where that is not plain.
+    """Return a phrase with the number of contexts, and with their columns if these are not obvious.
 
     Examples
     --------

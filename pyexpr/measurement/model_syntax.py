@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"|(?P<call>[^\W\d_]\w*\s*\((?:[^()]|\([^()]*\))*\))|(?P<name>[^\W\d][\w.]*)"
 )
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
-# Statements of lavaan that are no measurement model, or none that is fitted here.
+# Statements of lavaan that are not part of a measurement model, or that are not supported here.
 _OTHERS = (
     (r":=", "defines a parameter (:=)", "compute it from tidy()"),
     (r"~\*~", "scales a response (~*~)", "leave it out"),
@@ -126,8 +126,8 @@ def _check(model: MeasurementModel) -> None:
     own = [term.rhs for term in model.terms if term.op == "=~" and term.rhs == term.lhs]
     if own:
         raise DataError(f"a factor and its indicator are both called {own[0]!r}; rename one")
-    # Whose factors measure one another in a circle has no levels: refused.
-    # Factors that measure one another in a circle have no levels: refused there.
+    # If factors measure one another in a circle, there are no levels: computing them raises the
+    # error.
     assert model.levels
 
 

@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 LABEL = re.compile(r"[^\W\d][\w.]*")
 #: A measurement model as a user writes it: a factor and its indicators, or lavaan's syntax.
 ModelLike: TypeAlias = str | Mapping[str, str | Sequence[str]]
-#: Of the loadings held equal by ``equal_loadings=``, within a factor and a context.
+#: Label of the loadings held equal by ``equal_loadings=``, within a factor and a context.
 EQUAL = "="
 
 
@@ -30,8 +30,8 @@ class Term:
         `op` is ``=~`` (is measured by), ``~~`` (covaries with) or ``~1``
         (intercept; `rhs` is empty).
     modifier : str
-        A number ("1") at which it is fixed, ``NA`` (free), or "". A label handed
-        over here is put where it belongs.
+        A number ("1") at which it is fixed, ``NA`` (free), or "". A label given here is moved to
+        `label`.
     label : str
         Of the parameter, or "": parameters with one label are one parameter. `EQUAL` is
         that of a factor whose loadings are equal within each context.
@@ -111,7 +111,7 @@ class MeasurementModel:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """The indicators, and then the factors that other factors measure."""
+        """The indicators, and then the factors that measure other factors."""
         right = {term.rhs for term in self.terms if term.op == "=~"}
         return (*self.indicators, *(name for name in self.factors if name in right))
 
@@ -122,7 +122,7 @@ class MeasurementModel:
 
     @property
     def levels(self) -> dict[str, int]:
-        """Of each factor 1, or 1 more than the highest factor that it measures."""
+        """The level of each factor: 1, or 1 more than the highest factor that measures it."""
         found: dict[str, int] = {}
         left = list(self.factors)
         while left:
@@ -148,8 +148,8 @@ class MeasurementModel:
     def plain_factor(self) -> bool:
         """Whether this is one factor with free loadings and no specification that changes it.
 
-        What holds anyhow changes nothing: ``NA*``, a factor with variance 1 and mean 0,
-        free residual variances and intercepts, and where the optimiser begins.
+        Specifications of the defaults change nothing: ``NA*``, a factor with variance 1 and mean 0,
+        free residual variances and intercepts. Nor do starting values.
         """
         if len(self.factors) != 1:
             return False
@@ -170,7 +170,7 @@ class MeasurementModel:
 
     @property
     def marked_factors(self) -> dict[str, str]:
-        """The factors that a fixed loading (not 0) keeps from being turned, and whose loading."""
+        """The factors whose sign a fixed loading (not 0) determines, and the indicator of each."""
         return {
             t.lhs: t.rhs
             for t in reversed(self.scaled_terms)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 CLIP_KEY = ("subject", "context", "clip")
 
-# Blocks of the baseline stream: one each, or the two baselines would be one
-# another's monotone transforms.
+# Blocks of the baseline stream. Each has its own; otherwise the two baselines would be monotone
+# transforms of each other.
 _UNIFORM_BLOCK = 0
 _NORMAL_BLOCK = 1
-# A variance this small beside its mean square is rounding, not spread.
+# A variance this small relative to its mean square is rounding, not variation.
 _CONSTANT = 1e-12
 
 
@@ -333,8 +333,8 @@ def human_baseline(
 
     Notes
     -----
-    A pair with a missing answer is left out and counted. A clip without some slot, or with only one
-    rater, has NaN there, and `reason` states why.
+    A pair with a missing answer is left out and counted. If a slot of a clip is empty, or a clip
+    has only one rater, the value is NaN, and `reason` states why.
 
     Source: the human baseline of the paper "Context-dependent models for
     predicting and characterizing facial expressiveness" (2020).

@@ -107,8 +107,8 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         context : array_like, shape (n,), optional
             The context of each row, if X has no column for it.
         y_pooled : array_like, shape (n,), optional
-            The label of the pooled model, if it differs from that of the contexts' models, for
-            example if each context has its own factor model. By default `y`.
+            The label of the pooled model, if it differs from that of the contexts' models, as when
+            each context has its own factor model. By default `y`.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         _refuse_unusable(template, groups=groups, validation=validation)
         X, y = self._table(X, reset=True), as_values(y, argument="y")
         if y is not None and np.asarray(y).ndim == 2:
-            # Else some regressors would predict columns, too.
+            # Otherwise some regressors would predict a column vector.
             y = column_or_1d(y, warn=True)
         rows = self._rows(X, y, context, y_pooled, groups, what="X")
         held_out = None if validation is None else self._validation_rows(validation, rows)
@@ -275,7 +275,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     @property
     def _name(self) -> str:
-        """What messages call the contexts: their column, if it has a name."""
+        """The name of the contexts in messages: their column, if it has a name."""
         return self.context if isinstance(self.context, str) else "context"
 
     def _divide(
@@ -405,7 +405,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
 
 def _labels(context: Any) -> Any:
-    """Return contexts as an array, or as a column where they are categories, in some order."""
+    """Return contexts as an array, or as a column if they are categories, in some order."""
     if hasattr(getattr(context, "dtype", None), "categories"):
         import pandas as pd
 
@@ -496,7 +496,7 @@ def _coefficients(model: Any) -> dict[str, float]:
     final = model
     if isinstance(model, Pipeline):
         final = model[-1]
-        # A step may have made other features than came in.
+        # A step may have produced features other than those it was given.
         if len(model) > 1 and names is not None:
             names = model[:-1].get_feature_names_out()
     if isinstance(final, BaseSearchCV):

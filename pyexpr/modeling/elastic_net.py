@@ -27,7 +27,7 @@ from pyexpr.modeling.unfitted import unfit
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Asked of coordinate descent, relative to |y|^2; what it can reach depends on rounding.
+# Requested of coordinate descent, relative to |y|^2; what it can reach depends on rounding.
 TOLERANCE = 1e-13
 # A duality gap above this part of |y|^2 is not a solution.
 LARGEST_GAP = 1e-10

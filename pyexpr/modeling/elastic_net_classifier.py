@@ -100,9 +100,9 @@ class _Rows:
         return np.concatenate([found[..., :1], found[..., 1:] @ right], axis=-1)
 
     def _unpenalised(self) -> NDArray[np.float64]:
-        """Return the fit without a penalty, of the shortest weights; refuse if there is none."""
+        """Return the fit without a penalty that has the shortest weights, or raise an error."""
         left, size, right = _axes(self.Z)
-        # Of mean square 1, as features are.
+        # With mean square 1, like the features.
         axes = left * np.sqrt(len(left))
         fits = logistic_net_fits(axes, self.y, self.n_classes, alpha=0, l1_ratio=0)
         found = np.concatenate([fits.intercept[..., None], fits.coef], axis=-1)[0, 0]
@@ -355,7 +355,7 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
 
 
 def _plain(y: Any, what: str) -> Any:
-    """Return a list, objects, or a column of pandas as an array of the labels' own type."""
+    """Return a list, objects, or a pandas column as an array of the labels' own type."""
     import pandas as pd
 
     plain = isinstance(y, np.ndarray) and y.dtype != object
@@ -363,7 +363,7 @@ def _plain(y: Any, what: str) -> Any:
         return y
     if np.ndim(y) != 1:
         return y
-    # NumPy would make text of numbers beside text, and scikit-learn floats of pandas' integers.
+    # NumPy would convert numbers to text next to text, and scikit-learn pandas' integers to floats.
     codes, labels = label_codes(y, name="y", what=what)
     return np.asarray(labels)[codes]
 
@@ -387,7 +387,7 @@ def _predictors(Z: NDArray[np.float64], fit: NDArray[np.float64]) -> NDArray[np.
 def _axes(
     Z: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the singular value decomposition of the features, without what is rounding."""
+    """Return the singular value decomposition of the features, without axes of mere rounding."""
     left, size, right = np.linalg.svd(Z, full_matrices=False)
     kept = size > size.max(initial=0.0) * max(Z.shape) * np.finfo(np.float64).eps
     return left[:, kept], size[kept], right[kept]

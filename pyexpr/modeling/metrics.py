@@ -1,6 +1,7 @@
 """Seven metrics of the agreement of predictions with the truth, and when each is undefined.
 
-The kernel that resamples computes them, of the rows as one cluster: there is one implementation.
+They are computed by the resampling kernel with all rows as one cluster, so that there is a single
+implementation.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
     Parameters
     ----------
     truth, prediction : array_like, shape (n,)
-        No missing values: which rows count is decided before.
+        No missing values; rows must be selected beforehand.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def bias(truth: ArrayLike, prediction: ArrayLike) -> float:
 def correlation(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Return Pearson's correlation.
 
-    NaN if the truth or the prediction is constant, but for rounding of numbers of its size.
+    NaN if the truth or the prediction is constant, apart from rounding of numbers of its size.
     Parameters, missing values and errors are those of `rmse`.
 
     Notes
@@ -136,7 +137,7 @@ def correlation(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def concordance(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """Return the concordance correlation coefficient, moments with divisor n.
+    """Return the concordance correlation coefficient, with moments of divisor n.
 
     ``2 s_yp / (s_y^2 + s_p^2 + (mean(y) - mean(p))^2)``. A constant prediction of
     a varying truth has concordance 0; NaN only if both are constant. Parameters,
@@ -157,7 +158,7 @@ def concordance(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def r2(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """Return ``1 - SSE/SST``, SST about the mean truth of these rows.
+    """Return ``1 - SSE/SST``, with SST about the mean truth of these rows.
 
     Negative if the mean predicts better. NaN if the truth is constant. Parameters,
     missing values and errors are those of `rmse`.
@@ -186,7 +187,7 @@ METRICS: dict[str, Callable[..., float]] = {
 
 
 def undefined_reason(metric: str, truth: ArrayLike, prediction: ArrayLike) -> str:
-    """Return why a metric is NaN on these rows, or "" where it is defined.
+    """Return why a metric is NaN on these rows, or "" if it is defined.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A margin above this is no tolerance of the linear program (1e-7 of each condition).
+# A margin above this exceeds the tolerance of the linear program (1e-7 for each condition).
 MARGIN = 1e-5
 
 
@@ -25,10 +25,10 @@ def are_separated(Z: NDArray[np.float64], y: NDArray[np.int64]) -> bool:
 
     Notes
     -----
-    The maximum of the likelihood exists unless there are weights with which no row has
-    another class before its own and some row has its own strictly first (complete or
-    quasi-complete separation). A linear program looks for them: the largest sum of
-    differences, none of them negative, with weights between -1 and 1.
+    The maximum of the likelihood exists unless there are weights with which no row has a class
+    ranked above its own, and some row has its own class strictly first (complete or quasi-complete
+    separation). A linear program looks for them: the largest sum of differences, none of them
+    negative, with weights between -1 and 1.
 
     Source: Albert and Anderson (1984), Biometrika 71, 1-10; Konis (2007), DPhil thesis,
     University of Oxford.

@@ -200,7 +200,7 @@ def split_subjects(
 
     Notes
     -----
-    The order within stratum h is that of the words
+    The order within stratum h is that of the numbers
     ``numpy.random.Philox(key=[seed, 3], counter=[0, h, 0, 0]).random_raw()``,
     so it does not depend on NumPy's version or on the other strata.
 
@@ -370,7 +370,7 @@ def _words(seed: int, stream: int, block: int, n: int) -> NDArray[np.uint64]:
 
 
 def _name_of(labels: ArrayLike, otherwise: str) -> str:
-    """Return the name of the column that `labels` is, if it is one with a name."""
+    """Return the name of `labels`, if it is a column with a name."""
     return str(getattr(labels, "name", None) or otherwise)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class FittedRows(Protocol):
-    """Rows to which a net is fitted; what it fits is its own matter."""
+    """Rows to which a net is fitted; subclasses determine the model."""
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
@@ -38,7 +38,7 @@ class FittedRows(Protocol):
         """Return the loss of every pair, summed over other rows, shape (n_alphas, n_ratios)."""
 
     def n_nonzero(self, fit: NDArray[np.float64]) -> int:
-        """Return how many features have a weight in one fit."""
+        """Return the number of features with a nonzero weight in one fit."""
 
 
 Rows = TypeVar("Rows", bound=FittedRows)
@@ -71,7 +71,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
 
     @abstractmethod
     def _error(self, total: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-        """Return what is compared, of a loss summed over n rows."""
+        """Return the error that is compared, from a loss summed over n rows."""
 
     def _choose(
         self,
@@ -81,7 +81,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
         held_out: tuple[NDArray[np.float64], NDArray[Any]] | None,
         penalties: tuple[list[float], list[float]],
     ) -> tuple[Rows, NDArray[np.float64]]:
-        """Set the penalty and all that does not depend on the model; return rows and their fit."""
+        """Set the penalty and the attributes common to all models; return rows and their fit."""
         alphas, ratios = penalties
         rows = self._rows(X, y)
         grid = rows.grid(alphas, ratios)
@@ -138,7 +138,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
                 )
             )
         n_folds = min(folds, n_subjects)
-        # By the codes: they are in the order of the labels.
+        # By the codes, which are in the order of the labels.
         fold = subject_folds(codes, n_folds, self.seed)
         self._check_folds(y, fold)
         total = np.zeros((len(alphas), len(ratios)))
@@ -197,7 +197,7 @@ def standardised(
 
 
 def without_categories(X: Any) -> Any:
-    """Return features of any library; a column of categories is refused."""
+    """Return features of any library; a column of categories is an error."""
     X = as_values(X, argument="X")
     if hasattr(X, "columns"):
         # NumPy would take the numbers of a Categorical for amounts.

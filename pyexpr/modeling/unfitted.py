@@ -6,9 +6,9 @@ from typing import Any
 
 
 def unfit(estimator: Any, *_: Any, **__: Any) -> None:
-    """Take away what `fit` has set, by scikit-learn's rule the names that end in "_".
+    """Remove the attributes that `fit` has set, whose names end in "_" by scikit-learn's rule.
 
-    Else it would predict from parts of two fits.
+    Otherwise it would predict from parts of two fits.
     """
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)

@@ -47,7 +47,7 @@ class EquivalenceResult(Result):
     Attributes
     ----------
     keys, structure : mapping of str to tuple
-        The columns that name a row, and those that identify it.
+        The columns with the label of a row, and those that identify it.
     estimate, conf_low, conf_high : (rows,) float64
         The limits are those of the interval with confidence 1 - 2 alpha.
     region_low, region_high, p_low, p_high : (rows,) float64
@@ -58,7 +58,7 @@ class EquivalenceResult(Result):
         Method of the interval.
     reason : tuple of str
     remarks : tuple of str
-        Notes on the data, of the result that was tested.
+        Notes on the data, from the result that was tested.
     """
 
     keys: Mapping[str, tuple[str, ...]]
@@ -141,7 +141,7 @@ def equivalence_of(
     structure: Mapping[str, Sequence[str]],
     remarks: tuple[str, ...],
 ) -> EquivalenceResult:
-    """Test the quantities in these rows against a region each, (rows,) low and high."""
+    """Test the quantities in these rows, each against a region, (rows,) low and high."""
     low, high = region
     inside = compute(evidence, method, 1 - 2 * alpha)
     estimate = evidence.shown(evidence.estimate)[rows]
@@ -189,13 +189,13 @@ def _one_sided(
     away = evidence.estimate[rows] - null[rows]
     right = away > 0 if above else away < 0
     p = np.where(right, two_sided / 2, 1 - two_sided / 2)
-    # Where nothing varies there is no test, but no doubt either.
+    # Without variation there is no test, but no uncertainty either.
     known = np.isnan(two_sided) & (found.low[rows] == found.high[rows])
     return np.asarray(np.where(known, np.where(right, 0.0, 1.0), p))
 
 
 def checked_region(region: Any, metrics: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Return the region of each metric; `DataError` if it is not one."""
+    """Return the region of each metric; `DataError` if it is invalid."""
     if isinstance(region, Mapping):
         unknown = [name for name in region if name not in metrics]
         if unknown or not region:
@@ -212,7 +212,7 @@ def checked_region(region: Any, metrics: Sequence[str]) -> dict[str, tuple[float
 
 
 def checked_bounds(region: Any) -> tuple[float, float]:
-    """Return the two ends of a region; `DataError` if it has not two in ascending order."""
+    """Return the two ends of a region; `DataError` unless they are two in ascending order."""
     values = list(region) if isinstance(region, Sequence) or hasattr(region, "tolist") else []
     if isinstance(region, str) or len(values) != 2 or not all(map(is_number, values)):
         raise DataError(

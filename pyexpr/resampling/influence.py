@@ -1,4 +1,4 @@
-"""What each cluster adds to an estimate, from the values without it."""
+"""The contribution of each cluster to an estimate, from the values without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def jackknife_influence(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
-    """Return what each cluster adds, (q, G): the squares of a row sum to the variance."""
+    """Return the contribution of each cluster, (q, G); the squares of a row sum to the variance."""
     influence = np.empty_like(values)
     start = 0
     for size in strata:

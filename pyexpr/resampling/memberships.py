@@ -5,21 +5,21 @@ dependent if their cells have a member in common.
 
 Variance. With U_k the influence of a member on a statistic and U_c that of a cell, the sum of
 the products of influences over all pairs of rows with a common member is
-``sum_k U_k^2 - sum_c U_c^2``: of dyads the estimator of Aronow, Samii and Assenova (2015), of
-crossed clusters that of Cameron, Gelbach and Miller (2011). ``U = (1 - share) (T - T_(.))``, T_(.)
-the statistic without the member or cell, and share its part of the rows, so that they are exact
-for a mean. Three things are added:
+``sum_k U_k^2 - sum_c U_c^2``: for dyads the estimator of Aronow, Samii and Assenova (2015), for
+crossed clusters that of Cameron, Gelbach and Miller (2011). ``U = (1 - share) (T - T_(.))``, where
+T_(.) is the statistic without the member or cell and share is its proportion of the rows, so that
+they are exact for a mean. Three things are added:
 
-1. The sum is multiplied by a factor, the least with which the variance of a mean is not
-   underestimated, whichever of the members or the rows vary (`working_model`). In a round robin
+1. The sum is multiplied by a factor, the smallest with which the variance of a mean is not
+underestimated, whether the members or the rows vary (`working_model`). In a round robin
    of P persons it is ``P (P-1)/((P-2)(P-3))``, and the estimate is unbiased.
-2. It can be negative. The variance is at least that of cells as independent clusters.
+2. The sum can be negative. The variance is set to at least that of cells as independent clusters.
 3. Degrees of freedom are Satterthwaite's, as for CR2 (Bell and McCaffrey, 2002), with members'
    effects as the working model, and the excess kurtosis of the influences.
 
-Replicates. Members are drawn with replacement, and a cell counts as often as the product of how
-often its two members were drawn (Owen, 2007; for dyads Davezies, D'Haultfoeuille and Guyonvarch,
-2021). Their variance is too large where rows vary more than members.
+Replicates. Members are drawn with replacement. The count of a cell is the product of the counts of
+its two members (Owen, 2007; for dyads Davezies, D'Haultfoeuille and Guyonvarch, 2021). Their
+variance is too large if rows vary more than members.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from pyexpr.core.cluster_bootstrap import draw_counts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Fewest members that were simulated: of dyads, and of each of two crossed memberships.
+# Fewest members in the simulations: for dyads, and for each of two crossed memberships.
 FEWEST_PERSONS, FEWEST_CROSSED = 6, 5
-# A member with a larger part of the rows decides the result alone.
+# A member with a larger proportion of the rows determines the result alone.
 LARGEST_SHARE = 0.5
-# The variance is not estimated from a design in which it would be underestimated by more.
+# If a design would underestimate the variance by more than this, it is not estimated.
 LARGEST_FACTOR = 3.0
 
 NO_ERRORS_OF_TWO = (
@@ -75,7 +75,7 @@ class Memberships:
     Attributes
     ----------
     members : (cells, 2) int64
-        Positions of the two among all members. Those of the second of two crossed memberships
+        Positions of the two among all members. For crossed memberships, the members of the second
         follow those of the first.
     sizes : tuple of int
         Numbers of members: one of dyads, (first, second) if crossed.
@@ -92,7 +92,7 @@ class Memberships:
 
     @property
     def dyadic(self) -> bool:
-        """Return whether both members are of one kind, and can stand in either column."""
+        """Return whether both members are of the same kind, and can be in either column."""
         return len(self.sizes) == 1
 
     @property
@@ -101,7 +101,7 @@ class Memberships:
         return " and ".join(self.names)
 
     def of_cells(self, cells: NDArray[np.int64]) -> Memberships:
-        """Return the memberships of some cells, in this order, with their members alone."""
+        """Return the memberships of some cells, in this order, with only their members."""
         members = self.members[cells]
         present, places = np.unique(members, return_inverse=True)
         bounds = np.cumsum((0, *self.sizes))
@@ -110,7 +110,7 @@ class Memberships:
         return replace(self, members=places.reshape(members.shape), sizes=sizes, labels=labels)
 
     def without_each(self) -> NDArray[np.float64]:
-        """Return how often each cell counts without each member, (members, cells)."""
+        """Return the count of each cell without each member, (members, cells)."""
         counts = np.ones((sum(self.sizes), len(self.members)))
         cells = np.arange(len(self.members))
         counts[self.members[:, 0], cells] = 0.0
@@ -118,9 +118,9 @@ class Memberships:
         return counts
 
     def drawn(self, n: int, *, seed: int, first: int = 0) -> NDArray[np.float64]:
-        """Return how often each cell counts in replicates `first` to ``first + n - 1``, (n, cells).
+        """Return the count of each cell in replicates `first` to ``first + n - 1``, (n, cells).
 
-        Each membership's members are drawn as clusters of a stratum are.
+        The members of each membership are drawn like the clusters of a stratum.
         """
         counts = draw_counts(self.sizes, n, seed=seed, first=first)
         one, other = self.members.T
@@ -140,12 +140,12 @@ class Memberships:
 
 
 class WorkingModel(NamedTuple):
-    """What a design says of the variance of a mean.
+    """What a design implies for the variance of a mean.
 
     Attributes
     ----------
     factor : float
-        By which the sum is multiplied; infinite if nothing can be estimated.
+        Factor by which the sum is multiplied; infinite if nothing can be estimated.
     df : tuple of float
         Degrees of freedom of each membership, if its members' effects are normal.
     """
@@ -155,7 +155,7 @@ class WorkingModel(NamedTuple):
 
 
 def working_model(memberships: Memberships, rows: NDArray[np.float64]) -> WorkingModel:
-    """Return factor and degrees of freedom of a mean, of cells with so many rows (cells,)."""
+    """Return factor and degrees of freedom of a mean, from the cells' numbers of rows (cells,)."""
     return _of_mean(memberships.members.tobytes(), memberships.sizes, rows.tobytes())
 
 
@@ -173,9 +173,9 @@ def working_model_of(
 ) -> WorkingModel:
     """Return factor and degrees of freedom of a linear combination ``w'y`` of labels.
 
-    The sum of products of ``w e``, e the residuals, is a quadratic form. Its expectation is
+    The sum of products of ``w e``, with residuals e, is a quadratic form. Its expectation is
     compared with the variance of ``w'y`` for effects of rows, of cells, and of the members of each
-    membership, the last two in proportion to w: effects on what is estimated.
+    membership. The last two are proportional to w, as effects on what is estimated.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
 
 
 def why_not(memberships: Memberships, rows: NDArray[np.float64]) -> str:
-    """Return why the variance cannot be estimated from cells with so many rows, "" if it can."""
+    """Return why the variance cannot be estimated from cells with these numbers of rows, or ""."""
     least = FEWEST_PERSONS if memberships.dyadic else FEWEST_CROSSED
     words = ("persons",) if memberships.dyadic else ("members", "members")
     names = (memberships.name,) if memberships.dyadic else memberships.names
@@ -280,7 +280,7 @@ class Crossing:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return variances and their degrees of freedom, (q,) each.
 
-        Where `simple`, the degrees of freedom leave kurtosis out.
+        If `simple`, the degrees of freedom ignore kurtosis.
         """
         members, own = self.influences(whole, values, cells)
         blocks = self.memberships.blocks()
@@ -302,8 +302,8 @@ class Crossing:
     def influence(self, whole: float, values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """Return the influences of members on quantity `k`, whose squares add up to its variance.
 
-        What members have in common with each other, the cells, is left out of them: the squares
-        are scaled to the variance.
+        The part that members share with each other, the cells, is left out: the squares are scaled
+        to the variance.
         """
         one = replace(self, cells=self.cells[[k]], rows=self.rows[[k]])
         given = np.array([whole]), values[None], one.cells
@@ -314,13 +314,13 @@ class Crossing:
 
 
 def _centred(influence: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return influences that add up to 0, as those of a mean do."""
+    """Return influences that add up to 0, like those of a mean."""
     total = influence.sum(axis=1, keepdims=True)
     return np.asarray(influence - share / share.sum(axis=1, keepdims=True) * total)
 
 
 def df_with_kurtosis(df: float, influence: NDArray[np.float64], *, simple: bool) -> float:
-    """Return degrees of freedom less what the excess kurtosis of influences takes."""
+    """Return degrees of freedom, reduced for the excess kurtosis of influences."""
     G = len(influence)
     if simple or G < 6:
         return df
@@ -333,7 +333,7 @@ def df_with_kurtosis(df: float, influence: NDArray[np.float64], *, simple: bool)
 
 
 def combined_df(variance: float, parts: NDArray[np.float64], dfs: Sequence[float]) -> float:
-    """Return the degrees of freedom of the variance; of crossed memberships Satterthwaite's."""
+    """Return the degrees of freedom of the variance; for crossed memberships Satterthwaite's."""
     if len(dfs) == 1:
         return dfs[0]
     spread = float(np.sum(parts**2 / np.array(dfs)))

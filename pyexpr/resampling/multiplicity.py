@@ -38,9 +38,9 @@ def adjustments_in_words(rules: Iterable[object]) -> list[str]:
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values by Holm's step-down method; NaN stays NaN and is not counted.
 
-    The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to
-    i, at most 1. Controls the family-wise error whatever the dependence. Source: Holm
-    (1979). Checked against R's ``p.adjust`` and statsmodels' ``multipletests``.
+    The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to i, at most 1.
+    This controls the family-wise error under any dependence. Source: Holm (1979). Checked against
+    R's ``p.adjust`` and statsmodels' ``multipletests``.
 
     Parameters
     ----------
@@ -58,8 +58,9 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(unmasked(p_values), dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     tested = ~np.isnan(p)
-    # statsmodels' multipletests has the same numbers, but it collects all garbage of the process in
-    # every call: a tenth to a fifth of a second, which was most of the time of some tables.
+    # statsmodels' multipletests gives the same numbers, but it runs a full garbage collection in
+    # every call. That takes a tenth to a fifth of a second, which was most of the time of some
+    # tables.
     order = np.argsort(p[tested], kind="stable")
     steps = p[tested][order] * np.arange(len(order), 0, -1)
     stepped = np.empty(len(order))
@@ -69,7 +70,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_rule(rule: str) -> None:
-    """Raise `DataError` if there is no such rule."""
+    """Raise `DataError` if the rule is unknown."""
     if not isinstance(rule, str) or rule not in ADJUSTMENTS:
         raise DataError(
             say(
@@ -98,7 +99,7 @@ def together(
         Returns the influence of each cluster on each estimate, (clusters, m); for ``max_t``.
     rule : {"holm", "max_t"}
         ``holm``: p-values by Holm's method, intervals at Bonferroni's level ``1 - (1 -
-        confidence)/m``. ``max_t``: both by the largest statistic of the family (`simultaneous`).
+        confidence)/m``. ``max_t``: both from the largest statistic of the family (`simultaneous`).
     confidence : float
         Simultaneous confidence level of all intervals of the family.
     seed : int
@@ -208,7 +209,7 @@ def adjust(
 
 
 def _tested(evidence: Evidence, base: Intervals, family: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of a family have a test; or an interval, of those against nothing."""
+    """Return which of a family have a test or, without a null hypothesis, an interval."""
     with_interval = base.low[family] < base.high[family]
     tested = ~np.isnan(base.p_value[family])
     return np.where(np.isnan(evidence.null[family]), with_interval, tested)

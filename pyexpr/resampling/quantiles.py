@@ -20,10 +20,10 @@ SOME_UNDEFINED = 0.01
 
 
 def rank_of(confidence: float, n: ArrayLike) -> NDArray[np.int64]:
-    """Return the rank, from 1, among `n` draws that makes an interval agree with its p.
+    """Return the rank, from 1, among `n` draws with which an interval agrees with its p.
 
-    A statistic beyond the draw of this rank has ``(1 + #{at least as large})/(n + 1)`` of
-    at most ``1 - confidence``, and one up to it more.
+    For a statistic beyond the draw of this rank, ``(1 + #{at least as large})/(n + 1)`` is at most
+    ``1 - confidence``; for one up to it, it is larger.
     """
     draws = np.asarray(n, dtype=np.float64)
     rank = np.ceil((draws + 1) * confidence - 1e-9)
@@ -37,10 +37,10 @@ def interpolated_quantiles(
     *,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]:
-    """Return quantiles of each row of `values` (Q, B), as R's ``boot::boot.ci`` takes them.
+    """Return quantiles of each row of `values` (Q, B), as R's ``boot::boot.ci`` does.
 
-    Order statistics of rank (B + 1) level, between two of which it interpolates
-    on the normal scale (Davison and Hinkley, 1997, equation 5.8).
+    They are order statistics of rank (B + 1) level, interpolated on the normal scale between two
+    ranks (Davison and Hinkley, 1997, equation 5.8).
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def interpolated_quantiles(
         NaN for rows without values.
     """
     level = np.asarray(levels, dtype=np.float64)
-    # Rows mostly share their number of values and their levels, and so ranks and weights.
+    # Most rows have the same number of values and levels, and hence the same ranks and weights.
     keys = list(zip(n_defined.tolist(), map(tuple, level.tolist()), strict=True))
     places = {key: _places(*key) for key in dict.fromkeys(keys)}
     shape = (*level.shape, 2)
@@ -73,9 +73,9 @@ def interpolated_quantiles(
 
 
 def _places(n: int, levels: tuple[float, ...]) -> tuple[list[tuple[int, int]], list[float]]:
-    """Return the two ranks, from 0, between which each level lies, and how far from the first.
+    """Return the two ranks, from 0, around each level, and its distance from the first.
 
-    -1 is no rank.
+    -1 means that there is no rank.
     """
     ranks, weights = [], []
     for level in levels:

@@ -1,4 +1,4 @@
-"""Ranges of replicates of one analysis: which follow one another, and whether they may."""
+"""Ranges of replicates of one analysis: their order, and whether they may be joined."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, say
 from pyexpr.base.sameness import same
 
-# In what parts of one analysis differ, or may.
+# Fields in which the parts of one analysis differ or may differ.
 _MAY_DIFFER = frozenset(
     {
         "differences", "first_replicate", "functions", "intervals", "n_boot", "n_failed",
         "n_jobs", "n_threads", "progress", "replicate_errors", "replicates", "statistic",
     }
 )  # fmt: skip
-# Numbers of a user's function: the libraries it calls round in another way on other processors.
+# Tolerance for a user's function, whose libraries round differently on other processors.
 _ROUNDING = 1e-9
 
 NOTE_RANGE = Template(
@@ -52,7 +52,7 @@ def note_of_range(result: Range) -> tuple[str, ...]:
 
 
 def in_sequence(results: Sequence[R]) -> list[R]:
-    """Return results in the order of their replicates.
+    """Return the results in the order of their replicates.
 
     Raises
     ------
@@ -100,17 +100,17 @@ def _range(one: Range) -> str:
 def check_parts(
     one: Any, other: Any, options: Sequence[tuple[str, Any, Any]], *, by_kernel: bool
 ) -> None:
-    """Raise `DataError` unless two results are of the same data, options and seed.
+    """Raise `DataError` unless two results have the same data, options and seed.
 
     Parameters
     ----------
     one, other : object
-        What must be alike, without the replicates.
+        The parts that must be equal, without the replicates.
     options : sequence of (name, value in one, value in the other)
-        Named in the sentence if they differ.
+        Named in the message if they differ.
     by_kernel : bool
-        Whether no function of the user was called, whose numbers other processors round
-        in another way.
+        Whether no function of the user was called, whose results may be rounded differently on
+        other processors.
     """
     for name, first, second in options:
         if first != second:

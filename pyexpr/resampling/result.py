@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="ReplicatedResult")
 
-# So many replicates, all rows together, are sorted in a fraction of a second.
+# This many replicates, over all rows, are sorted in a fraction of a second.
 _SORTED_AT_ONCE = 2_000_000
-# Bytes of replicates that a saved result holds where they can be drawn again.
+# Most bytes of replicates that a saved result holds if they can be drawn again.
 _KEPT = 1 << 20
 
 
@@ -57,7 +57,7 @@ _SOME_UNDEFINED = Template(
 class Drawn:
     """Replicates (rows, n), and in how many of them computing a row failed, (rows,).
 
-    Fewer than requested if Ctrl-C was pressed meanwhile.
+    There are fewer than requested if Ctrl-C was pressed.
     """
 
     values: NDArray[np.float64]
@@ -88,7 +88,7 @@ class Draws(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DrawnAgain:
-    """Stands in a saved result for `n` replicates, of which the sum of the bytes is known."""
+    """Placeholder in a saved result for `n` replicates, with a checksum of their bytes."""
 
     n: int
     digest: bytes
@@ -238,8 +238,8 @@ class ReplicatedResult(Result):
     def for_saving(self) -> Self:
         """Return what is saved. Many replicates of the kernel are drawn again instead of saved.
 
-        Those of a later range are saved: another machine has drawn them so that the one that
-        joins them need not.
+        Those of a later range are saved, because another machine has drawn them so that the machine
+        that joins them does not have to.
         """
         values = self.evidence.replicates
         if values.nbytes <= _KEPT or not self.draws.by_kernel or self.first_replicate:
@@ -373,8 +373,8 @@ class ReplicatedResult(Result):
         Returns
         -------
         EquivalenceResult
-            Of the differences, without ratios; of `cluster_bootstrap` and factor models of all
-            quantities. The method of the intervals is that of this result.
+            Tests of the differences, without ratios; for `cluster_bootstrap` and factor models, of
+            all quantities. The method of the intervals is that of this result.
 
         Raises
         ------
@@ -426,7 +426,7 @@ class ReplicatedResult(Result):
         (without it), change (the difference from the estimate of all clusters), and influence, the
         empirical influence value, which is -(G - 1) times the change. Clusters that do not
         contribute to a quantity have no row. With strata, the other clusters of the stratum get the
-        weight ``G_h/(G_h - 1)``, and influence is ``-G (G_h - 1)/G_h`` times the change. Where rows
+        weight ``G_h/(G_h - 1)``, and influence is ``-G (G_h - 1)/G_h`` times the change. If rows
         belong to two clusters, cluster is a person, or a label of either of two crossed columns.
         """
         import pandas as pd
@@ -526,7 +526,7 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
     except (DataError, KeyboardInterrupt) as error:
         if made == wanted and isinstance(error, DataError):
             raise
-        # Too few replicates for this method, or no patience for it.
+        # Too few replicates for this method, or Ctrl-C was pressed while it ran.
         kept = with_intervals(result, DEFAULT, confidence, None)
     else:
         if made == wanted:

@@ -1,9 +1,9 @@
 """max-T: the largest of several statistics with different degrees of freedom.
 
-Each Student's t is first brought to the normal scale by its own degrees of freedom, where
-all tests of a family have one distribution. How the largest of them varies is then drawn:
-clusters' influences on the estimates, multiplied by standard normal numbers. Sources:
-Westfall and Young (1993), chapter 2; Chernozhukov, Chetverikov and Kato (2013), Ann.
+Each Student's t is first transformed to the normal scale with its own degrees of freedom, where all
+tests of a family have the same distribution. The distribution of the largest of them is then
+simulated by multiplying the clusters' influences on the estimates by standard normal numbers.
+Sources: Westfall and Young (1993), chapter 2; Chernozhukov, Chetverikov and Kato (2013), Ann.
 Statist. 41, 2786-2819, for the multipliers.
 """
 
@@ -32,7 +32,7 @@ class Simultaneous(NamedTuple):
     ----------
     p_adjusted : (m,) float64
     confidence : float
-        Of a single interval, such that all of the family hold at once.
+        Level of a single interval such that all intervals of the family hold simultaneously.
     """
 
     p_adjusted: NDArray[np.float64]
@@ -47,19 +47,19 @@ def simultaneous(
     Parameters
     ----------
     influence : (clusters, m)
-        What each cluster adds to each estimate; only how columns are correlated counts.
+        Contribution of each cluster to each estimate; only the correlations of columns matter.
     p_value : (m,)
-        Of each test alone, two-sided, by Student's t on its own degrees of freedom.
+        The two-sided p-value of each test alone, by Student's t with its own degrees of freedom.
     confidence : float
-        That all intervals of the family are to hold their values at once.
+        Confidence that all intervals of the family contain their values simultaneously.
     seed : int
-        Key of the draws, from a stream of their own.
+        Key of the draws, which have a separate stream.
 
     Returns
     -------
     Simultaneous
-        Adjusted p is ``(1 + #{max_k |Z*_k| >= z}) / (B + 1)``, z the normal score of p and
-        Z* normal with the correlations of `influence`, B = 9,999 draws.
+        Adjusted p is ``(1 + #{max_k |Z*_k| >= z}) / (B + 1)``, where z is the normal score of p, Z*
+        is normal with the correlations of `influence`, and B = 9,999 draws.
 
     Raises
     ------

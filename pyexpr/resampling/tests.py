@@ -55,14 +55,14 @@ def t_tests(
     rounding: NDArray[np.float64],
     null: float = 0.0,
 ) -> ContrastTests:
-    """Refer estimates to Student's t; an error up to `rounding` is no variation, and no test."""
+    """Refer estimates to Student's t; if an error is at most `rounding`, there is no test."""
     from scipy.special import stdtr
 
     constant = ~(std_error > rounding)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(constant, np.nan, (estimate - null) / std_error)
         p = 2 * stdtr(df, -np.abs(statistic))
-    # t can be so large that p underflows; it is never 0.
+    # If t is so large that p underflows, p is set to the smallest positive number.
     p = np.where(p == 0, np.nextafter(0, 1), p)
     return ContrastTests(estimate, std_error, statistic, df, p)
 
@@ -84,8 +84,8 @@ def f_test(
     unit : ndarray, shape (q, q)
         Covariance that independent errors of variance 1 would give.
     eta, rounding : float
-        Where a combination of the contrasts has a standard error up to `rounding` times
-        that of `unit`, it does not vary, and there is no test.
+        If a combination of the contrasts has a standard error of at most `rounding` times that of
+        `unit`, it does not vary, and there is no test.
     """
     from scipy.special import fdtrc
 

@@ -49,7 +49,7 @@ RECORDINGS_STREAM = 5 << 40
 
 
 def clip_sd(context: str) -> float:
-    """Return the standard deviation of the clip effect: what the other effects leave of 1."""
+    """Return the standard deviation of the clip effect, so that all variances add up to 1."""
     course = np.array(COURSE[context])
     rest = 1 - SUBJECT_SD**2 - SUBJECT_CONTEXT_SD**2 - np.mean((course - course.mean()) ** 2)
     return float(np.sqrt(rest))

@@ -64,7 +64,7 @@ def mean_face() -> NDArray[np.float64]:
 
 
 def face_modes() -> NDArray[np.float64]:
-    """Return how each of `MODES` moves the points, shape (10, 68, 3), mm per unit."""
+    """Return the movement of the points by each of `MODES`, shape (10, 68, 3), mm per unit."""
     face = mean_face()
     x, y = face[:, 0], face[:, 1]
     modes = np.zeros((len(MODES), 68, 3))
@@ -130,7 +130,7 @@ def place(
 
 
 def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where a pinhole camera sees points (frames, p, 3) in mm, as (frames, p, 2) px."""
+    """Return the image by a pinhole camera, (frames, p, 2) px, of points (frames, p, 3) in mm."""
     seen = FOCAL_LENGTH * points[..., :2] / points[..., 2:]
     return np.asarray(seen + np.array(IMAGE_CENTRE))
 
@@ -142,8 +142,8 @@ def gaze_vectors(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     ahead = np.column_stack([np.tan(angles[:, 0]), np.tan(angles[:, 1]), -np.ones(len(angles))])
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    # Eyes converge: each turns by the same small angle within the plane of the mean
-    # and the x axis, so that the mean keeps its direction.
+    # The eyes converge: each turns by the same small angle within the plane of the mean and the x
+    # axis, so that the mean keeps its direction.
     across = np.array([1.0, 0.0, 0.0]) - ahead[:, :1] * ahead
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     turn = np.arctan(np.abs(EYE_CENTRES[0, 0]) / 650.0)
@@ -160,7 +160,7 @@ def eye_points(
 ) -> NDArray[np.float64]:
     """Return the 56 eye points (frames, 56, 3) in camera coordinates.
 
-    Per eye 8 of the iris, 12 of the lids, 8 of the pupil. `lid_closing` is in mm, (frames,).
+    Each eye has 8 of the iris, 12 of the lids, 8 of the pupil. `lid_closing` is in mm, (frames,).
     """
     frames = len(gaze)
     ring = np.radians(np.arange(8) * 45.0)

@@ -15,7 +15,7 @@ from pyexpr.simulation.openface_writer import GROUPS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The part of BP4D+'s upright frames in which the face sits: centre and side, px.
+# The part of BP4D+'s upright frames that contains the face: centre and side, px.
 WINDOW_CENTRE = (520.0, 730.0)
 WINDOW_SIDE = 560.0
 # Drawn larger and averaged, so that movements of less than a pixel show.
@@ -36,17 +36,17 @@ _IRISES = (slice(0, 8), slice(28, 36))
 def write_face_video(
     path: Path, rows: NDArray[np.float64], lost: NDArray[np.bool_], *, shade: float, size: int
 ) -> None:
-    """Draw every frame of a recording into a video, whole or not at all.
+    """Draw every frame of a recording into a video, which is written completely or not at all.
 
     Parameters
     ----------
     path : Path
     rows : (frames, 714) float64
-        OpenFace's rows as they are before the tracker fails.
+        OpenFace's rows before failures of the tracker.
     lost : (frames,) bool
-        Frames in which the face is out of sight: there the picture is empty.
+        Frames in which the face is out of sight; their picture is empty.
     shade : float
-        From 0 (dark) to 1 (light): the skin.
+        Lightness of the skin, from 0 (dark) to 1 (light).
     size : int
         Width and height in px, even.
     """
@@ -63,7 +63,7 @@ def _pictures(
 
 
 def _placed(flat: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return x and y of each point on the drawing: all x come first in a row, then all y."""
+    """Return x and y of each point in the drawing; in a row all x come first, then all y."""
     points = flat.reshape(len(flat), 2, -1).transpose(0, 2, 1)
     corner = np.array(WINDOW_CENTRE) - WINDOW_SIDE / 2
     placed: NDArray[np.float64] = (points - corner) * (size * _FINER / WINDOW_SIDE)
@@ -73,7 +73,7 @@ def _placed(flat: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 def draw_face(
     face: NDArray[np.float64] | None, eyes: NDArray[np.float64], shade: float, size: int
 ) -> NDArray[np.uint8]:
-    """Return one frame, (size, size, 3); without a face its background alone."""
+    """Return one frame, (size, size, 3); without a face only the background."""
     from PIL import Image, ImageDraw
 
     picture = Image.new("RGB", (size * _FINER, size * _FINER), _BACKGROUND)
@@ -109,7 +109,7 @@ def _draw(
         centre, radius = eyes[iris].mean(axis=0), np.ptp(eyes[iris][:, 0]) / 2
         x, y = centre
         low, high = face[eye][:, 1].min(), face[eye][:, 1].max()
-        # The lids hide what of the iris is beyond them.
+        # The lids hide the part of the iris beyond them.
         if high > low:
             top, bottom = max(y - radius, low), min(y + radius, high)
             if bottom > top:

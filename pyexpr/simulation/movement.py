@@ -40,10 +40,10 @@ CLIP_STEPS = CLIP_SECONDS * STEPS_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a standard score becomes an amount: centre exp(spread z), or centre + spread z.
+    """Transformation of a standard score to an amount: centre exp(spread z), or centre + spread z.
 
-    `shift` is added to z per context: contexts differ in movement beyond what
-    they differ in expressiveness. The amount is kept within [low, high].
+    `shift` is added to z per context: contexts differ in movement more than their expressiveness
+    implies. The amount is kept within [low, high].
     """
 
     centre: float
@@ -127,7 +127,7 @@ def clip_start_steps(context: str, steps: int) -> list[int]:
 
 
 def per_step(values: NDArray[np.float64], context: str, steps: int) -> NDArray[np.float64]:
-    """Spread one value per clip over the recording; outside clips the values' mean holds."""
+    """Spread one value per clip over the recording, with the mean of the values outside clips."""
     series = np.full(steps, values.mean())
     for value, start in zip(values, clip_start_steps(context, steps), strict=True):
         series[start : start + CLIP_STEPS] = value
@@ -158,7 +158,7 @@ def travel(
     amplitudes : ndarray, shape (coordinates,)
         Standard deviation of each coordinate along the path.
     random : Generator
-        Draws the path: per coordinate the sum of three sines.
+        Generator for the path, which is the sum of three sines per coordinate.
     distance : callable
         Length of small movements, (n, coordinates) -> (n,), in the unit of `lengths`.
 

@@ -62,7 +62,7 @@ _ROW = ", ".join(number for _, names, number in _LAYOUT for _ in names) + "\n"
 def write_openface(path: Path, rows: NDArray[np.float64]) -> None:
     """Write rows of shape (frames, 714), in the order of `OPENFACE_COLUMNS`, whole or not at all.
 
-    One format string per row: six times faster than a data frame's writer.
+    A format string per row is six times faster than a data frame's writer.
     """
     with whole_file(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         file.write(_HEADER)
@@ -73,6 +73,6 @@ def write_openface(path: Path, rows: NDArray[np.float64]) -> None:
 def as_printed(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return rows of shape (frames, 714) with the numbers that their file would hold."""
     powers = 10.0**_DECIMALS
-    # An integer over a power of ten is the double that its decimals read as.
+    # An integer divided by a power of ten is the double that its decimals represent.
     result: NDArray[np.float64] = np.rint(rows * powers) / powers
     return result

@@ -51,11 +51,11 @@ class RatingParameters:
     Attributes
     ----------
     halo : float
-        Of a rater's impression of a clip, shared by the three questions.
+        SD of a rater's impression of a clip, shared by the three questions.
     specific : tuple of float
-        Per question: of what all raters see in a clip beside expressiveness.
+        SD, per question, of what all raters see in a clip besides expressiveness.
     noise : tuple of float
-        Per question: of a single answer.
+        SD, per question, of the error of a single answer.
     """
 
     halo: float
@@ -72,7 +72,7 @@ RATING_PARAMETERS: dict[str, RatingParameters] = {
 
 @dataclass(frozen=True, slots=True)
 class Raters:
-    """The pool of raters: how each leans."""
+    """The pool of raters, with the bias of each."""
 
     labels: tuple[str, ...]
     bias: NDArray[np.float64]
@@ -97,7 +97,7 @@ def rate_clips(
     raters: Raters,
     random: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Let six raters of the pool, other ones for each clip, answer the questions.
+    """Let six raters of the pool, a different set for each clip, answer the questions.
 
     Returns
     -------
@@ -143,12 +143,12 @@ def subject_ratings(
 
 
 def simulate_ratings(*, subjects: int = 40, seed: int = 1) -> pd.DataFrame:
-    """Return the ratings of a simulated study alone, without recordings.
+    """Return only the ratings of a simulated study, without recordings.
 
     Parameters
     ----------
     subjects : int
-        How many subjects; each has 5 startle, 7 pain and 4 disgust clips.
+        Number of subjects; each has 5 startle, 7 pain and 4 disgust clips.
     seed : int
         The same seed gives the ratings that `simulate_study` writes.
 

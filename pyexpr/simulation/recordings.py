@@ -34,7 +34,7 @@ from pyexpr.simulation.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Seconds: shortest, mean of what exceeds it (exponential), longest.
+# Seconds: shortest, mean of the excess over it (exponential), longest.
 DURATIONS = {"startle": (20.0, 1.5, 25.0), "pain": (30.0, 8.0, 90.0), "disgust": (16.0, 2.0, 25.0)}
 MODE_AMPLITUDES = np.array([4.0, 3.0, 2.5, 3.0, 4.0, 3.0, 6.0, 3.0, 3.0, 3.0])  # mm
 HEAD_AMPLITUDES = np.array([12.0, 8.0, 15.0])  # mm
@@ -44,13 +44,13 @@ LANDMARK_NOISE = 0.25  # px
 CONFIDENCES = (0.98, 0.93, 0.88)
 CONFIDENCE_SHARES = (0.94, 0.04, 0.02)
 
-# Units that a context brings about more readily (others follow when many are present).
+# Units that are more likely in a context (others follow when many are present).
 TYPICAL_UNITS = {
     "startle": ("AU01", "AU02", "AU05", "AU20", "AU25", "AU26", "AU45"),
     "pain": ("AU04", "AU06", "AU07", "AU09", "AU10", "AU25", "AU45"),
     "disgust": ("AU04", "AU06", "AU07", "AU09", "AU10", "AU15", "AU17"),
 }
-# Which unit leans on which way of moving: mm per unit of intensity.
+# The movement that each unit causes: mm per unit of intensity.
 UNIT_MOVES = {
     "AU01": ("brow_raise", 0.5),
     "AU04": ("brow_lower", 0.5),
@@ -70,7 +70,7 @@ LOST_SECONDS = (0.6, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """What does not change over a recording."""
+    """Properties that do not change over a recording."""
 
     face: NDArray[np.float64]
     seat: NDArray[np.float64]
@@ -79,14 +79,14 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRecording:
-    """One recording: what happened, and what OpenFace says of it.
+    """One recording: the true movement, and OpenFace's rows.
 
     Attributes
     ----------
     rows : (frames, 714) float64
         OpenFace's rows, in the order of `OPENFACE_COLUMNS`.
     face : (frames, 714) float64
-        The same before the tracker fails.
+        The same before failures of the tracker.
     lost : (frames,) bool
         Frames in which the face is out of sight.
     """
@@ -120,7 +120,7 @@ def recorded(seed: int, index: int, context: str) -> SimulatedRecording:
     rows[:, GROUPS["confidence"]] = random.choice(CONFIDENCES, (len(rows), 1), p=CONFIDENCE_SHARES)
     face = rows.copy()
     _fail_some_frames(rows, random)
-    # A frame that failed alone still has some confidence.
+    # A single failed frame still has some confidence.
     lost = rows[:, GROUPS["confidence"]][:, 0] == 0
     rows[:, 0] = np.arange(1, len(rows) + 1)
     rows[:, GROUPS["timestamp"]] = (np.arange(len(rows)) / FPS)[:, None]
@@ -143,7 +143,7 @@ def _opened(seed: int, index: int, context: str) -> tuple[np.random.Generator, i
 
 
 def _person(random: np.random.Generator) -> _Person:
-    """Draw a face a little wider, longer or deeper than the mean, and where it sits."""
+    """Draw a face that differs a little from the mean in its dimensions, and its position."""
     size = 1 + 0.04 * random.standard_normal(3)
     seat = np.array([0.0, 20.0, 650.0]) + np.array([15.0, 15.0, 25.0]) * random.standard_normal(3)
     return _Person(mean_face() * size, seat, 8 * random.standard_normal(34) / np.arange(1, 35))
@@ -154,8 +154,8 @@ def _action_units(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return presence (frames, 18) and intensity (frames, 17).
 
-    In each step the readiest units are present, as many as planned (rounded up or
-    down at random, so that the mean holds); readiness changes slowly.
+    In each step the units with the highest readiness are present, as many as planned (rounded up or
+    down at random, so that the mean is exact). Readiness changes slowly.
     """
     steps = len(planned["au_count"])
     units = len(AU_PRESENCE)
@@ -213,7 +213,7 @@ def _fill_movement(
     rows[:, GROUPS["landmarks_2d"]] = flat(pixels)
     rows[:, GROUPS["landmarks_3d"]] = flat(points)
     scale = FOCAL_LENGTH / head[:, 2]
-    # The weak perspective sees a head beside the middle as turned.
+    # In weak perspective, a head beside the middle appears to be turned.
     seen = turn + np.column_stack([head[:, 1], -head[:, 0], np.zeros(len(head))]) / head[:, 2:]
     rows[:, GROUPS["params"]] = np.column_stack([scale, seen, centre])
     shape = np.tile(person.shape, (len(rows), 1))
@@ -262,7 +262,7 @@ def _moved(
 def _turns(
     planned: dict[str, NDArray[np.float64]], random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return pitch, yaw and roll in rad; how unevenly the head turns carries no signal."""
+    """Return pitch, yaw and roll in rad; the unevenness of head turns carries no signal."""
     columns = []
     for axis in ("pitch", "yaw", "roll"):
         displacement = planned[f"{axis}_displacement"]
@@ -274,10 +274,10 @@ def _turns(
 def _fail_some_frames(rows: NDArray[np.float64], random: np.random.Generator) -> None:
     """Let the tracker fail in single frames, and lose the face for a stretch now and then.
 
-    In a single failed frame OpenFace repeats what it last had, or now and then
-    prints a head kilometres away; while the face is lost it prints zeros.
+    In a single failed frame OpenFace repeats its last values, or occasionally prints a head
+    kilometres away. While the face is lost it prints zeros.
     """
-    # From the last to the first, so that what is repeated is a good frame.
+    # From the last to the first, so that a good frame is repeated.
     for frame in np.flatnonzero(random.random(len(rows)) < FAILED_SHARE)[::-1].tolist():
         rows[frame] = rows[max(frame - 1, 0)]
         rows[frame, GROUPS["success"]] = 0

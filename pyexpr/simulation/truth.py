@@ -8,7 +8,7 @@ from typing import Any
 from pyexpr.simulation import clips, movement, ratings, recordings
 
 # ICC(1,6) and standardised loadings of the clip means (response, emotion, motion):
-# what infinitely many clips would give, from 960,000 simulated clips (300 pools of
+# the values of infinitely many clips, from 960,000 simulated clips (300 pools of
 # raters) at the parameters of pyexpr.simulation.ratings.
 POPULATION: dict[str, dict[str, tuple[float, float, float]]] = {
     "startle": {"icc": (0.841, 0.850, 0.850), "std_loading": (0.979, 0.969, 0.949)},
@@ -17,9 +17,9 @@ POPULATION: dict[str, dict[str, tuple[float, float, float]]] = {
     "all": {"icc": (0.859, 0.856, 0.836), "std_loading": (0.980, 0.970, 0.899)},
 }
 
-# Which features carry weight in a linear model, and with which sign: what SIGNAL
-# amounts to in the features of pyexpr.behavior.features.features. Face displacement and
-# unevenness together make the velocity of the points.
+# The features with weight in a linear model, and their signs: the effect of SIGNAL on the features
+# of pyexpr.behavior.features.features. Face displacement and unevenness together make the velocity
+# of the points.
 FEATURE_SIGNS: dict[str, dict[str, int]] = {
     "startle": {
         "points_displacement": 1,

@@ -1,1 +1,1 @@
-"""A study file to the whole analysis."""
+"""The whole analysis that a study file describes."""

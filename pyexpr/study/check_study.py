@@ -36,13 +36,13 @@ def check_study(
     Raises
     ------
     StudyError
-        If there is no such file, or it is not TOML. All other problems are in the result.
+        If the file does not exist or is not TOML. All other problems are in the result.
 
     Notes
     -----
     Tables are read and matched, the subjects are divided and the models are constructed as in a
     run, so the counts are those of the run. What is only known after the run is not reported: clips
-    for which a recording is too short, scores that a factor model cannot give, and models that
+    for which a recording is too short, scores that a factor model cannot compute, and models that
     fail.
 
     Checked against: the counts of a run of the same study.

@@ -77,7 +77,7 @@ T = TypeVar("T")
 def _by_the_first(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Let the first of several processes do a method, and call the others to its trainings."""
+    """Run a method in the first of several processes, which calls the others to its trainings."""
 
     @wraps(method)
     def led(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -176,7 +176,7 @@ class Study:
     -----
     Files are read when they are first needed, and again at the next call if they have changed
     since. Results are stored under the hashes of the bytes that were read. A file that changes
-    while a call computes ends it with a `StudyError`, and nothing that rests on it is stored.
+    while a call computes ends it with a `StudyError`, and nothing that depends on it is stored.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class Study:
     def input_hashes(self) -> dict[str, str]:
         """SHA-256 of every input file, by its path in the study.
 
-        Of the tables of ratings and recordings: of the bytes that `inputs` was read from.
+        For tables of ratings and recordings, of the bytes from which `inputs` was read.
         """
         return self._sources().hashes()
 
@@ -474,7 +474,7 @@ class Study:
         verify : bool
             Whether to read every recording and video to verify its hash. By default a file is
             taken as unchanged if its size, times and inode are those with which it was hashed;
-            only where these were restored after a change of the content does it matter.
+            this matters only if these were restored after a change of the content.
         clean : bool
             Whether to remove, after the run, stored features of recordings that this study does
             not use: those of recordings that are no longer in it, of earlier contents and of
@@ -549,7 +549,7 @@ class Study:
         folder = self._results(overwrite=overwrite)
         folder.check(planned_files(self.config, self.inputs))
         writable_folder(self.output)
-        # Said now, not after the other stages.
+        # Reported now, not after the other stages.
         check_deep(self.config.models, self._stored)
         check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
@@ -630,7 +630,7 @@ class Study:
         return (self.output,)
 
     def _connect(self) -> None:
-        """Have tasks done where the study says; the stages that have any call it."""
+        """Run tasks where the study specifies; called by the stages that have any."""
         self._workers.connect(
             lambda: [self.output.parent, *self._sources().paths().values()],
             show=self._show_workers,
@@ -652,7 +652,7 @@ class Study:
         return found
 
     def _is_outdated(self, stored: StageOutput) -> bool:
-        """Say whether R was not to be had when this was fitted, or is another by now."""
+        """Say whether R was not available when this was fitted, or has changed since."""
         facts = stored.facts
         engines = {facts["engine"], facts["engine over all contexts"]}
         if "native" in engines:

@@ -60,8 +60,8 @@ def agreement(
 ) -> AgreementResult:
     r"""Compute how far raters agree on categories, beyond chance, with intervals.
 
-    For ratings that are categories (an emotion, present or absent, "low", "medium", "high"). The
-    reliability of measurements is that of `icc`.
+    This is for ratings that are categories (an emotion, present or absent, "low", "medium",
+    "high"). For ratings that are numbers on a scale, see `icc`.
 
     Parameters
     ----------
@@ -78,16 +78,16 @@ def agreement(
         krippendorff_alpha``. With more than two raters ``cohen_kappa`` is Conger's (1980)
         generalisation. ``gwet_ac`` is AC1 with identity weights, and AC2 otherwise.
     level : {"nominal", "ordinal", "interval", "ratio"}
-        What the categories are. It determines the metric of Krippendorff's alpha, and the default
-        `weights` of the other coefficients. Other levels than ``"nominal"`` require an order:
-        numbers, ordered Categoricals, or `categories`.
+        Level of measurement of the categories. It determines the metric of Krippendorff's alpha,
+        and the default `weights` of the other coefficients. Levels other than ``"nominal"`` require
+        an order, from numbers, ordered Categoricals, or `categories`.
     weights : {"identity", "ordinal", "linear", "quadratic", "radical", "ratio"}, optional
         How much two categories agree, for all coefficients but Krippendorff's alpha. By default
         identity (nominal), ordinal (ordinal), quadratic (interval) or ratio (ratio).
     categories : list, optional
         All categories, in their order. By default those that occur in `data` in any context, or
         those of an ordered Categorical. Brennan and Prediger's coefficient and Gwet's depend on the
-        number of categories, so that a category which no rater used must be named here.
+        number of categories, so a category that no rater used must be named here.
     confidence : float
         Level of the intervals.
     cluster : str or False, optional
@@ -98,8 +98,8 @@ def agreement(
         Number of replicates of the bootstrap-t.
     method : {None, "jackknife_t", "studentized"}
         ``"jackknife_t"`` (the default) is Student's t of the jackknife's pseudo-values;
-        ``"studentized"`` is the bootstrap-t. Its draws of subjects are those of `icc`,
-        `bootstrap_cfa` and `compare_models` with the same seed and number of subjects.
+        ``"studentized"`` is the bootstrap-t. It draws the same subjects as `icc`, `bootstrap_cfa`
+        and `compare_models` with the same seed and number of subjects.
     seed : int
         Seed of the random draws.
 
@@ -154,7 +154,7 @@ def agreement(
 
     Examples
     --------
-    Four raters, of whom not all rated each of twelve targets (Krippendorff 2011):
+    Four raters of twelve targets, with some missing ratings (Krippendorff 2011):
 
     >>> import numpy as np
     >>> no = np.nan

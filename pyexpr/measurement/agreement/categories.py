@@ -1,4 +1,4 @@
-"""The categories of ratings: which there are, in which order, and which numbers they stand for."""
+"""The categories of ratings, their order, and the numbers that they stand for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_CATEGORIES = 250
 class Categories:
     """The categories in their order, and the number that each stands for.
 
-    ``ordered`` says whether the order means something: numbers, ordered Categoricals, and
+    ``ordered`` says whether the order has a meaning, as for numbers, ordered Categoricals, and
     categories that the user listed.
     """
 
@@ -51,7 +51,8 @@ def with_codes(
     Raises
     ------
     ColumnError
-        If a column does not exist, mixes text and numbers, or holds what `categories` do not.
+        If a column does not exist, mixes text and numbers, or holds a value that is not in
+        `categories`.
     DataError
         If there are too many categories, or `categories` names one twice.
     """
@@ -201,7 +202,7 @@ def _codes(column: pd.Series[Any], name: str, known: Categories) -> NDArray[np.f
 def check_level(level: str, weights: str, known: Categories) -> None:
     """Raise `DataError` if the categories do not have the order or the numbers that are needed."""
     given = {"level": level, "weights": weights}
-    # The other weights of text are those of its positions 1, 2, ...
+    # For text, the other weights are computed from the positions 1, 2, ...
     numbers = [name for name in given if given[name] in ("interval", "ratio")]
     order = [name for name in given if given[name] not in ("nominal", "identity")]
     if numbers and not known.numbers:

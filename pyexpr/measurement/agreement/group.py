@@ -34,7 +34,7 @@ BY_RATER = "cohen_kappa"
 
 @dataclass(frozen=True, slots=True)
 class AgreementEstimate:
-    """A coefficient or a specific agreement: observed, by chance, its value, its interval."""
+    """A coefficient or specific agreement: agreement observed and by chance, value, interval."""
 
     name: Any
     observed: float
@@ -62,7 +62,7 @@ class AgreementGroup:
 
 
 def coded(ratings: Ratings, n_categories: int, *, clustered: bool) -> Coded:
-    """Return the ratings that are not missing as codes; without subjects each target is alone."""
+    """Return the nonmissing ratings as codes; without subjects, each target is a unit."""
     if ratings.n_raters is not None:
         values, targets, raters = ratings.triplets()
     else:
@@ -163,6 +163,6 @@ def _of_category(
 
 
 def _of_probability(interval: AgreementInterval) -> AgreementInterval:
-    """Cut an interval at 0, and leave out the test: that a probability is 0 is no hypothesis."""
+    """Cut an interval at 0, and omit the test, since a probability of 0 is no useful hypothesis."""
     low = max(0.0, interval.low) if np.isfinite(interval.low) else interval.low
     return replace(interval, low=low, statistic=np.nan, df=np.nan, p_value=np.nan)

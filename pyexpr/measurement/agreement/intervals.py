@@ -139,8 +139,8 @@ def _drawn(
 def _pivots(sums: SubjectSums, scaled: float, counts: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return ``(C* - R) / SE*`` of each replicate, (B,), over the drawn copies of subjects.
 
-    NaN where the coefficient of the replicate, or without one of those drawn, is undefined, or
-    where leaving out a subject changes nothing.
+    NaN if the coefficient is undefined in the replicate or without one of the drawn subjects, or if
+    leaving out a subject changes nothing.
     """
     g = counts.shape[1]
     times = counts.astype(np.float64)

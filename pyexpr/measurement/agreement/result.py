@@ -48,7 +48,7 @@ class AgreementResult(Result):
     categories : tuple
         The categories, in their order.
     level : str
-        What the categories are: the metric of Krippendorff's alpha.
+        Level of measurement, which determines the metric of Krippendorff's alpha.
     weights : str
         How much two categories agree, in the other coefficients.
     cluster : str or None
@@ -56,9 +56,9 @@ class AgreementResult(Result):
     plan : AgreementPlan
         Method, level, replicates and seed of the intervals.
     omitted : tuple of str
-        Coefficients that require the rater of each rating.
+        Coefficients left out because they require the rater of each rating.
     warned : bool
-        Whether `cluster` was left open, so that targets which share subjects are a fault.
+        Whether `cluster` was not given, so that targets which share subjects are reported.
     """
 
     groups: tuple[AgreementGroup, ...]

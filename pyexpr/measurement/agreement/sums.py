@@ -34,7 +34,7 @@ class Agreement:
 
     @property
     def value(self) -> NDArray[np.float64]:
-        """``(observed - expected) / (1 - expected)``; NaN if chance alone would agree fully."""
+        """``(observed - expected) / (1 - expected)``; NaN if agreement by chance is complete."""
         with np.errstate(divide="ignore", invalid="ignore"):
             found = (self.observed - self.expected) / (1 - self.expected)
         return np.asarray(np.where(self.expected >= 1 - 1e-12, np.nan, found))
@@ -42,7 +42,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class SubjectSums:
-    """Sums per subject, (G, S), and what a coefficient is of their totals (..., S)."""
+    """Sums per subject, (G, S), and the coefficient as a function of their totals (..., S)."""
 
     sums: NDArray[np.float64]
     agreement: Callable[[NDArray[np.float64]], Agreement]
@@ -54,7 +54,7 @@ class SubjectSums:
     def left_out(self) -> NDArray[np.float64]:
         """Return the coefficient of all subjects, then without each, (1 + G,)."""
         total = self.sums.sum(axis=0)
-        # Counts are whole numbers, of which the subtraction leaves no rounding error behind.
+        # Counts are whole numbers, so their subtraction leaves no rounding error.
         return self.agreement(np.concatenate([total[None], total - self.sums])).value
 
 
@@ -90,9 +90,9 @@ def subject_sums(
     Parameters
     ----------
     weights : ndarray, shape (q, q)
-        Of all coefficients but Krippendorff's alpha.
+        The weights of all coefficients but Krippendorff's alpha.
     metric : ndarray, shape (q, q), or None
-        Of Krippendorff's alpha; None for the ordinal one, which depends on the ratings.
+        The metric of Krippendorff's alpha; None for the ordinal one, which depends on the ratings.
     """
     if coefficient == "krippendorff_alpha":
         return _alpha(coded, metric)
@@ -119,7 +119,7 @@ def subject_sums(
         if coefficient == "fleiss_kappa":
             chance = np.einsum("...k,kl,...l->...", share, weights, share)
         else:
-            # With one category there is no other to choose: chance agrees fully.
+            # With one category there is no other to choose, and agreement by chance is complete.
             spread = (share * (1 - share)).sum(axis=-1)
             chance = sum_of_weights / (q * (q - 1)) * spread if q > 1 else share[..., 0]
         return Agreement(_share(total), chance)
@@ -128,7 +128,7 @@ def subject_sums(
 
 
 def _share(total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the observed agreement: the sum of the targets' over their number."""
+    """Return the observed agreement: the sum of the targets' agreement over their number."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(total[..., 0] / total[..., 1])
 
@@ -138,7 +138,8 @@ def _between_raters(
 ) -> NDArray[np.float64]:
     """Return the mean weight of two different raters' categories drawn at random.
 
-    Over the raters with ratings; NaN for fewer than two of them. `table` is (..., raters, q).
+    The mean is over the raters with ratings; it is NaN if there are fewer than two. `table` is
+    (..., raters, q).
     """
     number = table.sum(axis=-1, keepdims=True)
     present = number > 0
@@ -152,7 +153,7 @@ def _between_raters(
 
 
 def _observed(coded: Coded, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Per subject: the sum of its targets' agreement, and how many have two ratings; (G, 2)."""
+    """Per subject: the sum of its targets' agreement, and the number with two ratings; (G, 2)."""
     found = np.zeros((coded.n_clusters, 2))
     for clusters, counts in _counts(coded):
         number = counts.sum(axis=1)
@@ -255,7 +256,7 @@ def _from_disagreement(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         value = 1 - (n - 1) * apart / chance
-    # Sums of sixteen digits of one and the same category leave a chance of about 1e-16.
+    # If all ratings have the same category, rounding leaves a `chance` of about 1e-16.
     value = np.where(chance <= 1e-12 * n**2, np.nan, value)
     return Agreement(value, np.zeros_like(value))
 

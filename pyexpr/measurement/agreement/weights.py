@@ -61,7 +61,7 @@ def weight_matrix(name: str, scores: NDArray[np.float64]) -> NDArray[np.float64]
 def metric(level: str, scores: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return Krippendorff's squared differences of categories, (q, q); None for ordinal ones.
 
-    Nominal 1 for different categories, interval ``(x - y)^2``, ratio ``((x - y) / (x + y))^2``.
+    Nominal: 1 for different categories; interval: ``(x - y)^2``; ratio: ``((x - y) / (x + y))^2``.
     """
     if level == "ordinal":
         return None
@@ -75,7 +75,7 @@ def metric(level: str, scores: NDArray[np.float64]) -> NDArray[np.float64] | Non
 def ordinal_metric(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Krippendorff's ordinal squared differences, (..., q, q), from counts (..., q).
 
-    ``(n_k + ... + n_l - (n_k + n_l) / 2)^2``, of the ratings from the one category to the other.
+    ``(n_k + ... + n_l - (n_k + n_l) / 2)^2``, with the numbers of ratings n per category.
     """
     middle = np.cumsum(counts, axis=-1) - counts / 2
     return np.asarray((middle[..., :, None] - middle[..., None, :]) ** 2)

@@ -1,10 +1,10 @@
 r"""Reliabilities as ratios of weighted variance components.
 
-With n_f levels of each facet f over which a score is averaged, an effect with the facets A
-contributes its variance over the product of the n_f of A, those of the object of measurement left
-out. Effects of the object alone, or with fixed facets, are the universe score; effects of the
-object with random facets are relative error; these and the other effects of random facets are
-absolute error (Brennan 2001, chapter 4).
+A score is averaged over n_f levels of each facet f. An effect with the facets A contributes its
+variance divided by the product of the n_f of A, without those of the object of measurement. The
+universe score consists of the effects of the object alone or with fixed facets, and the relative
+error of the effects of the object with random facets. The absolute error consists of these and the
+other effects of random facets (Brennan 2001, chapter 4).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def weights_of(design: Design, numbers: Mapping[str, float], fixed: Sequence[str
         of_object = set(own) <= set(effect)
         residual = k == q
         if not random and not (residual and design.replicated):
-            # Of the object, of what it is nested in, or of fixed levels alone, which cancel.
+            # Effects of the object, of what it is nested in, or only of fixed levels, which cancel.
             universe[k] = weight if set(effect) & measured else 0.0
             continue
         if of_object or residual:

@@ -52,7 +52,7 @@ class DesignStudyResult(Result):
     confidence : float
         Level of the intervals.
     numbers : tuple of (str, tuple of float)
-        Facets and the numbers of their levels that were asked for.
+        Facets and the requested numbers of their levels.
     fixed : tuple of str
         Facets whose levels are all that there are.
     target : float or None
@@ -142,12 +142,12 @@ class DesignStudyResult(Result):
         return float(levels + self.cost_per_rating * prod(numbers.values()))
 
     def cheapest(self) -> pd.DataFrame:
-        """Return the cheapest design that reaches `target`, of those that were asked for.
+        """Return the cheapest of the requested designs that reaches `target`.
 
         One row per context, coefficient and criterion: ``estimate``, the estimate reaches the
         target, or ``conf_low``, the lower limit of the interval does. Columns: those of
         ``context``, coefficient, criterion, then as in ``tidy()``. If none reaches it, the numbers
-        are missing and ``reason`` says so. Of equally expensive designs it is the more reliable.
+        are missing and ``reason`` says so. Of equally expensive designs, it is the most reliable.
 
         Raises
         ------
@@ -251,7 +251,7 @@ def design_study(
     cost: Any,
     cost_per_rating: Any,
 ) -> DesignStudyResult:
-    """Return the study of `VarianceComponentsResult.d_study`, its arguments checked."""
+    """Check the arguments of `VarianceComponentsResult.d_study`, and return its study."""
     measured = design.closure(design.measured)
     known = [name for name in design.facets if name not in measured]
 

@@ -1,4 +1,4 @@
-"""The facets of a design, which are nested in which, and the effects that they have.
+"""The facets of a design, their nesting, and their effects.
 
 An effect is the set of facets whose levels tell its levels apart: with clips within subjects, the
 effect of the clip has the facets subject and clip.
@@ -25,14 +25,14 @@ MOST_FACETS = 5
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Facets, in the order that was given, and effects.
+    """Facets, in the given order, and effects.
 
     Attributes
     ----------
     facets : tuple of str
         Columns of the facets.
     within : tuple of tuple of str
-        The facets in which each one is nested, all levels up.
+        The facets in which each one is nested, at all levels.
     effects : tuple of tuple of str
         Facets of each effect, the residual left out.
     measured : str
@@ -54,7 +54,7 @@ class Design:
 
     @property
     def sampled(self) -> str:
-        """Return the facet whose levels are left out: the outermost of the object's."""
+        """Return the facet whose levels are left out: the outermost one with the object in it."""
         return next(name for name in self.closure(self.measured) if len(self.closure(name)) == 1)
 
     def label(self, effect: tuple[str, ...]) -> str:
@@ -83,7 +83,7 @@ def _closed(design: Design, names: Iterable[str]) -> tuple[str, ...]:
 def design_of(
     facets: Any, nested: Any, effects: Any, measured: str | None, *, replicated: bool
 ) -> Design:
-    """Return the design that was declared; `DataError` if it makes no sense."""
+    """Return the declared design; raise `DataError` if it is contradictory."""
     names = _facets(facets)
     within = _within(names, nested)
     chosen = names[0] if measured is None else measured

@@ -35,7 +35,7 @@ class ComponentsGroup:
     labels : tuple
         Of the context.
     n_rows, n_missing, n_ratings : int
-        Rows read, without a score, and with one.
+        Numbers of rows read, without a score, and with a score.
     levels : tuple of int
         Number of levels of each effect.
     numbers : tuple of float

@@ -66,7 +66,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """What is known of how far the estimates vary.
+    """What is known of the sampling variation of the estimates.
 
     Attributes
     ----------

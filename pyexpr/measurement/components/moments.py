@@ -1,11 +1,11 @@
-r"""What the restricted likelihood is made of, at given ratios of variances.
+r"""The terms of the restricted likelihood at given ratios of variances.
 
 With ``V = I + sum_k gamma_k V_k``, ``V_k = Z_k Z_k'`` (ratios to the residual variance) and
 ``P = V^-1 - V^-1 1 (1' V^-1 1)^-1 1' V^-1``, the likelihood, its derivatives and MIVQUE need
 ``tr(P V_k)``, ``tr(P V_k P V_l)``, ``y'Py``, ``y'P V_k P y`` and ``y'P V_k P V_l P y``. Subjects
-enter by sums, so that all of these can be had without a subject, or with one drawn twice, at the
-cost of adding and of solving a system as large as the outer effects. The terms of the residual
-follow from ``P V P = P``.
+enter only through sums. To leave a subject out, or to draw it twice, it is therefore enough to add
+sums and to solve a system as large as the outer effects. The terms of the residual follow from
+``P V P = P``.
 
 References
 ----------
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Of R weightings of the subjects; effects in their own order, the residual last.
+    """The terms of R weightings of the subjects; effects in their own order, the residual last.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Moments:
         return found
 
 
-# Effects are alike but for rounding.
+# Effects differ only by rounding.
 SMALLEST_LIKENESS = 1e-9
 
 
@@ -149,7 +149,7 @@ def moments(blocks: Blocks, ratios: NDArray[np.float64]) -> Moments:
 
 
 def sums_per_subject(blocks: Blocks, ratios: NDArray[np.float64]) -> _Sums:
-    """Return what `weighted` adds up, of each subject."""
+    """Return the terms of each subject that `weighted` adds up."""
     red = _reduced(blocks, ratios)
     parts = [blocks.slots == place for place in range(len(blocks.inner))]
     zt = [red.zt[:, part] for part in parts]

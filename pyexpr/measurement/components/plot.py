@@ -64,7 +64,7 @@ def design_study_figure(
     Parameters
     ----------
     facets : sequence of str
-        Of the first the levels are the horizontal axis; a line is a combination of the others.
+        The horizontal axis has the levels of the first; each combination of the others is a line.
     """
     shown = shown_names({**_TITLES, **(names or {})})
     groups = list(table.groupby([*context, "coefficient"], sort=False, dropna=False))
@@ -98,7 +98,7 @@ def _draw_lines(
     step = 0.02 * max(float(np.ptp(rows[across])), 1.0)
     looks = plotting.marks(len(series))
     for place, (look, (key, own)) in enumerate(zip(looks, series, strict=True)):
-        # Only the first row of what else varies, so that a line has one value at each number.
+        # Only the first row of whatever else varies, so that a line has one value at each number.
         own = own.drop_duplicates(across).sort_values(across)
         at = own[across].to_numpy(dtype=float) + step * (place - (len(series) - 1) / 2)
         label = ", ".join(

@@ -1,8 +1,8 @@
 r"""Variance components by restricted maximum likelihood, none below 0.
 
-Newton's method on the variances themselves, with Fisher's information where the likelihood is not
-convex, from MIVQUE. Components at 0 whose derivative points below 0 stay there; they leave it
-when the derivative changes sign.
+Newton's method on the variances themselves starts at MIVQUE, and uses Fisher's information where
+the likelihood is not convex. Components at 0 whose derivative points below 0 stay there; they leave
+it when the derivative changes sign.
 
 References
 ----------

@@ -100,8 +100,9 @@ class VarianceComponentsResult(Result):
     def counts(self) -> pd.DataFrame:
         """Return one row per context: rows read, missing scores, ratings, REML criterion.
 
-        ``n_`` and the name of a facet is the number of its levels over which a mean goes: within
-        the facet in which it is nested, or in the cells of the other facets (harmonic means).
+        ``n_`` and the name of a facet is the number of its levels over which a mean is taken:
+        within the facet in which it is nested, or in the cells of the other facets (harmonic
+        means).
         """
         import pandas as pd
 

@@ -64,7 +64,7 @@ def variance_components(
         labels are an error.
     nested : dict, optional
         In which facet, or facets, a facet is nested: ``{"clip": "subject"}``. Labels of nested
-        facets may repeat: clip 1 of one subject is another than clip 1 of the next. All other
+        facets may repeat: clip 1 of one subject is not clip 1 of the next. All other
         facets are crossed, and their labels denote the same thing throughout.
     effects : "all" or list, optional
         Effects with a variance of their own: facets, and tuples of facets for interactions, such as
@@ -195,7 +195,7 @@ def cell_of(frame: pd.DataFrame, names: Sequence[str], row: int) -> str:
 
 
 def _check_cells(frame: pd.DataFrame, design: Design, codes: Mapping[str, Any], used: Any) -> None:
-    """Raise `DataError`, naming two rows, where a cell of all facets has several ratings."""
+    """Raise `DataError`, naming two rows, if a cell of all facets has several ratings."""
     import pandas as pd
 
     cells = pd.DataFrame({name: one[used] for name, one in codes.items()})

@@ -1,4 +1,4 @@
-"""Child processes that ask R something, and end with all that they have started."""
+"""Child processes that query R, and that are ended together with all that they have started."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_child(
 
 
 def own_group() -> dict[str, Any]:
-    """Return the arguments by which `subprocess.Popen` starts a process group, where there are any.
+    """Return the arguments that make `subprocess.Popen` start a process group, if the system can.
 
     The Ctrl-C of the terminal does not reach such a child: whoever starts it ends it with `end`.
     """
@@ -59,7 +59,7 @@ def own_group() -> dict[str, Any]:
 
 
 def end(child: subprocess.Popen[Any]) -> None:
-    """End a child process and, where it has a group of its own, all processes of the group."""
+    """End a child process and, if it has a group of its own, all processes of the group."""
     if os.name == "posix":
         os.killpg(child.pid, signal.SIGKILL)
     else:

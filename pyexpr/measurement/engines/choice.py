@@ -31,7 +31,7 @@ ENGINES: dict[str, type[Engine]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What was found, and by which engine."""
+    """The output of a fit, and the engine that computed it."""
 
     output: FitOutput
     engine: str
@@ -85,12 +85,12 @@ _ASK: dict[str, Callable[[dict[str, Any]], Answer]] = {
 
 
 def fit_and_more(engine: str, request: FitRequest, task: str, **more: Any) -> tuple[FitOutput, Any]:
-    """Fit once more by the engine of lavaan that fitted, with a further task of bridge.R."""
+    """Fit once more with the same engine of lavaan, and do a further task of bridge.R."""
     return fitted_and_more(request, _ASK[engine], task, more)
 
 
 def r_versions() -> dict[str, str]:
-    """Return the versions of R and lavaan that would fit now; without R nothing."""
+    """Return the versions of R and lavaan that would be used now; empty without R."""
     for name in r_engines():
         try:
             return _ASK[name]({"task": "versions"}).versions
@@ -100,7 +100,7 @@ def r_versions() -> dict[str, str]:
 
 
 def engine_versions(engine: str) -> dict[str, str]:
-    """Return the versions of R and lavaan that an engine would fit by; the native one has none.
+    """Return the versions of R and lavaan that an engine would use; empty for the native engine.
 
     Raises
     ------

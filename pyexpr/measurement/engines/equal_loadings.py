@@ -1,4 +1,4 @@
-"""One factor with equal loadings by maximum likelihood, from two indicators on. Pure NumPy."""
+"""One factor with equal loadings by maximum likelihood, for two or more indicators. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _STEPS = 200
-# Of Newton's decrement: a step then moves a parameter by less than 1e-9 of its error at n = 1e6.
+# Limit of Newton's decrement: a step then moves a parameter by < 1e-9 of its error at n = 1e6.
 _DECREMENT = 1e-24
 
 
@@ -24,7 +24,8 @@ def fit_equal_loadings(covariance: Array, n_rows: int) -> FactorFit:
     Fisher scoring on ``log|Sigma| + tr(S Sigma^-1)`` with halved steps; theta is not bounded,
     as in lavaan. With two indicators ``lambda^2 = s_12``. The (2 p, 2 p) covariance matrix is
     that of all loadings, which are one parameter, and the residual variances, by the expected
-    information. `reason` is ``nonpositive_covariance`` where covariances leave no loading.
+    information. `reason` is ``nonpositive_covariance`` if the covariances allow no positive
+    loading.
     """
     p = len(covariance)
     between = (covariance.sum() - np.trace(covariance)) / (p * (p - 1))
@@ -54,7 +55,7 @@ def fit_equal_loadings(covariance: Array, n_rows: int) -> FactorFit:
 
 
 def _evaluate(covariance: Array, x: Array) -> tuple[float, Array, Array]:
-    """Return the discrepancy (but for a constant), its gradient and expected information."""
+    """Return the discrepancy (up to a constant), its gradient and expected information."""
     p = len(covariance)
     sigma = x[0] ** 2 * np.ones((p, p)) + np.diag(x[1:])
     sign, log_sigma = np.linalg.slogdet(sigma)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FitSums:
-    """What fit measures need of one group: n, its covariances (divisor n), the estimates."""
+    """What fit measures need from one group: n, its covariances (divisor n), the estimates."""
 
     n: int
     covariance: NDArray[np.float64]

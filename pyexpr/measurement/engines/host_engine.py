@@ -33,7 +33,7 @@ from pyexpr.measurement.engines.protocol import (
 __all__ = ["HostEngine", "ask", "bridge_text", "hosted_by_r", "register", "registered"]
 
 _answer: Callable[[bytearray], Any] | None = None
-# The process and the thread in which R handed it over: R answers there alone.
+# The process and the thread in which R handed it over; R answers only there.
 _home: tuple[int, int] = (0, 0)
 
 

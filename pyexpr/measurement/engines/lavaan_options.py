@@ -10,7 +10,7 @@ import numpy as np
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 
-# What is set here, and what to use instead. In lavaan's older spelling, with dots.
+# Options that are set here, and what to use instead. In lavaan's older spelling, with dots.
 _OURS = {
     **{
         name: say("{@name=}", name=name)
@@ -37,8 +37,8 @@ def checked_options(options: Any) -> dict[str, Any]:
     Raises
     ------
     DataError
-        For an option that the package sets itself, and for a value that is no number, text or
-        truth value, or list of one of these.
+        For an option that the package sets itself, and for a value that is not a number, text, a
+        truth value, or a list of these.
     """
     if options is None:
         return {}

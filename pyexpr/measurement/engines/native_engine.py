@@ -64,7 +64,7 @@ class NativeEngine:
 
 
 def refuse_unsupported(request: FitRequest) -> None:
-    """Raise `EngineError` for what needs lavaan."""
+    """Raise `EngineError` for a request that needs lavaan."""
     if request.ordered:
         raise unsupported("native", "ordered indicators, which need lavaan's WLSMV")
     if request.options:

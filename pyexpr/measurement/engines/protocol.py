@@ -64,7 +64,7 @@ class FitRequest:
 
     @property
     def units(self) -> NDArray[np.float64]:
-        """The (p,) units in which the indicators are fitted; 1 where theirs serve or must."""
+        """The (p,) units in which the indicators are fitted; 1 for those that keep their own."""
         if self.ordered or self.options:
             return np.ones(self.columns.shape[1])
         return units_of(self.columns, self.model)
@@ -164,7 +164,7 @@ def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What bridge.R said: the value, what R printed or warned, and the versions."""
+    """The answer of bridge.R: the value, the output and warnings of R, and the versions."""
 
     value: Any
     messages: tuple[str, ...]
@@ -174,7 +174,7 @@ class Answer:
 def read_answer(raw: bytes, *, started_here: bool = False) -> Answer:
     """Decode an answer of bridge.R; R's errors become `RError` with R's own text.
 
-    `started_here` tells that pyexpr has started this R, and not the user.
+    `started_here` says that pyexpr, and not the user, has started this R.
     """
     answer = wire.decode(raw)
     found = {key: str(item[0]) for key, item in answer["versions"].items() if item}
@@ -230,7 +230,7 @@ def fitted_and_more(
     task: str,
     more: Mapping[str, Any],
 ) -> tuple[FitOutput, Any]:
-    """Return the fit as lavaan has it, and all that bridge.R answers to a further task."""
+    """Return lavaan's fit, and the whole answer of bridge.R to a further task."""
     try:
         answer = ask(request_payload(request, task=task) | dict(more))
     except RError as error:

@@ -1,4 +1,4 @@
-"""The commands that install R, lavaan and the bridge to R on this system, for all advice.
+"""The commands that install R, lavaan and the bridge to R on this system, for all messages.
 
 ``python -m pyexpr.measurement.engines.r_install`` prints what pip has to install.
 """
@@ -49,7 +49,7 @@ _OLD, _NEW = "3.6.5", "3.6.7"
 
 
 def r_commands() -> str:
-    """Return the commands that install R and lavaan, and the bridge where one is to be had."""
+    """Return the commands that install R and lavaan, and the bridge if this system has one."""
     install, lavaan = _COMMANDS[system()]
     commands = [install, *([] if lavaan else [_by_r("Rscript")]), bridge_command()]
     return "; ".join(filter(None, commands))
@@ -61,7 +61,7 @@ def r_command() -> str:
 
 
 def lavaan_command() -> str:
-    """Return the command that installs lavaan into the R that is here."""
+    """Return the command that installs lavaan into the R of this system."""
     return _COMMANDS[system()][1] or _by_r(find_rscript() or "Rscript")
 
 
@@ -87,9 +87,9 @@ def bridge_requirement(r_version: str | None = None) -> str:
 
 
 def bridge_command(r_version: str | None = None) -> str:
-    """Return the command that installs the bridge; R must be there before.
+    """Return the command that installs the bridge; R must be installed first.
 
-    "" on Windows, for which rpy2 is not made: there `Rscript` fits, in a child process.
+    It is "" on Windows, for which rpy2 is not made; there `Rscript` fits, in a child process.
     """
     if sys.platform == "win32":
         return ""

@@ -24,10 +24,10 @@ def find_rscript() -> str | None:
 def find_program(name: str) -> str | None:
     """Return the path of a program of R's ("R", "Rscript"), or None.
 
-    Looked for on the PATH; under R_HOME; on Windows where the registry says that R is, then
-    in the folders that its installer proposes, the newest version first; on macOS in the
-    framework of CRAN's installer and where Homebrew links it, which a Python that was started
-    from the desktop does not have on its PATH.
+    It is looked for on the PATH and under R_HOME. On Windows these are followed by the place in the
+    registry, and by the folders that R's installer proposes, the newest version first. On macOS
+    they are followed by the framework of CRAN's installer and by Homebrew's links, which are not on
+    the PATH of a Python that was started from the desktop.
     """
     found = shutil.which(name)
     home = os.environ.get("R_HOME")

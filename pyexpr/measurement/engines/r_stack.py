@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Of the stack. R takes 0.95 in its own thread; it needs the rest to report the error.
+# Proportion of the stack. R takes 0.95 in its own thread; it needs the rest to report the error.
 USABLE = 0.9
 # More than any system's pthread_attr_t has.
 _ATTRIBUTES = 512

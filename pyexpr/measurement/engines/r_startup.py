@@ -1,7 +1,7 @@
 """The start of R, and which of its startup files is the cause if it fails.
 
-R is started without the user's profile. What is set for all programs is read: libraries may be
-named there.
+R is started without the user's profile. Settings for all programs are read, since they may name
+libraries.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Failure:
     message : str
         R's own words, on one line; "" if it did not answer in time.
     files : tuple of str
-        The files without which it can, each after what it is; empty if none is to blame.
+        The files without which it works, each after its description; empty if none is the cause.
     variables : tuple of str
-        For each the variable by which R is started without it.
+        For each file, the variable by which R is started without it.
     """
 
     message: str
@@ -56,7 +56,7 @@ class Failure:
     variables: tuple[str, ...] = ()
 
     def without(self) -> str:
-        """Return without what R does it, and what to do about that."""
+        """Return a phrase that names the files without which R works, and what to do about them."""
         settings = " and ".join(f"{name}={os.devnull}" for name in self.variables)
         these = "that file" if len(self.files) == 1 else "these files"
         return (
@@ -75,8 +75,8 @@ def unread_profile() -> str:
 def failure(code: str, *, hangs: bool = False) -> Failure | None:
     """Return why an Rscript fails at `code`, or None if it does not.
 
-    A file is to blame if R does not fail without it, or all of them if it only does not
-    without them all. `hangs`: R is known not to answer, and is not asked again for a minute.
+    A file is the cause if R does not fail without it. If R only succeeds without all of them, all
+    are. With `hangs`, R is known not to answer, and is not queried again for a minute.
     """
     program = find_rscript()
     if program is None:
@@ -106,7 +106,7 @@ def stops(code: str, otherwise: str, *, hangs: bool = False) -> str:
 def hidden_lavaan() -> Failure | None:
     """Return the failure to find a lavaan that only a file hides, or None.
 
-    Looked for once in a process: where lavaan is missing each fit would ask.
+    The search is made once in a process; if lavaan is missing, every fit would repeat it.
     """
     found = failure(FINDS_LAVAAN)
     return found if found is not None and found.files else None
@@ -137,7 +137,7 @@ def _environment() -> dict[str, str]:
 
 
 def _files_read(program: str) -> dict[str, str]:
-    """Return by its variable each file that R reads as it starts here, after what it is."""
+    """Return, by its variable, each file that R reads when it starts, after its description."""
     try:
         folder = run_child(
             [program, "--vanilla", "-e", 'cat(R.home("etc"))'],

@@ -1,8 +1,8 @@
 """lavaan in this process, through rpy2.rinterface: the only module that imports rpy2.
 
-R starts on first use, once, and works for one thread at a time: any thread may call,
-and the others wait. It checks the stack of the thread that calls. It never survives a
-fork, which is refused with a sentence instead of a crash.
+R starts once, on first use, and works for one thread at a time: any thread may call, and the others
+wait. It checks the stack of the thread that calls. R does not survive a fork; calls from a forked
+process raise an error, so that they do not crash.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Session:
 
 
 _session: _Session | None = None
-# In which process R was started, or begun to be: a fork inherits it, with R in any state.
+# The process in which R was started, or is being started; a fork inherits R in any state.
 _process: int | None = None
 # One that its holder may take again, as a handler of Ctrl-C that fits a model would.
 _working = threading.RLock()
@@ -70,8 +70,8 @@ def ask(payload: dict[str, Any]) -> Answer:
     Raises
     ------
     Interrupted
-        If Ctrl-C is pressed, and the call comes from the main thread, which alone hears
-        it. R has left the fit then, and is ready for the next.
+        If Ctrl-C is pressed and the call comes from the main thread, the only one that receives it.
+        R has then left the fit, and is ready for the next one.
     """
     request = wire.encode(payload)
     # Before the lock, which a fork inherits as it was.
@@ -83,7 +83,7 @@ def ask(payload: dict[str, Any]) -> Answer:
             with hold_interrupts() as hold:
                 answer = _interruptible_answer(session, request, hold)
         handled(hold, STOPPED)
-        # A handler of the user's own may have heard Ctrl-C and let the work go on.
+        # A handler of the user's own may have received Ctrl-C and let the work go on.
         if not hold.came:
             break
     if isinstance(answer, EngineError):
@@ -92,7 +92,7 @@ def ask(payload: dict[str, Any]) -> Answer:
 
 
 def _interruptible_answer(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
-    """Return bridge.R's answer; R leaves its work when Ctrl-C comes."""
+    """Return bridge.R's answer; R stops its work on Ctrl-C."""
     from rpy2.rinterface_lib import openrlib
 
     rlib, ffi = openrlib.rlib, openrlib.ffi
@@ -111,7 +111,7 @@ def _interruptible_answer(session: _Session, request: bytes, hold: Hold) -> byte
     except session.rinterface.embedded.RRuntimeError as error:
         return EngineError(f"R failed outside the model: {error}")
     finally:
-        # A Ctrl-C of the last moment is not for whoever uses this R next.
+        # A Ctrl-C at the last moment must not reach the next user of this R.
         hold.tell(0)
         setattr(rlib, name, 0)
         rlib.ptr_R_ProcessEvents = events
@@ -129,7 +129,7 @@ def _refuse_fork() -> None:
 
 
 def usable_here() -> bool:
-    """Tell whether R has not started, or has started in this very process."""
+    """Return whether R has not started, or has started in this process."""
     return _process in (None, os.getpid())
 
 

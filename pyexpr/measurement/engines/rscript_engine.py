@@ -67,13 +67,14 @@ def ask(payload: dict[str, Any]) -> Answer:
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:
-    """Return a command's status and what it said; what an exception finds running is ended."""
+    """Return a command's status and output; if an exception interrupts it, the command is ended."""
     # R's own temporary folder lies within ours: R removes its own only if it ends by itself.
     child: subprocess.Popen[bytes] | None = None
     try:
         with hold_interrupts() as hold:
-            # A Ctrl-C amid this would leave a child that nobody knows. A group of its own:
-            # the terminal's Ctrl-C is for us, and we end the child and its children.
+            # A Ctrl-C in the middle of this would leave an unknown child. The child has a group of
+            # its own, so that the terminal's Ctrl-C reaches only this process, which ends the child
+            # and its children.
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

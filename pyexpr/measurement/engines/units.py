@@ -1,7 +1,7 @@
 """Rescaling of indicators with very different scales, which lavaan cannot fit otherwise.
 
-A model without fixed numbers or labels is the same in any units: it is fitted in units that
-suit the optimiser, powers of two so that no digit changes, and told in the user's.
+A model without fixed numbers or labels is the same in any units. It is fitted in units that suit
+the optimiser, and reported in the user's. The units are powers of two, so that no digit changes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.specification import MeasurementModel
 
-# Standard deviations within these, and no further apart than that, are left as they are.
+# Standard deviations within these limits, and no further apart than this, are left unchanged.
 _SMALLEST, _LARGEST, _APART = 1e-3, 1e3, 100.0
 # What changes with the log-likelihood, and by how much.
 _OF_LIKELIHOOD = {
@@ -25,7 +25,7 @@ _OF_LIKELIHOOD = {
 
 
 def units_of(columns: NDArray[np.float64], model: MeasurementModel) -> NDArray[np.float64]:
-    """Return the (p,) units in which the indicators are fitted; 1 where theirs serve."""
+    """Return the (p,) units in which the indicators are fitted; 1 for those that keep their own."""
     spread = np.nanstd(columns, axis=0)
     least, most = spread.min(), spread.max()
     serve = least >= _SMALLEST and most <= min(_LARGEST, _APART * least)
@@ -35,7 +35,7 @@ def units_of(columns: NDArray[np.float64], model: MeasurementModel) -> NDArray[n
 
 
 def unit_of_parameter(lhs: str, op: str, rhs: str, units: Mapping[str, float]) -> float:
-    """Return by what a parameter found in `units` (by indicator) is multiplied.
+    """Return the number by which a parameter found in `units` (by indicator) is multiplied.
 
     A loading has its indicator's unit, a covariance both, an intercept its own.
     """

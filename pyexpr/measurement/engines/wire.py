@@ -14,9 +14,8 @@ str, list of str or None  character (``None`` is ``NA_character_``)
 dict; list of the above   named list; list
 ========================= =====================================================
 
-Back come arrays for doubles, lists for the others (``NA`` is ``None``, and NaN
-among doubles), dicts for named lists. Source: "R Internals", section
-Serialization Formats.
+In the answer, doubles are arrays (``NA`` is NaN), other vectors are lists (``NA`` is ``None``), and
+named lists are dicts. Source: "R Internals", section Serialization Formats.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
     from pyexpr.measurement.specification import MeasurementModel, ModelLike
 
-# Fewest subjects with whom replicates, and with whom the jackknife, were seen to serve.
+# Fewest subjects with which replicates, and with which the jackknife, sufficed in simulations.
 _FEW = 20
 _FEWEST = 12
 

@@ -225,7 +225,7 @@ def cfa(
 
 
 def _estimator(estimator: str, categories: Categories, *, missing: str, cluster: Any) -> str:
-    """Return the estimator that ordered indicators need, or refuse what they cannot have."""
+    """Return the estimator that ordered indicators need, or raise an error if it cannot be used."""
     if not categories:
         if estimator == "WLSMV":
             raise DataError(
@@ -291,7 +291,7 @@ def check_determined(request: FitRequest, labels: list[Any], context_name: str |
 
 
 def _check_categories(rows: NDArray[np.float64], request: FitRequest, where: str) -> None:
-    """Raise `FactorModelError` for an ordered indicator of which a category is nowhere."""
+    """Raise `FactorModelError` if a category of an ordered indicator does not occur."""
     for name in request.ordered:
         j = request.model.indicators.index(name)
         every, own = np.unique(request.columns[:, j]), np.unique(rows[:, j])
@@ -441,7 +441,7 @@ def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -
 
 
 def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
-    """Fit the model to all rows, the contexts' means taken out; None without a solution."""
+    """Fit the model to all rows after subtracting the contexts' means; None without a solution."""
     columns = request.columns.copy()
     if request.group is not None:
         for code in range(request.n_groups):

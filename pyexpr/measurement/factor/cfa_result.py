@@ -402,7 +402,7 @@ class CFAResult(Result):
             )
             higher = [k for k, level in enumerate(self.model.levels.values()) if level > 1]
             if higher and method == "bartlett":
-                # What lavPredict gives there, 0 in every row, is no score.
+                # The result of lavPredict there, 0 in every row, is not a score.
                 values[:, higher] = np.nan
                 reasons[by_lavaan] = _NO_ORDERED_BARTLETT
         return self._score_table(values, reasons, rows.index)

@@ -20,7 +20,7 @@ class FittedModel(Protocol):
 
     @property
     def output(self) -> FitOutput:
-        """What the engine found, turned to point where it should."""
+        """The engine's estimates, with the signs of the factors chosen."""
 
     @property
     def request(self) -> FitRequest:
@@ -56,11 +56,11 @@ class FittedModel(Protocol):
 
     @property
     def pointing(self) -> Pointing:
-        """What each factor points to."""
+        """The indicator of each factor whose loading is positive."""
 
     @property
     def largest(self) -> int | None:
-        """Code of the context that the others agree with, or None."""
+        """Code of the context with whose signs the others agree, or None."""
 
     @property
     def categories(self) -> Categories:

@@ -1,4 +1,4 @@
-"""What a reader of a factor model must know beside its numbers."""
+"""What a reader of a factor model must know besides its numbers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ NOT_DEFINITE = Template("covariance_not_definite", "a covariance matrix is not p
 
 
 def in_context(label: Any) -> Message:
-    """Return in which context, for the middle of a sentence."""
+    """Return a phrase that names the context, for the middle of a sentence."""
     return say(" in context {label:label}", label=label)
 
 
@@ -120,7 +120,7 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
 def never_observed_together(
     rows: NDArray[np.float64], indicators: tuple[str, ...]
 ) -> list[tuple[str, str]]:
-    """Return the pairs of indicators that no row has both of; missing values are NaN."""
+    """Return the pairs of indicators that never occur in the same row; missing values are NaN."""
     seen = (~np.isnan(rows)).astype(np.int64)
     both = seen.T @ seen
     return [
@@ -144,7 +144,7 @@ def _notes_on_unobserved_pairs(fit: FittedModel) -> Iterator[str]:
 
 
 def _direction_notes(fit: FittedModel) -> list[str]:
-    """Say what the factors with loadings of both signs point to."""
+    """Say which way the factors with loadings of both signs point."""
     found = [
         standardised(fit.output.parameters, code, fit.model) for code in range(len(fit.labels))
     ]
@@ -168,7 +168,7 @@ def _direction_notes(fit: FittedModel) -> list[str]:
 
 def _inadmissible_note(fit: FittedModel, code: int) -> str:
     model = fit.matrices(code)
-    # Of a factor that others measure this is its own variance, which is no residual.
+    # For a factor that others measure, this is its own variance, not a residual one.
     above = model.paths.any(axis=1)
     negative = [
         say("{name:label} ({value:.3g})", name=name, value=value)

@@ -64,13 +64,13 @@ class Pointing:
 
 
 def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
-    """Return what each factor points to, from ``positive=`` or else its first indicator.
+    """Return the indicator to which each factor points: that of ``positive=`` or the first.
 
     Raises
     ------
     DataError
-        If a name is no indicator (of that factor), is one of several factors, or a factor is
-        named twice.
+        If a name is not an indicator (of that factor), is an indicator of several factors, or a
+        factor is named twice.
     """
     of_factor = {
         factor: [t.rhs for t in spec.terms if t.op == "=~" and t.lhs == factor]
@@ -185,8 +185,9 @@ def whole_sample(
 ) -> tuple[NDArray[np.float64], int | None]:
     """Return standardised loadings (p,) that the contexts' one-factor models are to agree with.
 
-    Those of all rows (n, p), the contexts' means taken out, with indicator `at` positive. Where
-    these rows have no solution: those of the largest context, whose code is the second value.
+    They are those of all rows (n, p) after subtracting the contexts' means, with indicator `at`
+    positive. If these rows have no solution, they are those of the largest context, whose code is
+    the second value.
     """
     centred = columns.copy()
     for code in np.unique(groups):
@@ -198,7 +199,7 @@ def whole_sample(
         if not fit.reason:
             standard = fit.loadings / np.sqrt(np.diag(covariance))
             return np.where(standard[at] < 0, -1.0, 1.0) * standard, whose
-    # Nor has the largest context: an error of its own.
+    # The largest context has no solution either, which is an error of its own.
     return np.eye(columns.shape[1])[at], None
 
 
@@ -229,8 +230,9 @@ def oriented(
 ) -> tuple[FitOutput, int | None]:
     """Return the output with its factors turned by the rule, and the context that set it.
 
-    One context is turned by `where`. Several agree with the model of `pooled` rows, or where that
-    has no solution with the largest context's, whose code is the second value.
+    A single context is turned by `where`. Several contexts agree with the model of the `pooled`
+    rows or, if that has no solution, with that of the largest context, whose code is the second
+    value.
     """
     whole = targets(where, spec)
     n_groups = int(output.parameters.group.max()) + 1
@@ -309,8 +311,8 @@ def signs_between(
 def free_to_turn(nodes: list[Node], ties: list[frozenset[Node]]) -> list[list[Node]]:
     """Return which nodes may be turned, each with those that then must turn, too.
 
-    Of every tie an even number is turned, so that a product of their signs stays. The free ones
-    are the first in the order of `nodes` that can be: a basis of the solutions modulo 2.
+    Of every tie an even number is turned, so that the product of their signs stays the same. The
+    free ones are the first in the order of `nodes` that can be: a basis of the solutions modulo 2.
     """
     reduced: dict[Node, frozenset[Node]] = {}
     for tie in ties:
@@ -332,7 +334,7 @@ def free_to_turn(nodes: list[Node], ties: list[frozenset[Node]]) -> list[list[No
 def _ties(found: Parameters, spec: MeasurementModel, codes: list[int]) -> list[frozenset[Node]]:
     """Return sets of factors of which an even number may be turned.
 
-    A value that is fixed, but not at 0, keeps its sign; those of one label have it together.
+    A value that is fixed at a number other than 0 keeps its sign; those of one label share a sign.
     """
     ties = []
     for i in np.flatnonzero((found.free < 0) & (found.estimate != 0)):

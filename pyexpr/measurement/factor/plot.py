@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Quantity of a refit -> what it is called, and what its axis holds.
+# Quantity of a refit -> its name, and the title of its axis.
 _QUANTITIES: dict[str, tuple[str, tuple[float, ...]]] = {
     "loading": ("Loading", (0.0,)),
     "std_loading": ("Standardised loading", (0.0, 1.0)),

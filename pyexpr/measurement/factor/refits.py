@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Whose coverage was simulated, in `docs/coverage_measurement.md`.
 METHODS = ("jackknife_t", "percentile", "bca")
 _NO_ERRORS_WITHIN = "it would require refitting each replicate without each of its subjects"
-# On which scale each quantity is studentised.
+# The scale on which each quantity is studentised.
 _SCALES = {
     "loading": "straight_then_log",
     "std_loading": "odd_cube_root",
@@ -184,7 +184,7 @@ class FactorDraws:
         return Drawn(out[:, :done], np.repeat(failed[:, :done].sum(axis=1), q))
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
-        """Refuse: there are none within replicates."""
+        """Raise an error: there are none within replicates."""
         raise DataError(f"there is no studentized interval for factor models: {_NO_ERRORS_WITHIN}")
 
 

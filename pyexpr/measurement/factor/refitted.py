@@ -1,6 +1,6 @@
-"""What lavaan tells of a model beyond its fit: scores of ordered indicators, modification indices.
+"""Further results of lavaan after a fit: scores of ordered indicators, modification indices.
 
-lavaan fits once more, and what it says is turned to point where the result does.
+lavaan fits once more, and the signs of its factors are changed to those of the result.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUANTITIES = ("score_reliability", "determinacy", "omega")
 # Each quantity is (I / (1 + I)) to this power, I its ratio.
 _POWERS = np.array([1.0, 0.5, 1.0])
-# Of the complex step: nothing is subtracted, so it may be as small as it likes.
+# The size of the complex step: nothing is subtracted, so it may be arbitrarily small.
 _STEP = 1e-60
 _NO_ERROR = Template("no_error_by_design", "an indicator has no residual variance by design")()
 _NOT_APART = Template("factors_not_apart", "the indicators do not distinguish the factors")()
@@ -56,7 +56,8 @@ class Share:
 def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> list[Share]:
     """Return `QUANTITIES` of every factor in one context, limits `z` standard errors away.
 
-    The delta method on the logarithm of each ratio, over all parameters of the context.
+    The limits use the delta method on the logarithm of each ratio, over all parameters of the
+    context.
     """
     factors, indicators = model.factors, model.indicators
     matrices = group_matrices(output.parameters, code, factors, indicators)
@@ -79,7 +80,7 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
 
 
 def quantities_of(model: MeasurementModel, factor: str) -> tuple[str, ...]:
-    """Return the names of a factor's quantities: a sum's share of a higher one is omega_h."""
+    """Return the names of a factor's quantities; omega of a higher-order factor is omega_h."""
     above = model.levels[factor] > 1
     return tuple("omega_h" if above and q == "omega" else q for q in QUANTITIES)
 
@@ -111,7 +112,7 @@ def _reasons(matrices: GroupMatrices) -> NDArray[np.object_]:
 
 
 def _alone(loads: NDArray[np.bool_], paths: NDArray[np.bool_], k: int) -> bool:
-    """Say whether no factor but `k`, and those that it measures, is behind k's indicators."""
+    """Say whether k's indicators measure no factor other than `k` and its lower-order factors."""
     below = _below(paths, k)
     theirs = loads[np.asarray(loads[:, below].any(axis=1))]
     others = below & (np.arange(len(paths)) != k)
@@ -119,7 +120,7 @@ def _alone(loads: NDArray[np.bool_], paths: NDArray[np.bool_], k: int) -> bool:
 
 
 def _below(paths: NDArray[np.bool_], k: int) -> NDArray[np.bool_]:
-    """Return which factors are `k`, or measured by it, or by those that it measures."""
+    """Return which factors are `k` or one of its lower-order factors, at any level."""
     found = np.zeros(len(paths), dtype=bool)
     found[k] = True
     for _ in range(len(paths)):
@@ -139,7 +140,7 @@ def _estimates(
     rows = np.flatnonzero((parameters.group == code) & (parameters.free >= 0))
     slopes = []
     for row in rows:
-        # Where one parameter stands in the matrices: those with a 1 in its place alone.
+        # The position of one parameter in the matrices, which have a 1 only there.
         one = np.zeros(len(parameters.estimate))
         one[row] = 1.0
         place = group_matrices(replace(parameters, estimate=one), code, factors, indicators)
@@ -160,7 +161,7 @@ def _estimates(
     logs = _log_ratios(
         matrices, matrices.loadings, matrices.residuals, matrices.disturbances, matrices.paths
     )
-    # Of fixed parameters alone the variance is 0, or its rounding.
+    # If all parameters are fixed, the variance is 0 up to rounding.
     return np.asarray(logs.real), np.sqrt(np.maximum(variance, 0.0))
 
 
@@ -223,9 +224,9 @@ def _of_sums(
     implied: NDArray[np.inexact[Any]],
     factors: NDArray[np.inexact[Any]],
 ) -> NDArray[Any]:
-    """Return by factor (m,) what it explains of the sum of its indicators, by what it does not."""
+    """Return for each factor (m,) the ratio of explained to unexplained variance of its sum."""
     variances = np.diag(factors)
-    # Of a sum in which indicators that load negatively are turned around.
+    # For a sum in which indicators that load negatively are reversed.
     own = np.sign(at.loadings).T
     total = np.einsum("kj,jl,kl->k", own, residuals, own)
     ratios = variances * (own * loadings.T).sum(axis=1) ** 2 / total

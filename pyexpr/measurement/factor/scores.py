@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyexpr.measurement.engines.protocol import Parameters
 
 
-# Of a factor on an indicator, in their units: an effect below this is rounding.
+# Effect of a factor on an indicator, in their units; below this it is rounding.
 _NO_EFFECT = 1e-10
 INADMISSIBLE_MODEL = Template("inadmissible", "inadmissible")()
 
@@ -66,8 +66,8 @@ class GroupMatrices:
     def admissible(self) -> bool:
         """Whether covariances of residuals and of factors are positive definite.
 
-        A variance of 0 by design is left out, as that of the residual of a factor's only
-        indicator.
+        Variances that are 0 by design are left out, such as the residual variance of a factor's
+        only indicator.
         """
         kept, own = ~self.without_error, ~self.without_disturbance
         return all(
@@ -92,11 +92,11 @@ class FactorSet:
     Attributes
     ----------
     given : (k,) int
-        Factors that the scores are unbiased given.
+        Factors given which the scores are unbiased.
     scored : (k,) bool
-        Those among them that take their score from here.
+        Those among them whose scores are computed from this set.
     direct : bool
-        Whether these are the factors that indicators measure, all of them.
+        Whether these are all the factors that indicators measure.
     """
 
     given: NDArray[np.int64]
@@ -221,8 +221,8 @@ def factor_scores(
     Bartlett: ``(K'W^-1 K)^-1 K'W^-1 (x - E x + K E f) `` with error ``(K'W^-1 K)^-1``, where x
     is ``K f`` and a rest with covariances W given the factors f: for factors that indicators
     measure K = Lambda and W = Theta, for those above them what the disturbances add. The same
-    with S for W, less Var(f) in the error. With `partial` factors that no indicator here
-    measures are left out, NaN.
+    with S for W, less Var(f) in the error. With `partial`, factors that no indicator here measures
+    are NaN.
     Regression: ``E f + Var(f) Lambda'S^-1 (x - E x)``, error from
     ``Var(f) - Var(f) Lambda'S^-1 Lambda Var(f)``. Source: Bartlett (1937); Thurstone (1935).
     """

@@ -1,10 +1,10 @@
 """The cluster bootstrap-t interval of an intraclass correlation, from sums per subject.
 
-On L = log(1 + k theta) = -log(1 - ICC(.,k)): C is the mean of the jackknife's
-pseudo-values and SE their error, as in `icc_cluster`. A replicate draws as many whole
-subjects as there are, a subject drawn twice is two, and has its own C* and SE*:
-``t* = (C* - L) / SE*``. The limits are ``C -+ q SE``, q the quantile of ``|t*|`` in place of
-Student's (Davison and Hinkley 1997, section 5.2). In simulations the symmetric quantile
+The scale is L = log(1 + k theta) = -log(1 - ICC(.,k)). C is the mean of the jackknife's
+pseudo-values and SE their error, as in `icc_cluster`. A replicate draws as many whole subjects as
+there are, and a subject drawn twice counts as two. It has its own C* and SE*, and
+``t* = (C* - L) / SE*``. The limits are ``C -+ q SE``, where the quantile q of ``|t*|`` takes the
+place of Student's (Davison and Hinkley 1997, section 5.2). In simulations the symmetric quantile
 and the centre C cover better than equal tails and the centre L.
 
 All that depends on ratings is reduced to a few sums per subject, so that a replicate
@@ -57,7 +57,7 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How subjects make the interval: replicates, their key, and the method."""
+    """How the interval is computed from subjects: replicates, their key, and the method."""
 
     n_boot: int
     seed: int
@@ -110,7 +110,7 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
         counts = draw_counts((g,), min(step, plan.n_boot - at), seed=plan.seed, first=at)
         pieces.append(_studentised(sums, k, counts))
     _, centres, errors = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    # Where leaving out a subject changes nothing the error is 0, and t* not defined either.
+    # If leaving out a subject changes nothing, the error is 0, and t* is not defined either.
     with np.errstate(divide="ignore", invalid="ignore"):
         pivots = ((centres - log) / errors)[None, :]
     pivots[~np.isfinite(pivots)] = np.nan
@@ -142,9 +142,9 @@ def _studentised(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """L, C and SE of each row of counts (B, G), over the drawn copies; each (B,).
 
-    All three are NaN where L, or L without one of those drawn, is not a finite number: their
-    ratings agree perfectly, or the means of their targets do not differ. Of such a sample
-    nothing says how far an estimate may lie from the truth.
+    All three are NaN if L, or L without one of the drawn subjects, is not a finite number: the
+    ratings agree perfectly, or the means of the targets do not differ. Such a sample cannot show
+    how far an estimate may lie from the truth.
     """
     g = counts.shape[1]
     times = counts.astype(np.float64)
@@ -152,7 +152,7 @@ def _studentised(
     with np.errstate(all="ignore"):
         log = np.log1p(k * sums.theta(total))
         left_out = np.log1p(k * sums.theta(total[:, None, :] - sums.sums))
-    # Who was not drawn cannot be left out.
+    # A subject that was not drawn cannot be left out.
     left_out = np.where(counts > 0, left_out, 0.0)
     log = np.where(np.isfinite(log) & np.isfinite(left_out).all(axis=1), log, np.nan)
     left_out[np.isnan(log)] = np.nan

@@ -2,17 +2,17 @@ r"""Intervals that respect subjects, and raters: neither targets nor ratings are
 
 Each subject is left out once, and the pseudo-values U_g = G R - (G - 1) R_(g) are treated as G
 independent values: mean(U) +- t SE, SE^2 = sum (U_g - mean)^2 / (G (G - 1)) (Tukey 1958). R is
--sqrt(1 - ICC(.,k)). The degrees of freedom are fewer than G - 1 where the pseudo-values have heavy
+-sqrt(1 - ICC(.,k)). The degrees of freedom are fewer than G - 1 if the pseudo-values have heavy
 tails.
 
-The agreement forms also have the variance of raters in them, of which q raters tell as much as
-q - 1 independent values, however many ratings they gave. The mean square V of the raters' means is
-about (s2_rater + N) chi2 / (q - 1), N their error, which leaving out subjects estimates: so V
-(q - 1) / chi2 - N says, over the quantiles of chi2, which variances of raters the data leave open
-(a generalised or fiducial distribution, Weerahandi 1993). For each of them the ICC is a function of
-the variances of targets and error, its interval the jackknife's; the limits are the quantiles of
-the mixture. The scale and the degrees of freedom were chosen by coverage
-(docs/coverage_reliability.md).
+The agreement forms also contain the variance of raters. About this variance q raters provide as
+much information as q - 1 independent values, however many ratings they gave. The mean square V of
+the raters' means is distributed approximately as (s2_rater + N) chi2 / (q - 1), where N is their
+error, which is estimated by leaving out subjects. The values of V (q - 1) / chi2 - N at the
+quantiles of chi2 are therefore the variances of raters that the data leave open (a generalised or
+fiducial distribution, Weerahandi 1993). For each of them the ICC is a function of the variances of
+targets and error, with the jackknife's interval; the limits are the quantiles of the mixture. The
+scale and the degrees of freedom were chosen by coverage (docs/coverage_reliability.md).
 
 References
 ----------
@@ -57,7 +57,7 @@ METHOD_BOTH = "subject jackknife, raters' chi-square"
 
 # Equally probable values of the raters' chi-square.
 QUANTILES = 200
-# Where on the scale the ICC is 0.
+# Value on the scale at which the ICC is 0.
 SCALED_ZERO = -1.0
 
 
@@ -103,7 +103,7 @@ def bare_signal(signal: Signal, method: str) -> Signal:
 def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
     """Return what no interval of subjects changes, or None if one is to be made.
 
-    Perfect agreement and its opposites have the limits that they have whoever is left out.
+    The limits of perfect agreement and its opposites do not depend on who is left out.
     """
     if bare.reason and not has_code(bare.reason, RATERS_AT_BOUND):
         return replace(bare, low=signal.low, high=signal.high)
@@ -150,12 +150,12 @@ def raters_variances(means: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     means : ndarray, shape (G + 1, q)
-        Of the q raters, of all subjects and then without each.
+        Means of the q raters, from all subjects and then without each.
 
     Notes
     -----
     The error of the means is that of the jackknife, with the covariances that subjects bring.
-    Where raters gave unequal numbers of ratings the chi-square has Satterthwaite's degrees of
+    If raters gave unequal numbers of ratings, the chi-square has Satterthwaite's degrees of
     freedom.
     """
     from scipy.special import chdtri

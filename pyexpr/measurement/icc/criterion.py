@@ -6,9 +6,9 @@ profiled out, minus twice the restricted log-likelihood is
 
     (n - 1) (1 + log(2 pi rss / (n - 1))) + log det H + log(1' H^-1 1),
 
-rss the generalised least squares' residual sum. Factor a is eliminated: I + lambda_a Z_a Z_a' is
-inverted in closed form, so that only a matrix of the size of factor b is inverted (Bates et al.
-2015 order it likewise).
+where rss is the residual sum of squares of generalised least squares. Factor a is eliminated: I +
+lambda_a Z_a Z_a' is inverted in closed form, so that only a matrix of the size of factor b is
+inverted (Bates et al. 2015 order it likewise).
 
 A level of factor a enters only by its number of ratings, by which levels of b gave them, and by
 their sum. `TableSums` adds these up over the levels with equally many ratings: an evaluation then
@@ -70,8 +70,9 @@ class Layout:
     def likeness(self) -> NDArray[np.float64]:
         """Least eigenvalue of the correlations between the designs of a, b and error, (B,).
 
-        Of I, Z_a Z_a' and Z_b Z_b' within the contrasts, as matrices: 0 where one of the
-        three is a combination of the others, so that no data tell their variances apart.
+        The correlations are those of I, Z_a Z_a' and Z_b Z_b' within the contrasts, as matrices.
+        The eigenvalue is 0 if one of the three is a combination of the others, so that no data can
+        separate their variances.
         """
         n, a2, b2 = self.n, self.a_power2, self.b_power2
         products = {
@@ -92,7 +93,7 @@ class Layout:
     def moment_ratios(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Variance ratios (B, 2) from uncorrected sums of squares (B, 3): a, b, all ratings.
 
-        Henderson's (1953) first method: what the sums are expected to be, solved for the
+        Henderson's (1953) first method: the equations of the sums' expectations are solved for the
         components. They may be negative.
         """
         n, a2, b2 = self.n, self.a_power2 / self.n, self.b_power2 / self.n
@@ -154,8 +155,8 @@ class TableSums:
         """Return the sums of a table, or of its part of each owner (B,) of levels of a.
 
         `a`, `b` are codes per rating, `a` without gaps, `owners` one code per level of a. With
-        `like` the classes and levels of b are those of a larger table. The values are better
-        centred before.
+        `like` the classes and levels of b are those of a larger table. The values should be centred
+        first.
         """
         n_a = int(a.max()) + 1
         q = int(b.max()) + 1 if like is None else like.crossings.shape[-1]
@@ -295,8 +296,8 @@ class TableSums:
     ) -> NDArray[np.float64]:
         """Squared length of Z_a' H^-1 x, (B,): x is 1 (no mean), or y less its mean.
 
-        `column` is Z_b' H^-1 x. Of a level of a it is (sum of x - lambda_b w' column) / d, with
-        w the levels of b that rated it: the square is taken apart and summed by class.
+        `column` is Z_b' H^-1 x. For a level of a it is (sum of x - lambda_b w' column) / d, with w
+        the levels of b that rated it; the square is expanded and summed by class.
         """
         diagonals = np.einsum("bcjj->bcj", self.crossings)
         if mean is None:
@@ -317,8 +318,8 @@ class TableSums:
     def effects_of_b(self, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
         """Means of the levels of b, (B, q), those of a random with the ratio (B,) to error.
 
-        Generalised least squares: of a complete table each level's own mean. NaN for a level
-        without ratings.
+        Generalised least squares, which in a complete table gives each level's own mean. NaN for a
+        level without ratings.
         """
         d = 1 + ratio[:, None] * self.sizes
         once = _weighted(self.crossings, 1 / d)

@@ -16,7 +16,7 @@ class Form:
     Attributes
     ----------
     name, shrout_fleiss : str
-        As McGraw and Wong (1996) and as Shrout and Fleiss (1979) name it.
+        The names by McGraw and Wong (1996) and by Shrout and Fleiss (1979).
     family : str
         ``one_way``, ``agreement`` or ``consistency``: what counts as error.
     average : bool
@@ -49,7 +49,7 @@ _BY_ANY_NAME = {
 
 
 def find_form(name: str) -> Form:
-    """Return the form of that name, in either naming; `DataError` if there is none."""
+    """Return the form with that name, of either kind; `DataError` if there is none."""
     form = _BY_ANY_NAME.get(str(name).casefold().replace(" ", ""))
     if form is None:
         hint = near_names(str(name), FORMS, lead="there are")

@@ -1,4 +1,4 @@
-"""One group of ratings: what is counted, its signals, and what resampling says of them."""
+"""One group of ratings: its counts, its signals, and the signals in resampled data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHODS = ("jackknife_t", "studentized")
-# Names that icc() alone gave to these methods.
+# Names that only icc() used for these methods.
 _FORMER = {"jackknife": "jackknife_t", "bootstrap_t": "studentized"}
 
 
@@ -62,7 +62,7 @@ class ICCGroup:
 def checked_plan(
     method: str | None, n_boot: int, seed: int, level: float, *, clustered: bool
 ) -> Bootstrap:
-    """Return how subjects make the interval; `DataError` for what cannot."""
+    """Return how subjects make the interval; raise `DataError` for impossible options."""
     if method in _FORMER:
         raise DataError(
             say(
@@ -140,7 +140,7 @@ def plain_signals(
         return signals
     one = squares.one_way
     if one_way.reason and not has_code(one_way.reason, NO_TARGETS, WALD_NOT_ENCLOSED):
-        # No error, or nothing to tell it from: so it is whoever gave the ratings.
+        # Without error, or with nothing to separate it from, it does not matter who rated.
         bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
         return signals | dict.fromkeys(sorted(wanted), bare)
     components = fit_components(*ratings.triplets())
@@ -169,7 +169,7 @@ _WARNED = Template(
 
 
 def warn_of_undefined(groups: Iterable[ICCGroup], context: Sequence[str], plan: Bootstrap) -> None:
-    """Warn where over 1 % of the replicates of a context are undefined."""
+    """Warn if over 1 % of the replicates of a context are undefined."""
     for group in groups:
         if group.n_undefined > SOME_UNDEFINED * plan.n_boot:
             where = of_group(context, group.labels)
@@ -180,7 +180,7 @@ def warn_of_undefined(groups: Iterable[ICCGroup], context: Sequence[str], plan: 
 
 
 def of_group(context: Sequence[str], labels: Sequence[Any]) -> str:
-    """Return of which context, in words; "" if there is only one."""
+    """Return a phrase that names the context; "" if there is only one."""
     pairs = [
         say("{name} {label:label}", name=name, label=label)
         for name, label in zip(context, labels, strict=True)

@@ -1,8 +1,8 @@
 """From mean squares to intraclass correlations with intervals and tests.
 
-Everything is kept as a signal theta, the target variance over the error variance
-of one rating: the reliability of the mean of k ratings is k theta / (1 + k theta)
-(Spearman-Brown), so a form and its limits step up and down together.
+Everything is expressed by a signal theta, the target variance over the error variance of one
+rating. The reliability of the mean of k ratings is k theta / (1 + k theta) (Spearman-Brown), so a
+form and its limits are stepped up and down together.
 
 References
 ----------

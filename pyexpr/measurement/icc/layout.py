@@ -1,4 +1,4 @@
-"""Ratings as users hold them, wide or long, made into groups of arrays."""
+"""Conversion of the users' ratings, wide or long, to groups of arrays."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ MOST_CELLS = 20_000_000
 class Ratings:
     """The ratings of one group: a table (targets, raters), or long values with codes.
 
-    ``clusters`` holds the code of the subject, per row of the table or per long value;
-    ``cluster_labels`` what the codes stand for.
+    ``clusters`` holds the code of the subject, per row of the table or per long value, and
+    ``cluster_labels`` the labels of the codes.
     """
 
     labels: tuple[Any, ...]
@@ -148,7 +148,7 @@ def _table_group(
 
 
 def _without_empty(group: Ratings) -> Ratings:
-    """Take targets and raters from the table all of whose ratings are missing, and count it."""
+    """Remove targets and raters without any rating from the table, and count the others."""
     table, clusters = group.table, group.clusters
     assert table is not None
     filled = ~np.isnan(table)
@@ -274,7 +274,7 @@ def _subject_codes(
     if cluster is not None or list(targets) == ["subject"] or "subject" not in frame.columns:
         return None
     if "subject" in context:
-        # Each subject alone: its clips are all there is to generalise to.
+        # With a single subject in each, there are only its clips to generalise to.
         return None
     return codes_of(frame, ["subject"])[0]
 

@@ -1,7 +1,7 @@
 """The ratings without each subject in turn: signals, variances and the raters' means.
 
-Whatever depends on ratings is reduced to sums per subject, so that leaving out one is a
-subtraction. Tables with missing cells are refitted by REML, all at once.
+Everything that depends on ratings is reduced to sums per subject, so that leaving out a subject is
+a subtraction. Tables with missing cells are refitted by REML, all at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SubjectSums:
-    """Sums per subject, (G, S), and what theta is of their totals (..., S)."""
+    """Sums per subject, (G, S), and theta as a function of their totals (..., S)."""
 
     sums: NDArray[np.float64]
     theta: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -50,7 +50,7 @@ def _complete_and_left_out(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cleared(squares: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Set to 0 what of a sum of squares is rounding, as the kernel does."""
+    """Set a sum of squares that is only rounding to 0, as the kernel does."""
     return np.where(squares <= 64 * EPSILON * total, 0.0, squares)
 
 
@@ -118,7 +118,7 @@ def _two_way_variances(
 
 
 def complete(ratings: Ratings) -> bool:
-    """Say whether there is a table of targets by raters, and no cell of it is missing."""
+    """Say whether there is a table of targets by raters without missing cells."""
     return ratings.table is not None and not np.isnan(ratings.table).any()
 
 

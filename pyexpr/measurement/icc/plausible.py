@@ -1,7 +1,7 @@
-"""What of a table cannot be ratings as an ICC understands them, in sentences.
+"""Messages on columns of a table that cannot be ratings for an ICC.
 
-A column that numbers the rows is no rater, and the ratings of several clips are no repeated ratings
-of their subject. Both give a number, and a wrong one.
+A column of row numbers is not a rater, and the ratings of several clips are not repeated ratings of
+their subject. In both cases an ICC can be computed, but it is wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# What tables call what is rated, or where it belongs: never a rater. Compared without case, and
+# Names of columns with the rated target or its group, never a rater. Compared without case, and
 # also as "clip_id", "clip id", "clipid", "clip_no".
 OF_TARGETS = frozenset(
     {
@@ -27,23 +27,23 @@ OF_TARGETS = frozenset(
     }
 )  # fmt: skip
 _NUMBERING = ("_id", " id", ".id", "-id", "_no", "_number", "_index", "_nr")
-# What a table that was written with its row names calls them when it is read again.
+# Name of the column of row names in a table that was written with them and read again.
 _UNNAMED = "unnamed: "
 
-# Columns of a long table whose values are not ratings of one thing again, and what to do.
+# Columns of a long table whose values are not repeated ratings of one target, and what to do.
 _CLIPS = ("clip", "video", "recording", "segment", "trial", "stimulus", "item")
 _RATERS = ("rater", "coder", "judge", "observer", "annotator")
 _APART = ("question", "context", "occasion", "session", "wave")
 
 # Rows below which ratings, too, may be distinct whole numbers in a row.
 FEWEST_ROWS = 5
-# Rows from which a column of distinct whole numbers beside columns with ties is no rater's.
+# Rows from which a column of distinct whole numbers, beside columns with ties, is not a rater's.
 MANY_ROWS = 20
 FEWEST_SHUFFLED = 8
 
 
 def refuse_labels_as_raters(names: Sequence[str], table: NDArray[np.float64]) -> None:
-    """Raise `DataError` for a column (targets, raters) of a wide table that is no rater's."""
+    """Raise `DataError` for a column (targets, raters) of a wide table that is not a rater's."""
     for j, name in enumerate(names):
         if _names_targets(name):
             raise DataError(_no_rater(name, "its name suggests that it identifies what is rated"))
@@ -73,10 +73,10 @@ def _names_targets(name: str) -> bool:
 
 
 def _numbering(column: NDArray[np.float64], others: NDArray[np.float64]) -> str:
-    """Say how a column numbers the rows rather than rates them; "" if it may be ratings.
+    """Say how a column numbers the rows rather than rating them; "" if it may be ratings.
 
-    Ratings may be whole, distinct and in a row where there are few targets, and of raters who rank
-    all columns are: so there is no note on a column if another one is like it.
+    With few targets, ratings may be distinct consecutive whole numbers. If raters rank the targets,
+    all columns are. There is therefore no note on a column if another one is like it.
     """
     n = len(column)
     if n < FEWEST_ROWS or not others.shape[1] or not _distinct_whole(column):
@@ -119,7 +119,7 @@ def refuse_parts_of_targets(
     named: Sequence[str],
     names: Sequence[str],
 ) -> None:
-    """Raise `DataError` where a target's ratings are of several clips, questions or contexts.
+    """Raise `DataError` if a target's ratings are of several clips, questions or contexts.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def refuse_parts_of_targets(
         cells = pd.DataFrame({"group": groups, "target": targets, "part": codes})[codes >= 0]
         if plain in _RATERS:
             times = cells.groupby(["group", "target", "part"]).size()
-            # A form that was sent twice is one rating more; what most raters do is the design.
+            # A form that was sent twice adds one rating; what most raters do is the design.
             refused = len(times) > 0 and times.median() > 1
         else:
             times = cells.drop_duplicates().groupby(["group", "target"]).size()

@@ -1,7 +1,7 @@
 """Two-way ICCs when cells are missing: variance components by REML.
 
 Model: rating = mean + target + rater + error, the last three random, the components bounded
-at 0. `icc_criterion` has the restricted likelihood, `icc_search` its least value.
+at 0. The restricted likelihood is in `icc.criterion`, the search for its maximum in `icc.search`.
 
 References
 ----------
@@ -47,7 +47,7 @@ RATERS_AT_BOUND = Template(
     "raters_at_bound", "boundary: the variance of raters is estimated as 0"
 )()
 
-# Designs of targets, raters and error are alike but for rounding.
+# Designs of targets, raters and error are equal up to rounding.
 SMALLEST_LIKENESS = 1e-10
 SMALLEST_RESIDUAL = 1e-12
 # Raters up to whom subjects are left out by subtracting sums; beyond, each fit is from scratch.
@@ -100,7 +100,7 @@ def _without_gaps(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Less their mean: the first value before it, so that near values subtract exactly."""
+    """Subtract the first value and then the mean, so that similar values subtract exactly."""
     shifted = values - values[0]
     return np.asarray(shifted - shifted.mean())
 
@@ -128,7 +128,7 @@ def fit_without_each(
     values, targets, raters : ndarray, shape (ratings,)
         As for `fit_components`.
     subjects : ndarray of int64, shape (ratings,)
-        To whom the target belongs.
+        The subject to whom the target belongs.
 
     Returns
     -------
@@ -192,8 +192,8 @@ def rater_means(
 
     Notes
     -----
-    Generalised least squares with fixed raters and random targets. A rater of one subject alone
-    keeps the mean of all where that subject is left out.
+    Generalised least squares with fixed raters and random targets. A rater who rated only one
+    subject keeps the mean from all subjects when that one is left out.
     """
     targets, raters, subjects = map(_without_gaps, (targets, raters, subjects))
     table = _table(values, targets, raters)
@@ -289,6 +289,6 @@ def _with_interval(bare: Signal, components: Components, family: str, z: float) 
 
 
 def theta_of(components: Components, family: str) -> float:
-    """Target variance over what counts as error in the family."""
+    """Target variance over the variance that counts as error in the family."""
     noise = components.error + (components.rater if family == "agreement" else 0.0)
     return components.target / noise

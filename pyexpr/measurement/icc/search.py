@@ -1,11 +1,11 @@
-"""The least value of a restricted likelihood's criterion over two variance ratios, bounded at 0.
+"""The minimum of a restricted likelihood's criterion over two variance ratios, bounded at 0.
 
 The search runs in phi = log(1 + c lambda), c the mean number of ratings of a level: near lambda = 0
 a multiple of lambda itself, so that the derivative at the bound is that by the variance, and for
 large lambda its logarithm, in which the criterion is nearly quadratic. A bound is accepted only
 where that derivative is not negative (Karush, Kuhn and Tucker's condition), never because a step
-ended there. Where tables are small the best of a grid, and the best of its edges, are starts beside
-the estimates by moments, since the criterion may have more than one minimum.
+ended there. If tables are small, the best point of a grid, and the best of its edges, are starting
+points in addition to the estimates by moments, since the criterion may have more than one minimum.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Minimum:
     """Of B tables: ratios (B, 2), criterion (B,), error variance (B,), curvature (B, 2, 2).
 
     `curvature` is of the criterion in log lambda; rows and columns of a ratio at 0 are 0.
-    `lost` (B,) says where the ratios run off to infinity, `flat` where there is no minimum.
+    `lost` (B,) says where the ratios diverge to infinity, `flat` where there is no minimum.
     """
 
     ratios: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Minimum:
 
 
 class _Scaled:
-    """Tables, seen in phi."""
+    """Tables, with the criterion as a function of phi."""
 
     def __init__(self, tables: TableSums | SparseTable, scale: NDArray[np.float64]) -> None:
         self.tables = tables
@@ -241,7 +241,7 @@ def _polished(problem: _Scaled, phi: NDArray[np.float64]) -> NDArray[np.float64]
     _, g = problem(phi)
     for _ in range(3):
         step = _step(problem.curvature(phi, g), g, phi)
-        # Far from the minimum, on a ridge, the criterion has the word.
+        # Far from the minimum, on a ridge, the criterion decides.
         step[np.abs(step).max(axis=1) > 0.1] = 0
         tried = np.clip(phi + step, 0, largest)
         slope = problem(tried)[1]

@@ -1,6 +1,6 @@
 """lavaan's own invariance tests: three models, chi-square differences, changes in fit.
 
-lavaan takes the contexts for independent samples.
+lavaan treats the contexts as independent samples.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FIT = {
 
 @dataclass(frozen=True, slots=True)
 class LavaanFits:
-    """What lavaan found at each level, or why not.
+    """lavaan's fit at each level, or the reason why there is none.
 
     Attributes
     ----------

@@ -7,7 +7,7 @@ from pyexpr.base.messages import Template
 NOTHING_CONSTRAINED = Template("nothing_held", "no parameters are constrained to be equal")()
 NEEDS_EVERYONE = Template("needs_every_subject", "undefined if any of the subjects is left out")()
 TEST_SHOWN = Template("f_test_shown", "F({df1}, {df2:g}) = {statistic:.2f}, {p_value:p}")
-# Where there is the result and not only its tables.
+# Only if the result is available, and not only its tables.
 SEE_CONTRASTS = Template("see_contrasts", "; see {table contrasts}", report="")()
 SEE_INTERVALS = Template("see_intervals", "; see the intervals of {table contrasts}", report="")()
 DIFFER = Template("contexts_differ", "{level}: the {what} differ between contexts ({test}){see}.")

@@ -542,7 +542,7 @@ _CONSTRAINED = {"configural": "", "metric": "loadings", "scalar": "loadings, int
 
 @dataclass(frozen=True, slots=True)
 class _NoTest:
-    """No test of ours at a level, and why."""
+    """A level without a jackknife test, and the reason."""
 
     reason: str
     statistic: float = math.nan

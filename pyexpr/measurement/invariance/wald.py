@@ -1,8 +1,8 @@
 """Tests of equal loadings and intercepts over contexts that share subjects. Pure arrays.
 
-The one-factor model is fitted in every context; each subject is left out of all
-contexts at once, and the spread of the contrasts over these refits is their
-covariance matrix, whatever contexts and subjects have in common.
+The one-factor model is fitted in every context, and each subject is left out of all contexts at
+once. The spread of the contrasts over these refits gives their covariance matrix, however contexts
+and subjects overlap.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Refits:
     loadings, residuals, means : (1 + G, C, p) float64
         NaN where a context has no solution without that subject.
     strata : (G,) int64
-        The context of each subject where contexts share nobody; else all 0.
+        The context of each subject if contexts share no subjects; otherwise all 0.
     n_undefined : int
         Subjects without whom some context has no solution.
     """
@@ -78,9 +78,9 @@ def refit(
 ) -> Refits:
     """Fit rows (n, p) in every context, without and with each subject, from sums per subject.
 
-    `groups` and `subjects` are codes from 0 without gaps. The factor points to where indicator
-    `at` is high in the whole sample; every refit agrees with its context's fit, and that with the
-    whole sample.
+    `groups` and `subjects` are codes from 0 without gaps. In the whole sample the loading of
+    indicator `at` is positive. The signs of every refit agree with the fit of its context, and the
+    signs of that fit with the whole sample.
     """
     p = columns.shape[1]
     n_subjects = int(subjects.max()) + 1
@@ -227,7 +227,7 @@ def _against_others(
 def metric_pairs(refits: Refits, what: Constraints) -> PairContrasts:
     """Log loading of an indicator relative to the mean of the other constrained ones, by context.
 
-    If signs differ between contexts: the ratio to the reference indicator.
+    If signs differ between contexts, it is the ratio to the reference indicator.
     """
     p = refits.loadings.shape[2]
     if what.all_logs and what.logs.all():

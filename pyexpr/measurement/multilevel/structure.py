@@ -1,4 +1,4 @@
-"""How raters are arranged, and over how many ratings means go, in ratings of clips of subjects."""
+"""The arrangement of raters, and the numbers of ratings in means, for clips of subjects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CROSSED, IN_SUBJECTS, IN_TARGETS = "crossed", "nested in clusters", "nested in t
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What divides the variances in a mean of ratings.
+    """The numbers by which the variances are divided in a mean of ratings.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def _one_each(inner: NDArray[np.int64], outer: NDArray[np.int64]) -> bool:
 
 
 def design_of_structure(structure: str) -> Design:
-    """Return the random effects of ratings with raters arranged so."""
+    """Return the random effects of ratings for this arrangement of raters."""
     subject, target = (SUBJECT,), (SUBJECT, TARGET)
     facets = (SUBJECT, TARGET, RATER)
     if structure == CROSSED:
@@ -77,7 +77,7 @@ def design_of_structure(structure: str) -> Design:
 def means_of(
     subjects: NDArray[np.int64], targets: NDArray[np.int64], raters: NDArray[np.int64] | None
 ) -> Means:
-    """Return the numbers of ratings on which means rest.
+    """Return the numbers of ratings on which means are based.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def means_of(
 def _squares(
     units: NDArray[np.int64], parts: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return of each unit the sum of its parts' squared weights."""
+    """Return the sum of the squared weights of each unit's parts."""
     n = int(parts.max()) + 1
     pairs, place = np.unique(units * n + parts, return_inverse=True)
     total = np.bincount(place, weights=weights)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Sums per subject and pair of raters are kept in memory: so many numbers at most.
+# Most numbers that the sums per subject and pair of raters, kept in memory, may have.
 MOST_SUMS = 40_000_000
 _SECONDS_PER_DAY = 86_400.0
 
@@ -32,11 +32,12 @@ class Cells:
     ratings : Ratings
         With a table (targets, raters).
     raters : tuple of int
-        Of each column of the table, the position among the labels of all raters.
+        The position of each column's rater among the labels of all raters.
     order : (targets, raters) float64, optional
         When each rating was given; NaN where there is none.
     units : (targets,) int64
-        Which subject, or without subjects which target, is left out or drawn: 0 to G - 1.
+        The unit that is left out or drawn, 0 to G - 1: the subject or, without subjects, the
+        target.
     labels : tuple
         The labels of these units.
     positions : (G,) int64
@@ -59,7 +60,7 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which column holds what, as for `icc`."""
+    """The roles of the columns, as for `icc`."""
 
     targets: str | Sequence[str] | None
     ratings: str | Sequence[str] | None
@@ -142,7 +143,7 @@ def _raters(
 
 
 def _order(frame: pd.DataFrame, name: str | None) -> tuple[NDArray[np.float64] | None, bool]:
-    """Return the order as numbers, of dates and times in days; and whether it is such a time."""
+    """Return the order as numbers (dates and times in days), and whether it is a date or time."""
     import pandas as pd
 
     if name is None:

@@ -1,4 +1,4 @@
-"""The diagnostics of all raters of a context, of all units, without each, and in replicates."""
+"""The diagnostics of a context's raters from all units, without each unit, and in replicates."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CHUNK = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RaterGroup:
-    """The raters of one context: their cells, and what is computed of them."""
+    """The raters of one context: their cells, and what is computed from them."""
 
     cells: Cells
     pairs: PairSums
@@ -135,7 +135,7 @@ class RaterGroup:
         form = FORMS[self.form]
         signals = signals_without(ratings, {form.family})[form.family]
         own = ratings.rated_clusters()
-        # A unit that only the rater left out rated changes nothing.
+        # A unit rated only by the rater who is left out changes nothing.
         found[:] = signals[0]
         found[1 + own] = signals[1:]
         return self._as_icc(found, ratings)
@@ -163,7 +163,7 @@ class RaterGroup:
         return found
 
     def _icc_changes_drawn(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the changes in replicates, (q, n); NaN with missing cells, as not refitted."""
+        """Return the changes in replicates, (q, n); NaN with missing cells, without refitting."""
         whole = self._icc_drawn(self.cells.ratings, counts)
         return np.array([self._icc_drawn(other, counts) - whole for other in self._others()])
 
@@ -180,7 +180,7 @@ class RaterGroup:
         return self._as_icc(signals, ratings)
 
     def shown(self, estimate: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-        """Return the estimates (Q,) as they are shown, and why some are missing."""
+        """Return the estimates (Q,) in the form shown, and why some are missing."""
         q = len(self.blocks)
         table = estimate.reshape(len(self.quantities), q).copy()
         reasons = np.full(table.shape, "", dtype=object)
@@ -241,5 +241,5 @@ class RaterDraws:
         return Drawn(values[:, :done])
 
     def errors(self, first: int, n: int) -> NoReturn:
-        """Refuse: a replicate has no standard error."""
+        """Raise an error: a replicate has no standard error."""
         raise DataError(NO_ERRORS)

@@ -56,7 +56,7 @@ class RaterDiagnosticsResult(ReplicatedResult):
     order_unit : str
         Of the drift: "day" if the order is a time, otherwise "unit of" the column.
     warned : bool
-        Whether `cluster` was left open, so that targets which share subjects are a fault.
+        Whether `cluster` was not given, so that targets which share subjects are reported.
     evidence, intervals, draws, clusters, cluster_name
         As for every result of resampling.
     """

@@ -1,4 +1,4 @@
-r"""What is computed of raters, from sums per subject and pair of raters.
+r"""The diagnostics of raters, computed from sums per subject and pair of raters.
 
 The model of a rating is :math:`x_{ij} = t_i + b_j + e_{ij}` with a target's value, a rater's bias
 and an error whose variance :math:`\sigma_j^2` is the rater's own (Grubbs 1948; Jaech 1985). The
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.raters.cells import Cells
 
-# An eigenvalue so small, of a matrix whose largest is about 1, is 0 but for rounding.
+# An eigenvalue so small, of a matrix whose largest is about 1, is 0 up to rounding.
 _RANK = 1e-9
 
 
@@ -41,13 +41,13 @@ class PairSums:
     Attributes
     ----------
     weight : (G, q, q)
-        Of ``1 / k_i``, with k_i the number of ratings of target i.
+        Sums of ``1 / k_i``, with k_i the number of ratings of target i.
     centred : (G, q)
-        Of each rater's ratings less the mean of their targets.
+        Sums of each rater's ratings minus the mean of their targets.
     number : (G, q, q)
-        How many targets; on the diagonal each rater's ratings.
+        Numbers of targets; on the diagonal, of each rater's ratings.
     difference, square : (G, q, q)
-        Of the differences ``x_ij - x_ik``, and of their squares.
+        Sums of the differences ``x_ij - x_ik``, and of their squares.
     """
 
     weight: NDArray[np.float64]
@@ -103,7 +103,7 @@ class Totals:
     def biases(self, blocks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return each rater's bias, (B, q), adding up to 0 within each block.
 
-        NaN in a block that falls apart there, and for a rater alone in a block.
+        NaN in a block that is not connected with these counts, and for a rater alone in a block.
         """
         found = np.full(self.centred.shape, np.nan)
         whole = connected(self.number > 0, blocks)
@@ -226,7 +226,7 @@ def correlations(
 ) -> NDArray[np.float64]:
     """Return each rater's correlation with the mean of the others less their biases, (B, q).
 
-    Over the targets that another rater rated as well. NaN where one of the two does not vary.
+    Only targets that another rater rated as well are used. NaN if one of the two does not vary.
     `times` are (B, G), `biases` (B, q).
     """
     rated = ~np.isnan(cells.table)
@@ -250,7 +250,7 @@ def correlations(
 def centred_ratings(
     table: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return 1 where there is a rating, ratings less their targets' means (else 0), numbers."""
+    """Return 1 where there is a rating, ratings minus their targets' means (or 0), and numbers."""
     here = ~np.isnan(table)
     k = here.sum(axis=1)
     mean = np.where(here, table, 0.0).sum(axis=1) / k

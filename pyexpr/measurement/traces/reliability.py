@@ -58,9 +58,9 @@ def trace_reliability(
 ) -> TraceReliabilityResult:
     r"""Compute the reliability of traces, and the lags between raters.
 
-    For ratings that several raters gave continuously while they watched a clip, such as valence by
-    a joystick: the reliability of the value of a moment, of moments within a clip, and of the mean
-    of a clip, for one rater and for the mean of several.
+    This is for ratings that several raters gave continuously while they watched a clip, such as
+    valence by a joystick. It gives the reliability of the value of a moment, of moments within a
+    clip, and of the mean of a clip, for one rater and for the mean of several.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def trace_reliability(
     targets : str or list of str
         Column, or several columns together, that identify the clip.
     ratings, raters, time : str
-        Columns of the values, of the raters, and of the times in seconds, which begin anew with
-        each clip, or not, but are the same for all raters of a clip.
+        Columns of the values, of the raters, and of the times in seconds. Times may or may not
+        begin anew with each clip, but all raters of a clip must have the same zero point.
     cluster : str
         Column of the subjects to whom the clips belong. Frames are not independent, nor are the
-        clips of a subject: intervals come from leaving out whole subjects. If each clip is of
-        another subject, name the column of the clips.
+        clips of a subject, so intervals come from leaving out whole subjects. If each clip belongs
+        to a different subject, name the column of the clips.
     rate : float, optional
         Frames per second to which traces are resampled. By default 1 over the median interval
         between values.
@@ -84,10 +84,10 @@ def trace_reliability(
         each frame, at the means of their times; or the previous value, for devices that record
         only changes.
     max_gap : float
-        Seconds between two values over which no frame is filled.
+        Longest interval between two values, in seconds, over which frames are filled.
     min_coverage : float
         A trace with values in a smaller proportion of the frames of its clip is left out, with the
-        reason in ``traces()``. Of the others only the frames that all of them have are used.
+        reason in ``traces()``. Of the other traces, only the frames that all of them have are used.
     max_lag : float
         Largest lag in seconds of a rater relative to the mean of the others; 0 to estimate none.
     align : bool
@@ -179,7 +179,7 @@ def trace_reliability(
     lags = lags_of(frames, traces, rule.rate, max_lag, level)
     if align:
         _refuse_open_lags(lags, traces, max_lag, frames.table)
-        # Who has no usable trace has no lag either.
+        # A rater without a usable trace has no lag either.
         frames = _usable(traces, rule, np.nan_to_num([one.estimate for one in lags]))
     return TraceReliabilityResult(
         traces_read=traces,

@@ -1,4 +1,4 @@
-"""The result of `trace_reliability`: reliabilities, lags, and the traces they are from."""
+"""The result of `trace_reliability`: reliabilities, lags, and the traces behind them."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class TraceReliabilityResult(Result):
         for level, group in zip(LEVELS, self.groups, strict=True):
             for name in _FORMS:
                 form = FORMS[name]
-                # Without the means of traces there is nothing on which raters could disagree.
+                # After subtracting the means of traces, raters cannot disagree in level.
                 if level != "within" or form.family == "consistency":
                     row = form_row(form, group.signals[form.family], self.k)
                     rows.append(

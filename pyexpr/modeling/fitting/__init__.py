@@ -1,1 +1,1 @@
-"""Any estimator of scikit-learn on a table, fitted and evaluated by folds of subjects."""
+"""Any scikit-learn estimator, fitted to a table and evaluated by folds of subjects."""

@@ -20,7 +20,7 @@ FIT = ["model", "context_as", "context", "repeat", "fold"]
 
 
 def prediction_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
-    """Return a row per clip predicted, repeat, model and way; rows in the order of the data."""
+    """Return a row per predicted clip, repeat, model and way; rows are in the order of the data."""
     import pandas as pd
 
     blocks: dict[tuple[str, str, int], list[tuple[Unit, Done]]] = {}
@@ -82,7 +82,8 @@ def coefficient_table(
 ) -> pd.DataFrame:
     """Return a row per fit and feature (and class), of the estimators that have coefficients.
 
-    Of two classes those of the positive one, which are the other's with the other sign.
+    With two classes these are the coefficients of the positive one; the other's are their
+    negatives.
     """
     columns = ["feature", "estimate", "standardised"]
     if table.classes is not None:
@@ -105,7 +106,7 @@ def feature_table(units: Sequence[Unit], found: Sequence[Done], table: Table) ->
 
 
 def unseen_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
-    """Return a row per fit and class that is not among its rows, nor among those predicted."""
+    """Return a row per fit and class that occurs neither in its rows nor in those predicted."""
     return _table(units, found, table, ["class"], lambda one: [(label,) for label in one.unseen])
 
 

@@ -42,8 +42,8 @@ class ClassEvaluator(Evaluator):
     ----------
     classes : sequence of text or int
     positive : text or int, optional
-        The one that AUC and Brier's score are of, which are the same for both of two classes.
-        With more than two the others are taken as one, as `compare_models` does.
+        The class to which AUC and Brier's score refer. With two classes they are the same for both.
+        With more than two, the others are combined into one, as in `compare_models`.
     """
 
     def __init__(self, classes: Sequence[Any], positive: Any) -> None:
@@ -71,7 +71,7 @@ class ClassEvaluator(Evaluator):
         return float(cohen_kappa_score(truth, found))
 
     def why_unavailable(self, metric: str, rows: pd.DataFrame) -> str:
-        """Return why a model can have no such metric, whatever its rows; "" if it can."""
+        """Return why the metric does not exist for a model, whatever its rows; "" if it does."""
         needed = _METRICS[metric][1] and np.isnan(self._likely(rows)).any()
         return _NO_PROBABILITIES if needed else ""
 
@@ -94,7 +94,7 @@ class ClassEvaluator(Evaluator):
         return ""
 
     def _classes_in(self, rows: pd.DataFrame, column: str) -> NDArray[Any]:
-        """Return classes, or whether they are the positive one."""
+        """Return the classes, or whether each is the positive one."""
         values = rows[column]
         return (values == self._positive if self._as_one else values).to_numpy()
 

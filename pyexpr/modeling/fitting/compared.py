@@ -33,7 +33,7 @@ _OF_PROBABILITIES = ("auc", "brier")
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What a comparison needs of a `ModelsResult`, whose attributes these are."""
+    """The attributes of a `ModelsResult` that a comparison needs."""
 
     predictions: pd.DataFrame
     names: Names
@@ -102,9 +102,9 @@ class ClassOptions:
     ----------
     positive : text, int or None
     likely : bool
-        Whether the probability of the positive class is handed over, where there is one.
+        Whether the probability of the positive class is passed on, if there is one.
     decided : bool
-        Whether the class that the model predicts is; else its probability is cut.
+        Whether the class that the model predicts is passed on; otherwise its probability is cut.
     """
 
     positive: Any
@@ -134,7 +134,7 @@ def _class_options(
 
 
 def _refuse_other_kind(result: Evaluated, metrics: Any) -> None:
-    """Raise `DataError` for a metric of classes where numbers are predicted, and the reverse."""
+    """Raise `DataError` for a metric of classes if numbers are predicted, and the reverse."""
     for metric in checked_metrics(metrics):
         of_classes = metric in CLASS_METRICS
         if result.classes is None and of_classes:
@@ -154,7 +154,7 @@ def _refuse_other_kind(result: Evaluated, metrics: Any) -> None:
 
 
 def _refuse_without(result: Evaluated, what: str) -> None:
-    """Raise `DataError` for a model without probabilities where they are needed."""
+    """Raise `DataError` for a model without probabilities if they are needed."""
     assert result.classes is not None
     missing = result.predictions[column_of_class(result.classes[0])].isna()
     if missing.any():
@@ -173,7 +173,7 @@ def _refuse_without(result: Evaluated, what: str) -> None:
 def over_repeats(
     result: Evaluated, metrics: Sequence[str] | None, options: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return the comparison with what its repeats differ by."""
+    """Return the comparison together with the variation over its repeats."""
     import pandas as pd
 
     if result.n_repeats == 1:

@@ -36,8 +36,9 @@ def corrected_t(
 ) -> ProcedureIntervals:
     """Return the mean of the folds' values, with ``SE^2 = (1/J + n_test/n_train) s^2``.
 
-    J = folds times repeats, s^2 their variance (divisor J - 1). The degrees of freedom of
-    Bouckaert and Frank (2004), J - 1, are at most G - 1: more repeats are no more subjects.
+    J is folds times repeats, and s^2 the variance of the values (divisor J - 1). The degrees of
+    freedom of Bouckaert and Frank (2004), J - 1, are limited to G - 1, because more repeats do not
+    mean more subjects.
     """
     wrong = [row.metric for row in fixed.rows if row.metric not in _METRICS]
     if wrong:
@@ -69,7 +70,7 @@ def corrected_t(
 def corrected_error(values: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
     """Return the standard error of means of the values of folds, (..., J).
 
-    Of K folds one is tested, the others are fitted: n_test/n_train is 1/(K - 1).
+    One of K folds is tested and the others are fitted, so n_test/n_train is 1/(K - 1).
     """
     share = 1 / values.shape[-1] + 1 / (n_folds - 1)
     return np.asarray(np.sqrt(share * values.var(axis=-1, ddof=1)))

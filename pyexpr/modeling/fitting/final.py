@@ -1,4 +1,4 @@
-"""Models for new data: fitted to all rows, and evaluated before by the folds."""
+"""Models for new data, which are fitted to all rows after their evaluation by folds."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ class FinalModels:
 
 
 def terms_of(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return what each (model, context_as) is called: the model, and how only where needed."""
+    """Return the name of each (model, context_as): the model, with `context_as` only if needed."""
     names = [model for model, _ in keys]
     if len(set(names)) == len(names):
         return {key: key[0] for key in keys}

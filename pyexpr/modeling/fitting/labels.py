@@ -42,7 +42,7 @@ def kind_of_label(frame: pd.DataFrame, name: str, kind: str | None, *, what: str
     check_kind(kind)
     require_columns(frame, [name], what=what)
     if kind == REGRESSION:
-        # Said before any model is called a classifier of numbers.
+        # Reported before any error about a model that is a classifier of numbers.
         numeric_column(frame, name, what=what)
     if kind is not None:
         return kind
@@ -59,14 +59,14 @@ class Label:
     numbers : (n,) float64
         The label, or the positions of its classes; NaN where missing.
     classes : list, or None
-        Text or int, sorted; None where the label is a number.
+        Text or int, sorted; None if the label is a number.
     """
 
     numbers: NDArray[np.float64]
     classes: list[Any] | None = None
 
     def values(self, rows: NDArray[np.bool_]) -> NDArray[Any]:
-        """Return the label of rows that have one, as estimators are given it."""
+        """Return the label of rows that have one, in the form that estimators get."""
         if self.classes is None:
             return self.numbers[rows]
         return np.array(self.classes)[self.numbers[rows].astype(np.int64)]
@@ -112,12 +112,12 @@ def check_classes(classes: Sequence[Any], name: str, n_rows: int) -> None:
 
 
 def checked_positive(positive: Any, classes: Sequence[Any] | None, name: str) -> Any:
-    """Return the class that `positive` names, or None; 1 of 0 and 1 needs no naming.
+    """Return the class that `positive` names, or None; of 0 and 1 it is 1 by default.
 
     Raises
     ------
     DataError
-        If it is no class of the label, or the label has none.
+        If it is not a class of the label, or the label has no classes.
     """
     if classes is None:
         if positive is not None:

@@ -31,7 +31,7 @@ ONE_CONTEXT = Template(
     "those over all contexts",
 )()
 ROWS_LEFT_OUT = Template("rows_left_out", "{n:count row, is, are} left out: {reasons}")
-#: Of a study's models, too.
+#: Also for the models of a study.
 NOT_VARYING = Template(
     "feature_does_not_vary",
     "feature {name:label} does not vary among the rows of {n:count fit}, so its effect cannot "

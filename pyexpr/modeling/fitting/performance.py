@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _METRICS: dict[str, Callable[..., float]] = {"rmse": rmse, "correlation": correlation, "r2": r2}
-# Of a fold, for what compares its rows with each other.
+# Subjects of a fold, for metrics that compare its rows with each other.
 _FEWEST_SUBJECTS = 2
 KEYS = ["metric", "model", "context_as", "context"]
 
@@ -39,7 +39,7 @@ class Evaluator:
         return _METRICS[metric](rows["truth"], rows["prediction"])
 
     def why_unavailable(self, metric: str, rows: pd.DataFrame) -> str:
-        """Return why a model can have no such metric, whatever its rows; "" if it can."""
+        """Return why the metric does not exist for a model, whatever its rows; "" if it does."""
         return ""
 
     def undefined(self, metric: str, rows: pd.DataFrame) -> str:
@@ -92,7 +92,7 @@ def performance(
 
 
 def _value(metric: str, rows: pd.DataFrame, evaluator: Evaluator) -> tuple[float, str]:
-    """Return a metric of one repeat, and why it is NaN if it is."""
+    """Return a metric of one repeat, and the reason if it is NaN."""
     unavailable = evaluator.why_unavailable(metric, rows)
     if unavailable:
         return np.nan, unavailable

@@ -38,11 +38,11 @@ class Part:
     seed : int
         Of the folds and the models of this repeat.
     train, tune, test : arrays of int
-        Rows; `tune` is None where tuning is by inner folds of the training rows.
+        Rows; `tune` is None if tuning uses inner folds of the training rows.
     words : str
-        Which part it is, for a sentence.
+        The name of the part, for a sentence.
     without : tuple of int
-        What else is left out of a fit that is made once more: a subject (its code), or a fold.
+        What else is left out if a fit is repeated: a subject (its code), or a fold.
     """
 
     repeat: int
@@ -100,7 +100,7 @@ def read_scheme(
 
 
 def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], bool]:
-    """Return how the context enters, each once; and whether there is but one context."""
+    """Return the ways in which the context enters, and whether there is only one context."""
     requested = tuple(dict.fromkeys(checked_names(context_as, argument=say("{context_as=}"))))
     unknown = [name for name in requested if name not in STRATEGIES]
     if unknown or not requested:
@@ -119,7 +119,7 @@ def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], boo
 def plan(
     table: Table, scheme: Scheme, strategies: Sequence[str]
 ) -> tuple[list[Part], pd.DataFrame]:
-    """Return the parts, and the table of who is where."""
+    """Return the parts, and the table of the subjects in each."""
     if scheme.name == SPLIT:
         parts, who = _split(table, scheme)
     else:
@@ -129,7 +129,7 @@ def plan(
 
 
 def check_seen(table: Table, parts: Sequence[Part], strategies: Sequence[str]) -> None:
-    """Raise `DataError` where models would predict what they have not seen.
+    """Raise `DataError` if models would have to predict what they have not seen.
 
     That is a context, a category of a covariate, or a class.
     """
@@ -140,7 +140,7 @@ def check_seen(table: Table, parts: Sequence[Part], strategies: Sequence[str]) -
 
 
 def seed_of(seed: int, repeat: int) -> int:
-    """Return the seed of a repeat: the first has that of the user, the next one more."""
+    """Return the seed of a repeat: the first has that of the user, and each further one adds 1."""
     return (seed + repeat) % 2**64
 
 
@@ -236,7 +236,7 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
 
 
 def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) -> None:
-    """Raise `DataError` where a class is to be predicted, or tuned on, that no model has seen."""
+    """Raise `DataError` if a class is to be predicted, or tuned on, that no model has seen."""
     predicted = [(_to_predict(part), part.test)]
     if part.tune is not None:
         predicted.append(("the validation part", part.tune))
@@ -308,5 +308,5 @@ def evaluated_contexts(table: Table, part: Part) -> list[int]:
 
 
 def label_of_context(table: Table, context: int | None) -> Any:
-    """Return what a context is called; None is all of them."""
+    """Return the name of a context; None is all of them."""
     return ALL if context is None else table.context_labels[context]

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 # Mean squared error, averaged over the folds of the tuning.
 _OF_REGRESSORS = "neg_mean_squared_error"
-# Where there are no probabilities.
+# If there are no probabilities.
 _OF_CLASSES = "accuracy"
-# As scikit-learn bounds a probability of 0, whose logarithm does not exist.
+# The bound of scikit-learn for a probability of 0, whose logarithm does not exist.
 _LEAST = float(np.finfo(np.float64).eps)
-# A network's probabilities in single precision sum to 1 no better.
+# A network's probabilities in single precision do not sum to 1 more exactly.
 _ROUNDING = 1e-5
 
 
 def scoring_of(model: Model) -> str | Callable[[Any, Any, Any], float]:
-    """Return what a grid of the model is searched for the highest of, as `GridSearchCV` takes it.
+    """Return the score that a grid search of the model maximises, in the form of `GridSearchCV`.
 
-    Of classifiers minus the log loss, or the accuracy of those that give no probabilities.
+    For classifiers it is minus the log loss, or the accuracy if they give no probabilities.
     """
     if model.kind != CLASSIFICATION:
         return _OF_REGRESSORS
@@ -38,7 +38,7 @@ def scoring_of(model: Model) -> str | Callable[[Any, Any, Any], float]:
 def minus_log_loss(estimator: Any, X: pd.DataFrame, y: NDArray[Any]) -> float:
     """Return the mean logarithm of the probability of the true class.
 
-    scikit-learn's ``neg_log_loss``, which a fold without some class ends with an error.
+    It replaces scikit-learn's ``neg_log_loss``, which raises an error if a fold lacks some class.
     """
     found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     places = {label: at for at, label in enumerate(estimator.classes_.tolist())}
@@ -50,12 +50,12 @@ def minus_log_loss(estimator: Any, X: pd.DataFrame, y: NDArray[Any]) -> float:
 def predicted_classes(
     estimator: Any, X: pd.DataFrame, classes: Sequence[Any], where: str
 ) -> NDArray[Any]:
-    """Return the class predicted of each row.
+    """Return the predicted class of each row.
 
     Raises
     ------
     DataError
-        If something else than a class of the label is predicted.
+        If something other than a class of the label is predicted.
     """
     given = np.asarray(estimator.predict(X))
     if given.shape not in ((len(X),), (len(X), 1)):
@@ -78,12 +78,12 @@ def predicted_classes(
 def class_probabilities(
     estimator: Any, X: pd.DataFrame, classes: Sequence[Any], where: str
 ) -> NDArray[np.float64]:
-    """Return the probability of each class, (n, classes); 0 of one that was not fitted.
+    """Return the probability of each class, (n, classes); 0 for a class that was not fitted.
 
     Raises
     ------
     DataError
-        If what the estimator gives are no probabilities.
+        If the output of the estimator is not probabilities.
     """
     found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     labels = np.asarray(estimator.classes_).tolist()

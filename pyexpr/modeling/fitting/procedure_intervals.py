@@ -1,4 +1,4 @@
-"""What each method of `compare_procedures` gives, and Student's interval on a metric's scale."""
+"""The output of each method of `compare_procedures`, and Student's interval on a metric's scale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Of a central difference, relative to the value.
+# Step of a central difference, relative to the value.
 _STEP = 1e-6
 
 

@@ -1,4 +1,4 @@
-"""Intervals of cross-validated performance that count the subjects of training, too."""
+"""Intervals of cross-validated performance that account for the subjects of training, too."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FEWEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """What is compared: the evaluated predictions, and the options of each comparison."""
+    """The evaluated predictions, and the options of each comparison."""
 
     evaluated: Evaluated
     fits: Fits

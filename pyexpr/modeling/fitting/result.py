@@ -236,7 +236,7 @@ class ModelsResult(Result):
         score_range: float | None = None,
         progress: bool | None = None,
     ) -> ProcedureResult:
-        r"""Compare the models as procedures: intervals that count the subjects of training, too.
+        r"""Compare the models as procedures: intervals also account for the subjects of training.
 
         The intervals of `compare` take the fitted models as given, and count the subjects on whom
         they are tested. Fitted to other subjects, the models would be others, and one that is

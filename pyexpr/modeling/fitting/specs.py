@@ -24,7 +24,7 @@ from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
 # Its own classes need no trust.
 _OWN = "pyexpr"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-# The steps of a model whose features are standardised.
+# The names of the steps of a model with standardised features.
 SCALER, MODEL = "standardise", "model"
 
 
@@ -68,9 +68,9 @@ class Model:
     ----------
     name : str
     template : regressor or classifier
-        Cloned for each fit; with `scaled` a Pipeline of the scaler and the estimator.
+        Cloned for each fit; with `scaled`, a Pipeline of the scaler and the estimator.
     grid : list of dict
-        Values by parameters of the template; empty where nothing is searched.
+        Values by parameters of the template; empty if nothing is searched.
     scaled : bool
     description : str
         The estimator as Python writes it.
@@ -87,7 +87,7 @@ class Model:
 
     @property
     def probable(self) -> bool:
-        """Whether it gives probabilities: what `decision_function` gives are none."""
+        """Whether it gives probabilities; those of `decision_function` do not count."""
         return self.kind == CLASSIFICATION and hasattr(self.template, "predict_proba")
 
     def seeded(self, seed: int) -> Model:
@@ -121,15 +121,15 @@ def read_models(
     inner_folds : int
         Of the default model.
     kind : str
-        What models must be.
+        The kind that models must have.
     label : str
-        What they learn, for a sentence.
+        The label that they learn, for a sentence.
 
     Raises
     ------
     DataError
-        If one is of another kind, cannot be found or is not of a trusted package, or has not the
-        parameters that are set or searched; the sentence names the model.
+        If a model is of another kind, cannot be found, is not from a trusted package, or does not
+        have the parameters that are set or searched. The message names the model.
     """
     packages = checked_names(trusted, argument=say("{trusted=}"))
     if models is None:
@@ -166,7 +166,7 @@ def own_net(kind: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Required:
-    """Which packages are trusted, and what models must be, of which label."""
+    """The trusted packages, and the kind and label that models must have."""
 
     trusted: Sequence[str]
     kind: str
@@ -271,7 +271,7 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         raise DataError(f"{where}: there is no {class_name!r} in {module_name}; {hint}")
     if not (isclass(found) and callable(getattr(found, "fit", None))):
         raise DataError(f"{where}: {name!r} is no class of estimators")
-    # What it cannot be made without is given at once; the rest is checked by name.
+    # Required parameters are passed to the constructor; the others are checked by name.
     needed = {
         key: params[key]
         for key, one in signature(found).parameters.items()
@@ -284,7 +284,7 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
 
 
 def _check_kind(estimator: Any, required: _Required, where: str) -> None:
-    """Raise `DataError` for what is no model, and for a regressor of classes and the reverse."""
+    """Raise `DataError` for anything but a model, and for a regressor of classes or the reverse."""
     regression = required.kind == REGRESSION
     if _is(is_regressor if regression else is_classifier, estimator):
         return
@@ -319,7 +319,7 @@ def _check_kind(estimator: Any, required: _Required, where: str) -> None:
 
 def _is(kind: Any, estimator: Any) -> bool:
     if isclass(estimator) or not all(
-        # Some have `predict` only once they are fitted.
+        # Some estimators have `predict` only after they are fitted.
         callable(getattr(estimator, method, None))
         for method in ("fit", "get_params")
     ):
@@ -387,7 +387,7 @@ def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any
 
 
 def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where: str) -> None:
-    """Raise `DataError` if a grid is given of an estimator that tunes itself."""
+    """Raise `DataError` if a grid is given for an estimator that tunes itself."""
     if not grid:
         return
     kind = type(estimator).__name__
@@ -419,7 +419,7 @@ def accepts(estimator: Any, argument: str) -> bool:
 
 
 def own_cv(estimator: Any) -> list[str]:
-    """Return the parameters `cv` that leave the folds to scikit-learn, the outermost of each.
+    """Return the outermost parameters `cv` that leave the folds to scikit-learn.
 
     Those would be folds of rows; see `pyexpr.modeling.fitting.tuned`.
     """
@@ -440,7 +440,7 @@ def own_cv(estimator: Any) -> list[str]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's own words with its kind, on one line and not without end."""
+    """Return an error's type and message, on one line and of limited length."""
     words = " ".join(str(error).split())
     if len(words) > 400:
         words = words[:400] + " ..."

@@ -43,7 +43,7 @@ TABLE = "the data"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the columns of the user's table are called."""
+    """The names of the columns of the user's table."""
 
     label: str
     label_pooled: str
@@ -56,7 +56,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Covariate:
-    """A column to adjust for; of categories, one indicator column each."""
+    """A column to adjust for; categories have one indicator column each."""
 
     name: str
     labels: tuple[Any, ...] | None
@@ -86,14 +86,14 @@ class Table:
     contexts : (n,) int64
         Positions in `context_labels`.
     context_labels : list
-        Sorted, or in the order of an ordered Categorical; without contexts one, "all".
+        Sorted, or in the order of an ordered Categorical; without contexts only "all".
     clips : list
         Label of each row; without labels its number in the user's table, from 1.
     covariates : list of Covariate
     left_out : DataFrame
-        cluster, context, clip, reason of each row that is not complete.
+        Cluster, context, clip and reason of each row that is not complete.
     classes : list, or None
-        Sorted, where the label is of classes.
+        Sorted; None if the label is not a class.
     """
 
     names: Names
@@ -135,7 +135,7 @@ def read_names(
     clip: Any,
     adjust_for: Any,
 ) -> Names:
-    """Return the names of the columns; each has one part, and none is a label twice."""
+    """Return the names of the columns; each has one role, and no label occurs twice."""
     given = {"label": label, "cluster": cluster, "context": context, "clip": clip}
     given["label_pooled"] = label if label_pooled is None else label_pooled
     for argument, name in given.items():
@@ -318,7 +318,7 @@ def _clips(
     contexts: NDArray[np.int64],
     context_labels: Sequence[Any],
 ) -> list[Any]:
-    """Return the label of every row; with the cluster and the context it names the row."""
+    """Return the label of every row, which identifies the row with its cluster and context."""
     if names.clip is None:
         return list(range(1, len(frame) + 1))
     codes, labels = _labels(frame, names.clip)
@@ -393,7 +393,7 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return False
     if column.dtype == object:
-        # As tables with missing whole numbers have them.
+        # The form in tables with missing whole numbers.
         there = column[~column.isna()]
         return all(isinstance(one, Real) and not isinstance(one, bool) for one in there)
     return bool(pd.api.types.is_numeric_dtype(column.dtype))
@@ -405,7 +405,7 @@ def _reasons(
     names: Names,
     n: int,
 ) -> list[str]:
-    """Return why a row is left out, "" where it is complete."""
+    """Return why each row is left out; "" if it is complete."""
     reason = [""] * n
     columns: list[tuple[str, str, NDArray[np.float64]]] = [
         ("label", name, numbers[name]) for name in dict.fromkeys([names.label, names.label_pooled])

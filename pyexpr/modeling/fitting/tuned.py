@@ -1,8 +1,8 @@
 """One fit, tuned on other subjects within the fitted rows.
 
-An estimator that tunes itself by scikit-learn's folds (a parameter `cv` that is None or a
-number) would put rows of one subject on both sides; it is given inner folds of subjects
-instead. A splitter that the user chose is kept, and gets the subjects as `groups`.
+An estimator that tunes itself by scikit-learn's folds (a parameter `cv` that is None or a number)
+would put rows of one subject into both parts. It is therefore given inner folds of subjects. A
+splitter that the user chose is kept, and gets the subjects as `groups`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# What an estimator calls the penalty that it chose by itself.
+# The attributes in which estimators keep the penalty that they chose by themselves.
 _CHOSEN = ("alpha_", "l1_ratio_", "C_")
 
 
@@ -61,7 +61,7 @@ class Fit:
 def fitted(
     model: Model, train: Rows, validation: Rows | None, *, inner_folds: int, seed: int
 ) -> Fit:
-    """Tune and fit a model; the seed makes the inner folds."""
+    """Tune and fit a model; the seed determines the inner folds."""
     template = clone(model.template)
     if model.grid:
         return _searched(model, template, train, validation, inner_folds, seed)
@@ -100,7 +100,7 @@ def _searched(
     )  # fmt: skip
     X = pd.concat([train.X, validation.X], ignore_index=True)
     search.fit(X, np.concatenate([train.y, validation.y]))
-    # As the elastic net: the validation part tunes, the training part fits.
+    # As for the elastic net, the validation part is for tuning and the training part for fitting.
     estimator = clone(template).set_params(**clone(search.best_params_, safe=False))
     return Fit(estimator.fit(train.X, train.y), _plain(model, search.best_params_), "validation")
 
@@ -144,7 +144,7 @@ def _groups(estimator: Any, clusters: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _last(estimator: Any) -> Any:
-    """Return what predicts at the end: of a pipeline, of a search."""
+    """Return the estimator that makes the predictions: the last one of a pipeline or search."""
     if isinstance(estimator, Pipeline):
         return _last(estimator[-1])
     return _last(estimator.best_estimator_) if hasattr(estimator, "best_estimator_") else estimator
@@ -158,7 +158,7 @@ def _chosen(estimator: Any) -> dict[str, Any]:
         return _chosen(estimator[-1])
     if not is_own_net(estimator) and not hasattr(estimator, "cv"):
         return {}
-    # Of several classes some have one value each: those are no single choice.
+    # With several classes, some have one value for each, which is not a single choice.
     found = {name: np.unique(getattr(estimator, name, [])) for name in _CHOSEN}
     return {
         name.removesuffix("_"): _value(values[0])
@@ -174,7 +174,7 @@ def _plain(model: Model, chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    """Return a parameter's value as a file can hold it: plain, or in words."""
+    """Return a parameter's value in a form that a file can hold: plain, or as text."""
     if isinstance(value, np.generic):
         value = value.item()
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

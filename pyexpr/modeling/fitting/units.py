@@ -36,7 +36,7 @@ class Unit:
         Of the rows; None is all contexts.
     part : Part
     where : str
-        What this fit is, for a sentence.
+        Description of the fit, for a sentence.
     """
 
     model: Model
@@ -48,7 +48,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one fit gave.
+    """The result of one fit.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Done:
     constant : list of str
         Features that do not vary in the rows fitted.
     warned : list of str
-        What the estimator warned of.
+        Warnings of the estimator.
     estimator : Sent
         The fitted estimator, or None unless it is to be kept.
     probabilities : (n, classes) float64, or None
-        Where a classifier gives any.
+        If the classifier gives any.
     unseen : list
         Classes of the label that are not among the rows fitted.
     """
@@ -144,7 +144,7 @@ def done(
 def _without_errors(
     results: Iterator[tuple[int, Done | DataError]], n: int
 ) -> Iterator[tuple[int, Done]]:
-    """Yield what was done; raise the first error in order, once all before it are done."""
+    """Yield results; raise the first error in order, after all results before it."""
     awaited, errors = set(range(n)), {}
     for number, found in results:
         awaited.discard(number)
@@ -178,7 +178,7 @@ class _Work:
         return Rows(X.reset_index(drop=True), y[rows], table.clusters[rows])
 
     def of_context(self, unit: Unit, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of the rows that are of the unit's context."""
+        """Return those of the rows that belong to the unit's context."""
         if unit.context is None:
             return rows
         mine: NDArray[np.bool_] = self.table.contexts[rows] == unit.context
@@ -241,7 +241,7 @@ def _fitted(unit: Unit, train: Rows, tune: Rows | None, inner_folds: int) -> Fit
 def _predicted(
     estimator: Any, X: pd.DataFrame, classes: Sequence[Any] | None, where: str
 ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-    """Return what is predicted, and of classes the probability of each, if there are any."""
+    """Return the predictions and, for classes, the probability of each, if there are any."""
     if not len(X):
         return np.array([] if classes is None else classes)[:0], None
     try:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tuple[Any, ...]] | None:
     """Return (feature, weight per unit of it, weight per its standard deviation), or None.
 
-    Of classifiers the class follows: of two classes the second, whose log odds they move.
-    Standard deviations (divisor n) are those of the rows fitted, `X`.
+    For classifiers the class follows; with two classes it is the second, to whose log odds they
+    refer. Standard deviations (divisor n) are those of the rows fitted, `X`.
     """
     scale = np.ones(len(columns))
     standardised = False
@@ -30,7 +30,7 @@ def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tupl
             continue
         for _, step in final.steps[:-1]:
             if not isinstance(step, StandardScaler):
-                # It may have made other features than came in.
+                # It may have produced features other than those it was given.
                 return None
             if step.scale_ is not None:
                 scale, standardised = scale * step.scale_, True
@@ -44,7 +44,7 @@ def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tupl
         labels = np.asarray(final.classes_).tolist()
         classes = labels[1:] if len(labels) == 2 else labels
     if rows.size != len(classes) * len(columns):
-        # One for each pair of classes, or of other features.
+        # There may be one for each pair of classes, or they may belong to other features.
         return None
     if is_own_net(final):
         scale, standardised = scale * final.scale_, True

@@ -13,10 +13,10 @@ from pyexpr.resampling.quantiles import interpolated_quantiles
 def bca(evidence: Evidence, confidence: float) -> Intervals:
     """Percentiles corrected for bias and acceleration (Efron, 1987).
 
-    ``z0 = qnorm(#{t* < t}/B)``; the acceleration comes from the subject jackknife of
-    each quantity, as ``boot::boot.ci(type = "bca", L = (G - 1) * (mean(J) - J))`` takes
-    it. Where z0 is infinite, or an end lies outside (1/(B + 1), B/(B + 1)), the row gets
-    the percentile interval, and `method` says so. p by inversion.
+    ``z0 = qnorm(#{t* < t}/B)``; the acceleration comes from the subject jackknife of each quantity,
+    as in ``boot::boot.ci(type = "bca", L = (G - 1) * (mean(J) - J))``. If z0 is infinite, or an end
+    lies outside (1/(B + 1), B/(B + 1)), the row gets the percentile interval, and `method` says so.
+    p is computed by inversion.
     """
     from scipy.special import ndtr, ndtri
 

@@ -34,22 +34,22 @@ class JackknifeGroup:
     rows : (q,) int64
         Positions of the quantities.
     values : (q, G) float64
-        Without each cluster, clusters sorted by stratum.
+        The quantities without each cluster; clusters are sorted by stratum.
     strata : tuple of int
         Sizes of the strata, adding up to G.
     effective : (q, strata) float64, optional
-        How many clusters of equal size would weigh like those of each stratum:
-        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all of
-        them, as where every cluster weighs the same.
+        Number of clusters of equal size that would weigh like those of each stratum:
+        ``(sum n_g)^2 / sum n_g^2``, where n_g is the number of the cluster's rows in the quantity.
+        None: the number of clusters, as if all weighed the same.
     clusters : (G,) int64, optional
         Positions of the clusters among all, by which groups are brought together. None:
         0 to G - 1.
     why_undefined : str
-        What is then the matter where a quantity has no value without some cluster: "the model
-        has no solution". "": that it is undefined.
+        Why a quantity has no value without some cluster: "the model has no solution". "": it is
+        undefined.
     crossing : Crossing, optional
-        Where rows belong to two clusters. `values` are then without each member, `strata` the
-        numbers of members of each membership, and `clusters` the positions of the members.
+        If rows belong to two clusters. `values` are then without each member, `strata` the numbers
+        of members of each membership, and `clusters` the positions of the members.
     """
 
     rows: NDArray[np.int64]
@@ -61,7 +61,7 @@ class JackknifeGroup:
     crossing: Crossing | None = None
 
     def influence(self, whole: float, k: int) -> NDArray[np.float64]:
-        """Return what each cluster adds to a quantity: the squares add up to its variance."""
+        """Return each cluster's contribution to a quantity; the squares add up to its variance."""
         own = self.values[[k]]
         if self.crossing is None:
             return np.asarray(jackknife_influence(own, self.strata)[0])
@@ -77,11 +77,11 @@ class Evidence:
     estimate : float64
         NaN where undefined, with the reason in `reason`.
     scale : list of str
-        On which the quantity is studentised (`pyexpr.resampling.intervals.scales`).
+        Scale on which the quantity is studentised (`pyexpr.resampling.intervals.scales`).
     simple_df : bool
-        Whether the degrees of freedom leave kurtosis out.
+        Whether the degrees of freedom ignore kurtosis.
     null : float64
-        Value tested; NaN where nothing is.
+        Tested value; NaN if there is no test.
     replicates : (Q, B) float64
         NaN where undefined.
     groups : list of JackknifeGroup
@@ -90,16 +90,16 @@ class Evidence:
         Returns the (Q, B) standard errors within the replicates, on the scale.
     n_threads : int, optional
     n_failed : int64, optional
-        In how many replicates computing the quantity failed.
+        Number of replicates in which computing the quantity failed.
     why_failed : str
-        What failing is, as `reason` says it; "" if it says nothing of it.
+        Description of the failure for `reason`; "" if it is not mentioned there.
     inflation : float64, optional
-        What jackknife variances are multiplied by, for what leaving out clusters does not
-        show: models fitted to other folds. None: 1.
+        Factor of the jackknife variances, for variation that leaving out clusters does not show,
+        such as that of models fitted to other folds. None: 1.
     ratio : bool, optional
-        Where everything here is of the logarithm of a ratio, and the ratio is shown.
+        Whether everything here refers to the logarithm of a ratio, and the ratio is shown.
     unit : float64, optional
-        What a quantity is divided by before it is brought to its scale. None: 1.
+        Divisor of a quantity before it is transformed to its scale. None: 1.
     corrected_kurtosis : bool
         As `kurtosis_df` takes it.
     """
@@ -133,7 +133,7 @@ class Evidence:
     def limits(
         self, below: NDArray[np.float64], above: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (low, high), (Q,): so far below and above the estimates on their scales."""
+        """Return (low, high), (Q,): this far below and above the estimates on their scales."""
         low, high = limits(self.scaled(self.estimate), below, above, self.scale)
         return (low, high) if self.unit is None else (low * self.unit, high * self.unit)
 
@@ -142,7 +142,8 @@ class Evidence:
     ) -> NDArray[np.float64]:
         """Return `values`, whose first axis is that of the quantities (or `rows`), as shown.
 
-        Ratios are no longer logarithms, the rest is as it was; not a copy if all is.
+        Logarithms of ratios become ratios, and the rest is unchanged; without ratios it is not a
+        copy.
         """
         if self.ratio is None or not self.ratio.any():
             return values
@@ -152,7 +153,7 @@ class Evidence:
         return result
 
     def shown_error(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
+        """Return standard errors (Q,); for a ratio, it times its logarithm's (delta method)."""
         if self.ratio is None:
             return error
         factor = np.ones(len(error))
@@ -165,7 +166,7 @@ class Intervals:
     """One row per quantity; arrays are (Q,), NaN with a `reason`.
 
     `requested` is the requested method, `method` the one used for each row. `p_adjusted` and
-    `adjustment` are there once several tests were adjusted together, by `rule`.
+    `adjustment` exist after several tests were adjusted together, by `rule`.
     """
 
     requested: str
@@ -184,7 +185,7 @@ class Intervals:
     rule: str | None = None
 
     def blank(self, row: int, reason: str) -> None:
-        """Take interval and test from a row that cannot have them."""
+        """Remove interval and test from a row that cannot have them."""
         for values in (self.low, self.high, self.p_value, self.statistic, self.df):
             values[row] = np.nan
         self.reason[row] = self.reason[row] or reason
@@ -202,5 +203,5 @@ def _no_intervals() -> Intervals:
     return Intervals("", [], np.nan, none, none, none, none, none, none, [], counts)
 
 
-# Stands where intervals will be.
+# Placeholder of the intervals.
 NO_INTERVALS = _no_intervals()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def equal_tails(confidence: float, n: int) -> NDArray[np.float64]:
     """Return the (n, 2) levels of a two-sided interval."""
-    # Written as boot.ci writes it: the rank it gives is the same double.
+    # Written as in boot.ci, so that the rank is the same double.
     return np.tile([(1 - confidence) / 2, (1 + confidence) / 2], (n, 1))
 
 
@@ -47,7 +47,7 @@ def from_draws(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> Intervals:
-    """Arrange limits and p, and take them from rows that cannot have them."""
+    """Arrange limits and p, and remove them from rows that cannot have them."""
     n = len(evidence.estimate)
     result = Intervals(
         method,

@@ -35,7 +35,7 @@ def jackknife_error(values: NDArray[np.float64], strata: Sequence[int]) -> NDArr
 
 
 def stratum_variances(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
-    """Return what each stratum adds to the jackknife variance, (q, strata)."""
+    """Return the contribution of each stratum to the jackknife variance, (q, strata)."""
     variance = np.empty((len(values), len(strata)))
     start = 0
     for h, size in enumerate(strata):
@@ -68,8 +68,9 @@ def acceleration_of(values: NDArray[np.float64], strata: Sequence[int]) -> NDArr
 def kurtosis_df(values: NDArray[np.float64], *, corrected: bool = True) -> NDArray[np.float64]:
     """Return the degrees of freedom of a jackknife variance, (q,), from values (q, G).
 
-    ``2 / (2/(G-1) + k/G)``, k the excess kurtosis of the pseudo-values where positive;
-    at least 2. `corrected` for bias it is 0 under six clusters; as it is, it is smaller.
+    ``2 / (2/(G-1) + k/G)``, at least 2, where k is the excess kurtosis of the pseudo-values, or 0
+    if that is negative. If `corrected` for bias, k is 0 with fewer than six clusters; without the
+    correction it is smaller.
     """
     G = values.shape[1]
     excess = np.zeros(len(values))
@@ -94,15 +95,15 @@ def degrees_of_freedom(
 ) -> NDArray[np.float64]:
     """Return the degrees of freedom of each row's jackknife variance, (q,).
 
-    Two things take from the G - 1 of equal clusters with normal pseudo-values: heavy
-    tails (`kurtosis_df`; not looked at where `simple`), and unequal clusters, of which
-    the largest carry most of the variance. The latter leave ``effective - 1``, as
-    Satterthwaite's rule gives for variances that grow like the cluster's rows. The
-    pseudo-values show part of that inequality too, so that the smaller of the two
-    counts, not both; at least 2. With strata both are those of `stratified_df`.
+    Equal clusters with normal pseudo-values have G - 1 degrees of freedom. Two things reduce them:
+    heavy tails (`kurtosis_df`; ignored if `simple`), and unequal clusters, of which the largest
+    contribute most of the variance. The latter leave ``effective - 1``, by Satterthwaite's rule for
+    variances that are proportional to the cluster's rows. The pseudo-values also show part of that
+    inequality, so the smaller of the two numbers is used, and not both reductions; it is at least
+    2. With strata both are those of `stratified_df`.
 
-    `effective` is (q, strata): how many clusters of equal size each stratum's are worth;
-    `corrected` is as for `kurtosis_df`, of clusters in one stratum.
+    `effective` is (q, strata), the number of clusters of equal size to which those of each stratum
+    are equivalent; `corrected` is as for `kurtosis_df`, for clusters in one stratum.
     """
     G = values.shape[1]
     if len(strata) == 1:
@@ -126,11 +127,10 @@ def stratified_df(
     """Return Satterthwaite's degrees of freedom of sums of estimated variances, (q,).
 
     ``df = 2 V^2 / Var(V)``, V the sum over strata of v_h, whose estimates have the
-    relative variances c_h. Estimates stand in for what they estimate, ``E v_h^2 =
-    (1 + c_h)`` times the square of the true one, so that ``A = sum v_h^2 c_h / (1 + c_h)``
-    estimates Var(V) and ``V^2 - A`` the square of the sum: ``df = 2 V^2 / A - 2``. With
-    one stratum that is 2 / c; without the correction strata of two clusters would lose
-    two thirds of their degrees of freedom.
+    relative variances c_h. Both are estimated. Since ``E v_h^2 = (1 + c_h)`` times the square of
+    the true variance, ``A = sum v_h^2 c_h / (1 + c_h)`` estimates Var(V) and ``V^2 - A`` the square
+    of the sum, which gives ``df = 2 V^2 / A - 2``. With one stratum that is 2 / c. Without the
+    correction, strata of two clusters would lose two thirds of their degrees of freedom.
 
     Parameters
     ----------
@@ -148,9 +148,9 @@ def stratified_df(
 def pooled_excess(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
     """Return the excess kurtosis of values (q, G) about their strata's means, where positive.
 
-    The sum of the unbiased fourth cumulants (k-statistics) of the strata over that of
-    their squared variances, each weighted by its clusters; strata under four clusters
-    show none, and under six clusters in the others it is 0.
+    It is the sum of the unbiased fourth cumulants (k-statistics) of the strata over that of their
+    squared variances, each weighted by its clusters. Strata with fewer than four clusters are left
+    out, and with fewer than six clusters in the others it is 0.
     """
     fourth, square = np.zeros((2, len(values)))
     start = counted_clusters = 0
@@ -259,7 +259,7 @@ def _give_reasons(
     found: Jackknife,
     constant: NDArray[np.bool_],
 ) -> None:
-    """Give reasons to quantities that are undefined without some cluster."""
+    """Set the reasons of quantities that are undefined without some cluster."""
     rows, G = group.rows, sum(group.strata)
     for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
         if undefined:
@@ -268,7 +268,7 @@ def _give_reasons(
                 if group.why_undefined
                 else NEEDS_EACH_OF(undefined=undefined)
             )
-    # As when one subject makes all errors: the scale has no value without it.
+    # For example, one subject has all errors, and the scale has no value without it.
     for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
         if n_ends and not found.reason[row] and not constant[row]:
             found.reason[row] = ENDS_WITHOUT(ends=n_ends)
@@ -300,5 +300,5 @@ def _of_two_memberships(
 def without_variation(
     error: NDArray[np.float64], estimate: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Return where the error is 0 but for rounding: every leave-one-out value is the estimate."""
+    """Return where the error is 0 up to rounding: every leave-one-out value is the estimate."""
     return np.asarray(error <= 1e-14 * np.maximum(np.abs(estimate), 1e-300))

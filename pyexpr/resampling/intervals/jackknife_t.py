@@ -36,7 +36,7 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         half = stdtrit(jackknife.df, (1 + confidence) / 2) * jackknife.scaled_error
         low, high = evidence.limits(half, half)
         p = 2 * stdtr(jackknife.df, -np.abs(statistic))
-    # t can be so large that p underflows; it is never 0.
+    # If t is so large that p underflows, p is set to the smallest positive number.
     p = np.where(p == 0, np.nextafter(0, 1), p)
     n = len(p)
     # Row by row: after Ctrl-C they are part of a longer array, whose copy would take seconds.

@@ -1,4 +1,4 @@
-"""The interval methods by name; `pyexpr.base.interval_methods` has their properties.
+"""The interval methods by name; their properties are in `pyexpr.base.interval_methods`.
 
 Sources: Efron (1987) for BCa; Davison and Hinkley (1997), chapter 5, for the
 others; the scales and degrees of freedom of `jackknife_t` are described there.
@@ -36,7 +36,7 @@ FAILED_IN = Template("failed_replicates", "{why} in {failed} of {n_boot} replica
 
 
 def check_method(method: str | None, confidence: float, n_boot: int) -> None:
-    """Raise `DataError` unless `n_boot` replicates serve this method at this confidence."""
+    """Raise `DataError` unless `n_boot` replicates suffice for this method at this confidence."""
     name = DEFAULT if method is None else method
     if not isinstance(name, str) or name not in METHODS:
         raise DataError(
@@ -68,8 +68,8 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
     Raises
     ------
     DataError
-        If the method is unknown, the confidence not between 0 and 1, or there are
-        too few replicates for quantiles that far out.
+        If the method is unknown, the confidence is not between 0 and 1, or there are too few
+        replicates for quantiles so far in the tails.
     """
     check_method(method, confidence, evidence.replicates.shape[1])
     name = DEFAULT if method is None else method

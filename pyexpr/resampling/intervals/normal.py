@@ -18,7 +18,7 @@ NO_VARIATION = Template(
 
 
 def normal(evidence: Evidence, confidence: float) -> Intervals:
-    """``2T - mean t* +- z sd(t*)``: normal, with the bootstrap's estimate of bias taken off."""
+    """``2T - mean t* +- z sd(t*)``: normal, with the bootstrap's estimate of bias subtracted."""
     from scipy.special import ndtr
 
     summary = summary_of(evidence, evidence.null)

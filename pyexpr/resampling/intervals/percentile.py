@@ -8,7 +8,7 @@ from pyexpr.resampling.quantiles import interpolated_quantiles
 
 
 def percentile(evidence: Evidence, confidence: float) -> Intervals:
-    """Quantiles of the replicates, interpolated as `interpolated_quantiles` says.
+    """Quantiles of the replicates, interpolated as in `interpolated_quantiles`.
 
     ``p = 2 min(#{t* <= null} + 1, #{t* >= null} + 1)/(B + 1)``, at most 1.
     """

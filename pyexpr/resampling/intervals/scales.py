@@ -3,11 +3,11 @@
 ``identity``; of errors ``negative_reciprocal``, -1/x; of correlations ``atanh``; of R2
 ``negative_root_complement``, -sqrt(1 - x); of the square root of such a quantity
 ``negative_root_complement_of_square``, -sqrt(1 - x^2); of positive numbers ``log``. Those of factor
-models go on beyond the bounds of their quantities, where a refit without one subject may lie:
+models are defined beyond the bounds of their quantities, where a refit without one subject may lie:
 ``odd_cube_root``, cbrt(1 + x) - cbrt(1 - x), ``fifth_root``, ``negative_cube_root_complement``,
--cbrt(1 - x), and ``straight_then_log``, logarithmic beyond 1/2. That of a standard deviation whose
-variance may be estimated as negative, and then has its sign, is ``two_thirds_power``: the cube root
-of the variance (Wilson and Hilferty 1931).
+-cbrt(1 - x), and ``straight_then_log``, logarithmic beyond 1/2. A standard deviation whose variance
+may be estimated as negative has the sign of that estimate; its scale is ``two_thirds_power``, the
+cube root of the variance (Wilson and Hilferty 1931).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Of an error's limit: half of the way on which it would become infinite.
+# For an error's limit: half of the distance at which it would become infinite.
 _ERRORS_BEND = 0.5
-# Up to so much ``straight_then_log`` is straight: a loading may be 0. Beyond, its error grows with
-# it, and logarithms are nearer to symmetry.
+# Up to this value ``straight_then_log`` is linear, since a loading may be 0. Beyond it, the error
+# grows with the loading, and logarithms are closer to symmetry.
 _STRAIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """A scale defined beyond the range of its quantity, the way back, and that range."""
+    """A scale defined beyond the range of its quantity, its inverse, and that range."""
 
     to: Callable[[Array], Array]
     back: Callable[[Array], Array]
@@ -40,7 +40,7 @@ class _Scale:
     most: float = np.inf
 
     def limit(self, centre: Array, reach: Array) -> Array:
-        """Return a limit, cut at the range; not of an estimate that is itself out of range."""
+        """Return a limit, truncated at the range unless the estimate itself is out of range."""
         ends = self.back(centre + reach)
         low, high = self.to(np.array([self.least, self.most]))
         within = (centre >= low) & (centre <= high)
@@ -112,8 +112,8 @@ def limit(
 ) -> NDArray[np.float64]:
     """Return the limit that lies `reach` (signed) from `centre` on a scale, back-transformed.
 
-    Beyond the end of a scale lies that end: 1 for R2. An error has none: the limit
-    ``x / (1 - a)`` of its scale -1/x, with ``a = reach * x``, goes on from a = 1/2 as
+    A limit beyond the end of a scale is that end: 1 for R2. For an error there is no end. The limit
+    on its scale -1/x is ``x / (1 - a)`` with ``a = reach * x``; beyond a = 1/2 it is
     ``2 x exp(2 a - 1)``, which has the same value and slope there, and stays finite.
     """
     g = centre + reach
@@ -133,9 +133,9 @@ def limit(
 
 
 def at_end(scaled: NDArray[np.float64], scales: Sequence[str]) -> NDArray[np.bool_]:
-    """Return where values on their scales, a row for each, lie at the end of their range.
+    """Return where values on their scales, in rows by scale, are at the end of their range.
 
-    No error, or a correlation of 1: infinite on the scale. R2 of 1 is 0 there.
+    An error of 0, or a correlation of 1, is infinite on the scale. An R2 of 1 is 0 there.
     """
     root = np.array([scale.startswith("negative_root_complement") for scale in scales])
     root = root.reshape(-1, *(1,) * (scaled.ndim - 1))
@@ -158,7 +158,7 @@ def limits(
     above: NDArray[np.float64],
     scales: Sequence[str],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (low, high), (q,): so far below and above `centre` on each row's scale."""
+    """Return (low, high), (q,): this far below and above `centre` on each row's scale."""
     names = np.array(scales)
     low, high = np.empty_like(centre), np.empty_like(centre)
     for scale in dict.fromkeys(scales):

@@ -20,7 +20,7 @@ def studentize(evidence: Evidence) -> NDArray[np.float64]:
     """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
     centre, pivot = evidence.scaled(evidence.estimate), evidence.scaled(evidence.replicates)
     error = evidence.replicate_errors()
-    # Zero but for rounding, as when one subject fills a replicate.
+    # Zero up to rounding, as when a replicate consists of one subject.
     with np.errstate(divide="ignore", invalid="ignore"):
         constant = error <= 1e-12 * np.maximum(np.abs(pivot), np.abs(centre)[:, None])
         pivot -= centre[:, None]
@@ -30,7 +30,7 @@ def studentize(evidence: Evidence) -> NDArray[np.float64]:
 
 
 class Reach(NamedTuple):
-    """How far, in errors, a symmetric interval reaches, and p; both (Q,)."""
+    """Half the length of a symmetric interval in standard errors, and p; both (Q,)."""
 
     reach: NDArray[np.float64]
     p_value: NDArray[np.float64]
@@ -45,7 +45,7 @@ def symmetric_reach(
     interpolated: bool = False,
     n_threads: int | None = None,
 ) -> Reach:
-    """Return the quantile of ``|pivot|`` (Q, B), and the share beyond ``|statistic|`` (Q,).
+    """Return the quantile of ``|pivot|`` (Q, B), and the proportion beyond ``|statistic|`` (Q,).
 
     Pivots that are NaN are left out. The quantile is the order statistic that makes the
     interval agree with p (`rank_of`), or `interpolated` between two of them.

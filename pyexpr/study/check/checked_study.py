@@ -11,7 +11,7 @@ from pyexpr.study.tables.inputs import Inputs
 
 
 class CheckedStudy(Protocol):
-    """A study, as `Study` is one."""
+    """The attributes of `Study` that are checked."""
 
     config: StudyConfig
     folder: Path

@@ -149,7 +149,7 @@ def _plain_header(path: str) -> bytes | None:
 
 
 def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:
-    """Return which rows of the tables are left out, which columns are no features, and why."""
+    """Return which rows of the tables are left out, which columns are not features, and why."""
     found = [
         Point(LEFT_OUT, reason, count, "", "note")
         for reason, count in inputs.dropped.items()

@@ -49,11 +49,11 @@ class Planned:
     left_out : DataFrame
         The other clips with the reason.
     features : tuple of str
-        That enter the models.
+        Features that enter the models.
     absent : list of str
         Features that no clip has.
     table : Table or None
-        As models get it; None where features are still to be computed.
+        In the form that models get; None if features are still to be computed.
     parts : list of Part
     units : list of Unit
         The fits, tuning not counted.

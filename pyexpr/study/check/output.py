@@ -39,7 +39,7 @@ def output_points(study: CheckedStudy, inputs: Inputs, read: Iterable[Path]) -> 
 
 
 def _place(study: CheckedStudy) -> str:
-    """Return where results go, from the study file's folder if they lie in it."""
+    """Return the place of the results, relative to the study file's folder if it is inside."""
     inside = study.output.is_relative_to(study.folder)
     return str(study.output.relative_to(study.folder) if inside else study.output)
 

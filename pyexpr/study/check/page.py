@@ -42,7 +42,7 @@ class CheckResult(Result):
     Attributes
     ----------
     title : str
-        Of the study; the name of its file where that cannot be read.
+        Title of the study; the name of its file if that cannot be read.
     points : tuple of Point
         In the order of the page: section, item, n (or None), detail, status.
     """
@@ -52,7 +52,7 @@ class CheckResult(Result):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """All that is wrong, a sentence each."""
+        """All problems, with one sentence for each."""
         return tuple(point.detail for point in self.points if point.status == WRONG)
 
     @property
@@ -61,7 +61,7 @@ class CheckResult(Result):
         return not self.problems
 
     def tidy(self) -> pd.DataFrame:
-        """Return a row per point: section, item, n (where it is a number), detail, status.
+        """Return a row per point: section, item, n (if it is a number), detail, status.
 
         `status` is "ok", "note" (what a reader should know) or "wrong".
         """

@@ -1,4 +1,4 @@
-"""Software that a study requires besides Python packages, and whether it is installed."""
+"""Software that a study requires in addition to the base package, and whether it is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyexpr.study.tables.early_checks import check_deep
 
 
 def software_points(study: CheckedStudy) -> list[Point]:
-    """Return R and lavaan of a study with a factor model, torch of one with deep models."""
+    """Return R and lavaan for a study with a factor model, and torch for one with deep models."""
     config, found = study.config, []
     if config.label.method == "factor":
         found.append(_lavaan(config.factor_model.engine))
@@ -26,7 +26,7 @@ def software_points(study: CheckedStudy) -> list[Point]:
 
 
 def _cluster(study: CheckedStudy) -> Point:
-    """Return where tasks would be done; nobody is asked whether the workers answer."""
+    """Return where tasks would be done, without checking whether the workers answer."""
     compute = study.config.compute
     try:
         place = compute.place(study.folder)

@@ -73,7 +73,7 @@ class ComputeSection(Section):
 
 
 class SiteSection(Section):
-    """The file of a site: what a job of the queue asks for."""
+    """The file of a site: what a job of the queue requests."""
 
     system: System = "slurm"
     queue: str | None = None
@@ -132,7 +132,7 @@ def _is_address(text: str) -> bool:
 
 
 def read_site(path: Path) -> tuple[str, Site]:
-    """Read the file of a site: the queueing system, and what a job asks for.
+    """Read the file of a site: the queueing system, and what a job requests.
 
     Raises
     ------
@@ -184,5 +184,5 @@ def compute_section(cluster: str | None, n_jobs: int | None) -> dict[str, Any]:
 
 
 def place_named(cluster: str | None) -> Place:
-    """Return the place that `cluster` names; None is this computer."""
+    """Return the place that `cluster` names; None means this computer."""
     return ComputeSection.model_validate(compute_section(cluster, None)).place(Path.cwd())

@@ -135,7 +135,7 @@ class StudyConfig(Section):
         return self
 
     def _misfits(self) -> Iterator[str]:
-        """Say which sections do not fit one another."""
+        """Say which sections contradict each other."""
         crossed, recorded = self.evaluation.crossed, self.data.recordings is not None
         if recorded and self.clips is None:
             yield "[clips] is missing"
@@ -273,7 +273,7 @@ class StudyConfig(Section):
         Raises
         ------
         StudyError
-            If one is no model of a study.
+            If one is not a model of a study.
         """
         given = {
             name: one if isinstance(one, Mapping | EstimatorSection) else {"estimator": one}
@@ -292,7 +292,7 @@ class StudyConfig(Section):
         return self.model_copy(update={"models": section})
 
     def computed_on(self, cluster: str | None, n_jobs: int | None) -> StudyConfig:
-        """Return the study with its tasks done elsewhere; None leaves what the file says.
+        """Return the study with its tasks done elsewhere; None keeps the setting of the file.
 
         Raises
         ------
@@ -335,7 +335,7 @@ def read_config(path: Path) -> StudyConfig:
 def read_known_config(
     path: Path, completed: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
 ) -> tuple[StudyConfig, KnownFile]:
-    """Return what `read_config` does, and the hash of the bytes that it was read from.
+    """Return the result of `read_config`, and the hash of the bytes from which it was read.
 
     `completed` may add to the entries what the tables in the folder tell.
     """
@@ -367,7 +367,7 @@ _OF_TABLES = {"data", "ratings", "clips", "label", "features"}
 
 
 def validated(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
-    """Return the study as far as it can be read, and a sentence for all that is wrong in it.
+    """Return the study as far as it can be read, and a sentence for each problem in it.
 
     A wrong section that is not needed to read the tables is left out. The study is None if
     another section is wrong.

@@ -34,22 +34,22 @@ TAKEN = (
 
 
 class DataSection(Section):
-    """Where the tables are, and what their columns are called."""
+    """Where the tables are, and the names of their columns."""
 
-    # None: there is no such table. A file that names neither features nor recordings means
-    # the table of recordings, and one whose label is a column means no ratings.
+    # None: there is no such table. If a file names neither features nor recordings, the table of
+    # recordings is meant; if its label is a column, no ratings are.
     ratings: str | None = "ratings.csv"
     recordings: str | None = "recordings.csv"
     features: str | None = None
-    # Our name -> the name in the file, where they differ.
+    # Our name -> the name in the file, if they differ.
     rating_columns: dict[Literal[RATING_COLUMNS], str] = Field(default_factory=dict)  # type: ignore[valid-type]
     recording_columns: dict[Literal[RECORDING_COLUMNS], str] = Field(default_factory=dict)  # type: ignore[valid-type]
     clip_columns: dict[Literal[CLIP_COLUMNS], str] = Field(default_factory=dict)  # type: ignore[valid-type]
-    # Of the table of features; None: every column of numbers that has no other part.
+    # Columns of the table of features; None: every column of numbers without another role.
     feature_columns: tuple[str, ...] | None = None
-    # False: the tables have no column of contexts, and all clips are of one.
+    # False: the tables have no column of contexts, and all clips are of one context.
     contexts: bool = True
-    # Subjects with fewer clips, after all else that is left out, are left out.
+    # Subjects with fewer clips than this, after all other exclusions, are left out.
     min_clips: int = Field(default=1, ge=1)
     # A subject, context or clip in one table but not in the other.
     unmatched: Literal["error", "drop"] = "error"
@@ -72,12 +72,12 @@ class RatingsSection(Section):
     low: float = 0
     high: float = 4
     questions: tuple[str, ...] | None = None
-    # What becomes of a rating outside of the scale.
+    # What happens to a rating outside the scale.
     out_of_range: Literal["error", "drop"] = "error"
-    # What becomes of a clip without the rating of some rater, question by question; a factor
+    # What happens to a clip without the rating of some rater, for each question; a factor
     # model and a mean of several questions need all questions.
     incomplete: Literal["keep", "drop"] = "keep"
-    # Of a wide table, a row per clip (and rater): how its columns of ratings are called,
+    # Names of the columns of ratings in a wide table, with a row per clip (and rater):
     # "{question}_{rater}", "{question}" or "{rater}". None: a row per rating.
     wide: str | None = None
 
@@ -102,7 +102,7 @@ class RatingsSection(Section):
 
 
 class LabelSection(Section):
-    """What the models learn."""
+    """The label that the models learn."""
 
     # "factor": scores of a factor model of the questions' means; "mean": the mean of the
     # questions' means; "question": the mean rating of one question, or of several, each an
@@ -113,13 +113,13 @@ class LabelSection(Section):
     # "regression": a number; "classification": a class, which is the answer that most raters of a
     # question gave, or what a column holds. None: a column of text is of classes.
     kind: Literal["regression", "classification"] | None = None
-    # The class that AUC, F1 and Brier's score are of; 1 where the classes are 0 and 1.
+    # The class to which AUC, F1 and Brier's score refer; 1 if the classes are 0 and 1.
     positive: str | None = None
 
     @field_validator("positive", mode="before")
     @classmethod
     def _as_text(cls, given: Any) -> Any:
-        # As classes are called: a whole number, or true, by its digits.
+        # Classes are named by text: a whole number, or true, by its digits.
         if isinstance(given, (int, float)) and float(given).is_integer():
             return str(int(given))
         return given
@@ -165,7 +165,7 @@ class SegmentEntry(Section):
     context: str
     start: float
     end: float
-    # Without one it has its number within its context.
+    # Without a name, a clip has its number within its context.
     clip: str | None = None
 
     @field_validator("context")
@@ -207,11 +207,11 @@ class FeaturesSection(Section):
     derivatives: Derivatives = _COMPUTED.derivatives
     au_count: AuCount = _COMPUTED.au_count
     min_valid: float = _COMPUTED.min_valid
-    # Families of features besides the fourteen; units whose dynamics have columns of their own;
+    # Families of features in addition to the fourteen; units with columns for their dynamics;
     # the context that is each person's baseline.
     extra: tuple[Family, ...] = ()
     action_units: tuple[str, ...] = ()
-    # Signals of the families of expression; of none all that the recordings have.
+    # Signals of the families of expression; if none are named, all that the recordings have.
     expressions: tuple[str, ...] = ()
     baseline: str | None = _COMPUTED.baseline
     min_confidence: float | None = Field(default=None, ge=0, le=1)
@@ -220,13 +220,13 @@ class FeaturesSection(Section):
     join_ids: bool = _READ.join_ids
     max_speed: float = _READ.max_speed
     max_turn: float = _READ.max_turn
-    # Of another tracker's tables: a layout's name, or a file from the study's folder.
+    # For another tracker's tables: a layout's name, or a file from the study's folder.
     layout: str | None = None
-    # The column that tells the recordings of one file apart.
+    # The column that distinguishes the recordings of one file.
     split_by: str | None = None
     on_mixed: OnMixed = "error"
     on_error: Literal["stop", "skip"] = "stop"
-    # Which features enter the models; None: all that there are.
+    # The features that enter the models; None: all of them.
     use: tuple[str, ...] | None = None
     leave_out: tuple[str, ...] = ()
     # Columns of the table of features that enter every model and every slope beside them:
@@ -240,7 +240,7 @@ class FeaturesSection(Section):
 
     @model_validator(mode="after")
     def _can_be_computed(self) -> FeaturesSection:
-        # What they refuse is wrong before anything is read.
+        # Their errors are reported before any table is read.
         self._options()
         names = (one.name for one in fields(ReadingOptions) if hasattr(self, one.name))
         ReadingOptions(**{name: getattr(self, name) for name in names})
@@ -280,11 +280,11 @@ class FactorModelSection(Section):
     # Which model's scores the context's own models are trained on.
     labels: Literal["context", "pooled"] = "context"
     # Whose clips the models behind the scores are fitted to: the paper's way is all; with
-    # "train" no parameter of a score rests on a validation or test subject.
+    # "train" no parameter of a score is based on a validation or test subject.
     fit_on: Literal["all", "train"] = "all"
-    # Test whether contexts share loadings and intercepts, where there are two at least.
+    # Test whether contexts share loadings and intercepts, if there are at least two.
     invariance: bool = True
-    # Use scores of a model with a negative residual variance all the same.
+    # Use scores of a model even if it has a negative residual variance.
     allow_inadmissible: bool = False
     # The question that loads positively on the factor; without it the first.
     positive: str | None = None

@@ -1,4 +1,4 @@
-"""The text of a study file as entries: what TOML allows and no study file can mean is refused."""
+"""The text of a study file as entries; what TOML allows but no study file can mean is an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyexpr.base.errors import StudyError
 _DEEPEST: Final = 16
 # TOML's whole numbers.
 _LARGEST: Final = 2**63
-# What systems allow: of a path, and of each name in it.
+# The lengths that systems allow for a path, and for each name in it.
 _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
 
@@ -24,7 +24,7 @@ def toml_entries(content: bytes, path: Path | str) -> dict[str, Any]:
     Raises
     ------
     StudyError
-        If it is no TOML in UTF-8, or an entry is nested too deeply, is a whole number that does
+        If it is not TOML in UTF-8, or an entry is nested too deeply, is a whole number that does
         not fit 64 bits, holds a NUL character, or is a path that no system allows.
     """
     file = repr(str(path))
@@ -55,7 +55,7 @@ def toml_entries(content: bytes, path: Path | str) -> dict[str, Any]:
 
 
 def _values(raw: dict[str, Any], file: str) -> Iterator[tuple[str, Any]]:
-    """Yield every value that is no section or list, and every key, after the place it is at."""
+    """Yield every value that is not a section or list, and every key, each after its place."""
     left: list[tuple[str, Any, int]] = [("", raw, 0)]
     while left:
         place, value, depth = left.pop()
@@ -73,7 +73,7 @@ def _values(raw: dict[str, Any], file: str) -> Iterator[tuple[str, Any]]:
 
 
 def _problem(entry: str, value: Any) -> str:
-    """Return what is wrong with a value whatever the entry means, or ""."""
+    """Return what is wrong with a value regardless of the entry, or ""."""
     if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
         return f"a whole number of {len(str(abs(value)))} digits is too large; write a smaller one"
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What is wrong in the entries of a study file, a sentence each."""
+"""Problems in the entries of a study file, with a sentence for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyexpr.base.invalid_values import allowed, shown
 
 
 class MisfitError(ValueError):
-    """Sections of a study file do not fit one another: a sentence for each way.
+    """Sections of a study file contradict each other; there is a sentence for each problem.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class MisfitError(ValueError):
 
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Yield a sentence for each thing that is wrong in the entries of a study file."""
+    """Yield a sentence for each problem in the entries of a study file."""
     # An entry of one of several kinds has an error for each of them.
     kinds: dict[str, dict[str, None]] = {}
     problems = error.errors(include_url=False)
@@ -49,7 +49,7 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
-            # Of the file as a whole there is no place.
+            # The file as a whole has no place.
             before = f"{place}: {message[0].lower()}{message[1:]}" if place else message
             yield f"{before}{given}"
 

@@ -10,7 +10,7 @@ from pyexpr.study.file.config import StudyConfig
 
 
 def kind_of(config: StudyConfig) -> str:
-    """Return what the models are."""
+    """Return the kind of the models."""
     return CLASSIFICATION if config.label.classified else REGRESSION
 
 

@@ -19,7 +19,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _neither_for_the_other(cls, given: Any, entry: ValidationInfo) -> Any:
-        """Refuse true and false for numbers, and the reverse, which pydantic takes as 1 and 0."""
+        """Refuse true and false as numbers and the reverse; pydantic would take them as 1 and 0."""
         assert entry.field_name is not None
         kinds = _kinds(cls.model_fields[entry.field_name].annotation)
         values = _values(given)
@@ -41,7 +41,7 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def _is_type(annotation: Any) -> bool:
-    # What a Literal is made of are values.
+    # The arguments of a Literal are values.
     return isinstance(annotation, type) or bool(get_args(annotation))
 
 

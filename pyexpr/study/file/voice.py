@@ -1,4 +1,4 @@
-"""Messages in the syntax of a study file: its entries and sections instead of arguments."""
+"""Messages in the terms of a study file: its entries and sections instead of arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Voice, in_voice, message_of
 
-# The section of each entry that a function has an argument of the same name for.
+# The section of each entry that has the name of a function's argument.
 _SECTIONS: Final = {
     "trusted": "models", "context_as": "models",
     "scheme": "evaluation", "folds": "evaluation", "repeats": "evaluation",
@@ -26,7 +26,7 @@ _LISTS: Final = frozenset({"trusted"})
 
 
 class _StudyFile(Voice):
-    """What a study file has no entry for stays as Python writes it."""
+    """Arguments without an entry in a study file stay as Python writes them."""
 
     def option(self, name: str, value: Any = None, *, bare: bool = False) -> str:
         if name in _OF_MODEL:
@@ -54,7 +54,7 @@ STUDY_FILE: Final = _StudyFile()
 
 @contextmanager
 def in_words_of_the_file() -> Iterator[None]:
-    """Say what is wrong with the data or the models in the words of the study file.
+    """Express errors about the data or the models in the terms of the study file.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyexpr.base.errors import StudyError, listed, near_names
 
-#: A question, what may be answered, and what is proposed -> the answer.
+#: A question, the possible answers, and the proposed answer -> the answer.
 Ask = Callable[[str, Sequence[str], str | None], str]
 
 
@@ -20,7 +20,7 @@ class Answers:
     ask : callable, optional
         Asks the user; None if there is no terminal.
     yes : bool
-        Take what is proposed without asking.
+        Accept the proposed answers without asking.
     """
 
     def __init__(self, given: dict[str, str | None], ask: Ask | None, *, yes: bool) -> None:
@@ -29,7 +29,7 @@ class Answers:
         self._yes = yes
 
     def option(self, name: str) -> str | None:
-        """Return what an option says, None if it was not given."""
+        """Return the value of an option, or None if it was not given."""
         return self.given.get(name)
 
     def choose(
@@ -55,7 +55,7 @@ class Answers:
     def one_of(
         self, name: str, question: str, choices: Sequence[str], proposed: str | None = None
     ) -> str:
-        """Return what `choose` does, and refuse what is not among the choices."""
+        """Return the answer of `choose`; raise an error if it is not among the choices."""
         answer = self.choose(name, question, choices, proposed)
         if answer not in choices:
             raise StudyError(

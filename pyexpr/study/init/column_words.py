@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# Part of a study -> the words that columns of it are called by, the plainest first.
+# Role in a study -> the words in the names of its columns, the plainest first.
 WORDS: dict[str, tuple[str, ...]] = {
     "subject": (
         "subject", "subj", "participant", "person", "respondent", "proband", "patient", "actor",
@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "openface": ("openface", "recording", "file", "path", "filename", "filepath", "csv"),
     "label": ("label", "target", "outcome", "truth", "criterion", "y", "score", "rating"),
 }  # fmt: skip
-# A column of numbers that says how a clip was measured, or who the subject is, not what was shown.
+# Columns of numbers that describe the measurement or the subject of a clip, not the behaviour.
 NO_FEATURES = (
     "quality", "confidence", "success", "valid", "nframes", "frames", "frame", "duration",
     "timestamp", "time", "start", "end", "fps", "index", "row", "unnamed", "age", "sex", "gender",
@@ -39,7 +39,7 @@ def plain(name: str) -> str:
 
 
 def columns_of(part: str, names: Iterable[str]) -> list[str]:
-    """Return the columns that are called as one of this part, those of the plainest word alone."""
+    """Return the columns whose name has this role, only those with the plainest word."""
     written = {name: plain(name) for name in names}
     for word in WORDS[part]:
         known = {word + ending for ending in _ENDINGS}
@@ -50,6 +50,6 @@ def columns_of(part: str, names: Iterable[str]) -> list[str]:
 
 
 def is_no_feature(name: str) -> bool:
-    """Say whether a column of numbers seems to say how a clip was measured, or of whom."""
+    """Say whether a column of numbers seems to describe a clip's measurement or subject."""
     tokens = [plain(token) for token in re.split(r"[\W_]+", name)]
     return plain(name) in NO_FEATURES or any(token in NO_FEATURES for token in tokens if token)

@@ -23,13 +23,13 @@ from pyexpr.study.tables.ratings import read_ratings
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What is written where recordings lie in subfolders.
+#: What is written if recordings are in subfolders.
 RECORDINGS_TABLE = "recordings.csv"
 # Beyond any scale of ratings.
 _WIDE = 1e30
-# More values of text are names, or notes.
+# Text with more distinct values than this is names or notes.
 _MOST_CLASSES = 10
-# A value so rare, and so far from the others, may be a slip of the pen.
+# A value so rare, and so far from the others, may be a typing error.
 _RARE = 0.001
 
 
@@ -44,7 +44,7 @@ class Data:
     features : DataFrame or None
         subject, context, clip, and a column per column of numbers.
     recordings : DataFrame or None
-        Of files that no table names: subject, context, openface.
+        Files that no table names: subject, context, openface.
     has_recordings : bool
     contexts : bool
         Whether tables have a column of contexts.
@@ -128,7 +128,7 @@ def _set_tables(draft: Draft, roles: Roles) -> None:
 
 
 def _key_columns(table: FoundTable, roles: Roles, answers: Answers) -> dict[str, str]:
-    """Return our names -> the columns of a table, of the parts that it has."""
+    """Return our names -> the columns of a table, for the roles that it has."""
     others = roles.tables()
     found = {"subject": column_of(table, "subject", others, answers)}
     context = optional_column(table, "context", others, answers)
@@ -147,7 +147,7 @@ def _key_columns(table: FoundTable, roles: Roles, answers: Answers) -> dict[str,
 
 
 def _only_clip(table: FoundTable, found: dict[str, str]) -> str | None:
-    """Return the column that names a clip where there is one for each subject (and context)."""
+    """Return the column that names a clip if there is one clip for each subject (and context)."""
     for key in ([found["subject"]], [found["subject"], found.get("context")]):
         if None not in key and not table.frame.duplicated(key).any():
             return key[-1]
@@ -175,7 +175,7 @@ def _wide(roles: Roles, found: dict[str, dict[str, str]]) -> tuple[str | None, l
         return None, []
     own, frame = found[roles.ratings.name], roles.ratings.frame
     if roles.ratings.wide is None and "question" not in own:
-        # Of a single question, whose column of scores is called as it is.
+        # For a single question, whose column of scores has its name.
         return "{question}", [own.pop("score")]
     if roles.ratings.wide != "{question}":
         return roles.ratings.wide, []
@@ -245,7 +245,7 @@ def _set_scale(draft: Draft, scores: pd.Series[float]) -> None:
     )  # fmt: skip
     draft.set("ratings", "high", high)
     counts = scores.value_counts(normalize=True)
-    # Of a continuous scale every rating is rare.
+    # On a continuous scale every rating is rare.
     few = len(counts) < len(scores) / 5
     rare = [value for value in (low, high) if few and counts[value] < _RARE]
     for value in rare:
@@ -258,7 +258,7 @@ def _set_scale(draft: Draft, scores: pd.Series[float]) -> None:
 
 
 def set_clips(draft: Draft, data: Data, answers: Answers) -> None:
-    """Write [clips]: which seconds of a recording are which clip."""
+    """Write [clips]: the seconds of a recording that form each clip."""
     if not data.has_recordings:
         return
     clips = data.clips()[["context", "clip"]].drop_duplicates()

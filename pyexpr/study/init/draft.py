@@ -11,7 +11,7 @@ from typing import Any
 from pyexpr.base.visible import visible
 
 _WIDTH = 96
-# Up to here every whole number is one of its own.
+# Up to here every whole number has a float of its own.
 _EXACT = 2**53
 
 
@@ -26,7 +26,7 @@ class Choice:
     entry : str
     value : object
     why : str
-        What it rests on, and what else it may be; stands before it as a comment.
+        The reason for it, and the alternatives; written as a comment before it.
     """
 
     section: str
@@ -79,7 +79,7 @@ class Draft:
 
 
 def _comment(text: str) -> list[str]:
-    # A comment holds no control characters, of which a label may have some.
+    # A comment must not contain control characters, which a label may have.
     return [f"# {visible(line)}" for line in textwrap.wrap(text, _WIDTH)]
 
 
@@ -97,11 +97,11 @@ def toml_value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        # Whole numbers as people write them.
+        # Whole numbers are written without a decimal point.
         whole = value.is_integer() and abs(value) < _EXACT
         return str(int(value)) if whole else repr(float(value))
     if isinstance(value, str):
-        # A basic string of TOML is one of JSON, but for one control character.
+        # A basic string of TOML is a string of JSON, except for one control character.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(k)} = {toml_value(v)}" for k, v in value.items()) + "}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RATINGS, RECORDINGS, FEATURES = "ratings", "recordings", "features"
 _CSV = (".csv", ".csv.gz")
-# How raters are called in the names of columns.
+# The words for raters in the names of columns.
 _RATER = r"(?:rater|coder|judge|observer|annotator|[rcj])[_. -]?"
 _WIDE = (
     re.compile(rf"(?P<prefix>{_RATER})(?P<rater>\d+)", re.IGNORECASE),
@@ -36,7 +36,7 @@ class FoundTable:
         Its path in the folder.
     frame : DataFrame
     kind : str
-        What it seems to be; "" if none of the three.
+        Its apparent role; "" if it is none of the three.
     wide : str or None
         The pattern of the columns of a wide table of ratings.
     """
@@ -48,7 +48,7 @@ class FoundTable:
 
 
 def tables_in(folder: Path) -> tuple[list[FoundTable], list[str]]:
-    """Return the tables that lie in a folder, and why others of its files cannot be read."""
+    """Return the tables in a folder, and why other files in it cannot be read."""
     found, unread = [], []
     for path in sorted(folder.iterdir()):
         if not path.is_file() or not path.name.casefold().endswith((*_CSV, *PARQUET)):
@@ -63,7 +63,7 @@ def tables_in(folder: Path) -> tuple[list[FoundTable], list[str]]:
 
 
 def table_of(folder: Path, name: str) -> FoundTable:
-    """Read a table, and see what it may be."""
+    """Read a table, and determine its possible role."""
     frame = read_table(folder / name, [], f"the table {name}")[0]
     wide = wide_pattern(frame)
     return FoundTable(name, frame, _kind(frame, wide), wide)
@@ -103,9 +103,9 @@ def _names_files(column: pd.Series[str]) -> bool:
 
 
 def wide_pattern(frame: pd.DataFrame) -> str | None:
-    """Return how the columns of ratings of a wide table are called, or None if it is none.
+    """Return the pattern of the names of a wide table's columns of ratings, or None.
 
-    Two raters at least, each asked the same questions; or a column of raters, with questions as
+    There are at least two raters with the same questions, or a column of raters, with questions as
     columns.
     """
     import pandas as pd

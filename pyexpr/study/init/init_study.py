@@ -57,7 +57,7 @@ class InitResult(Result):
     problems: tuple[str, ...]
 
     def tidy(self) -> pd.DataFrame:
-        """Return a row per entry: section, entry, value (as TOML writes it), why."""
+        """Return one row per entry: section, entry, value (in TOML), why (the reason)."""
         import pandas as pd
 
         rows = [[one.section, one.entry, toml_value(one.value), one.why] for one in self.choices]
@@ -110,26 +110,25 @@ def init_study(
     The tables (CSV, parquet) are recognised by their columns: ratings, long or wide, have raters,
     questions and scores; features have subjects, clips and numbers; a table of recordings names
     OpenFace's files. Recordings in subfolders that no table names are listed in a new
-    ``recordings.csv``, by the subject and context that stand in their paths.
+    ``recordings.csv``, with the subject and context that their paths contain.
 
     Parameters
     ----------
     folder : path
-        Where the tables lie, and ``study.toml`` is written.
+        The folder of the tables, in which ``study.toml`` is written.
     ratings, features, recordings : str, optional
-        The table of each, by its name in the folder; "none": there is none.
+        Name of the table of each kind in the folder; "none": there is no such table.
     subject, context, clip, rater, question, score : str, optional
-        The column of each, as the tables have it. ``context="none"``: all clips are of one
-        context.
+        Name of the column with each role. ``context="none"``: all clips are of one context.
     label : str, optional
-        What the models learn: "factor", "mean", or questions by commas; without ratings columns
-        of the features by commas.
+        The label that the models learn: "factor", "mean", or questions separated by commas; without
+        ratings, columns of the table of features, separated by commas.
     clip_seconds : float, optional
-        How long clips are, of recordings that are cut into clips 1, 2, ... from their beginning.
+        Length of clips, if recordings are cut into clips 1, 2, ... from their beginning.
     yes : bool
-        Take what is proposed, where the tables leave a choice.
+        Accept the proposed answer if the tables leave a choice.
     overwrite : bool
-        Replace a study file (and ``recordings.csv``) that is there.
+        Replace an existing study file (and ``recordings.csv``).
     ask : callable, optional
         Called with a question, the possible answers, and the proposed one or None; returns the
         answer. Without it a question is an error that names the argument.
@@ -142,8 +141,8 @@ def init_study(
     Raises
     ------
     StudyError
-        If there are no tables, a column is not found, or a choice is open and nobody can be
-        asked; the sentence names the argument that settles it.
+        If there are no tables, a column is not found, or a choice is open and the user cannot be
+        asked; the message names the argument that makes the choice.
     ColumnError, DataError
         If a table that is named cannot be used.
     OutputError
@@ -152,8 +151,8 @@ def init_study(
     Notes
     -----
     The ends of the rating scale are guessed from the lowest and the highest rating. Five-fold
-    cross-validation is proposed for fewer than 100 subjects, and the paper's split from there on.
-    The same tables and arguments give the same bytes.
+    cross-validation is proposed for fewer than 100 subjects, and the paper's split otherwise. The
+    same tables and arguments give the same bytes.
 
     Examples
     --------
@@ -174,7 +173,7 @@ def init_study(
     if not home.is_dir():
         raise StudyError(f"there is no folder {str(home)!r}")
     target = home / STUDY_FILE
-    # Known before any question is asked.
+    # Checked before any question is asked.
     check_outputs({"the study file": target}, overwrite=overwrite)
     given = {
         "ratings": ratings, "features": features, "recordings": recordings, "subject": subject,
@@ -186,7 +185,7 @@ def init_study(
     roles = roles_of(home, tables, unread, answers)
     draft, files = drafted(home, roles, answers)
     text = draft.text(_HEADER)
-    # What is not read as it was meant must not be written.
+    # A file that is not read as intended must not be written.
     assert tomllib.loads(text) == draft.raw()
     outputs: dict[str, Path | str | None] = {f"the table {name}": home / name for name in files}
     check_outputs(outputs, overwrite=overwrite)

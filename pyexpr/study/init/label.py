@@ -131,7 +131,7 @@ def _questions(draft: Draft, ratings: pd.DataFrame, questions: list[str], answer
 
 
 def _proposed(ratings: pd.DataFrame, questions: list[str]) -> tuple[str, str]:
-    """Return the label that is proposed, and why."""
+    """Return the proposed label and the reason for it."""
     if len(questions) == 1:
         return questions[0], "There is one question. The models predict its mean rating."
     means = ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()[questions]
@@ -150,7 +150,7 @@ def _proposed(ratings: pd.DataFrame, questions: list[str]) -> tuple[str, str]:
 
 
 def _set_matching(draft: Draft, data: Data) -> None:
-    """Leave out what one table alone has, and say how much that is."""
+    """Leave out what occurs in only one table, and say how much that is."""
     if data.ratings is None:
         return
     rated = data.ratings[CLIP_KEY].drop_duplicates()

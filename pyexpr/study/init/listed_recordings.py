@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def openface_files(home: Path) -> list[str]:
-    """Return the recordings of OpenFace in the subfolders, by their paths in the folder, sorted.
+    """Return the paths of OpenFace's recordings in the subfolders, relative to the folder, sorted.
 
-    Hidden folders and results of a study are not looked at.
+    Hidden folders and results of a study are skipped.
     """
     found = []
     for where, folders, files in os.walk(home):
@@ -45,7 +45,7 @@ def assigned(files: Iterable[str], pairs: list[tuple[str, str]], one: bool) -> p
     Raises
     ------
     StudyError
-        If a path names none of them, or several alike, or two files are of one pair.
+        If a path names no pair or several equally well, or two files belong to one pair.
     """
     import pandas as pd
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyexpr.study.init.data import Data
 from pyexpr.study.init.draft import Draft
 
-# From so many subjects on a test part of a fifth has twenty of them.
+# With at least so many subjects, a test part of a fifth has twenty.
 MANY = 100
 _FOLDS = 5
 
@@ -23,7 +23,7 @@ def set_evaluation(draft: Draft, data: Data) -> None:
         draft.hint("split", "Shares of subjects:", "proportions = [0.6, 0.2, 0.2]")
         return
     rarest = int(clips.groupby("context")["subject"].nunique().min())
-    # Two subjects of each context in a fold: of one there is no correlation over subjects.
+    # Two subjects of each context per fold: with one there is no correlation over subjects.
     folds = max(2, min(_FOLDS, rarest // 2))
     draft.set(
         "evaluation", "scheme", "cross_validation",
@@ -40,7 +40,7 @@ def set_evaluation(draft: Draft, data: Data) -> None:
 
 
 def set_models(draft: Draft) -> None:
-    """Write what other models there may be: the elastic net needs no entry."""
+    """Write comments on other models; the elastic net needs no entry."""
     draft.hint(
         "models",
         "An elastic net is fitted for each context and over all contexts. How contexts enter "

@@ -24,7 +24,7 @@ class Roles:
     ----------
     ratings, recordings, features : FoundTable or None
     listed : list of str
-        Recordings in subfolders that no table names, by their paths in the folder; empty where
+        Paths of recordings in subfolders that no table names, relative to the folder; empty if
         there is a table of recordings.
     unused : list of str
         Tables that are none of these.
@@ -44,7 +44,7 @@ class Roles:
 def roles_of(
     home: Path, tables: list[FoundTable], unread: Sequence[str], answers: Answers
 ) -> Roles:
-    """Return which table is which; `StudyError` if there are not enough for a study."""
+    """Return the role of each table; raise `StudyError` if there are not enough for a study."""
     named_tables = {kind: answers.option(kind) for kind in _KINDS}
     taken = {name for name in named_tables.values() if name not in (None, NONE)}
     found: dict[str, FoundTable | None] = {}
@@ -112,7 +112,7 @@ def _check_enough(
 
 
 def column_of(table: FoundTable, part: str, others: Sequence[FoundTable], answers: Answers) -> str:
-    """Return the column of a table that is this part of a study, as options or its name say."""
+    """Return the column of a table with this role, which an option or its name determines."""
     found = optional_column(table, part, others, answers)
     if found is None:
         names = [str(name) for name in table.frame]

@@ -1,1 +1,1 @@
-"""What a run stores on disk, and how it recognises that it is unchanged."""
+"""The files that a run stores, and the checks that they are unchanged."""

@@ -12,10 +12,10 @@ from pyexpr.base.errors import counted
 from pyexpr.base.files import write_text
 from pyexpr.behavior.features.row_store import store_files
 
-#: In the folder of the stages: hashes of the study's files, and the features of each recording.
+#: Names in the folder of the stages: hashes of the study's files, features of each recording.
 HASHES: Final = "hashes.json"
 RECORDINGS: Final = "recordings"
-# Which of them the results of a label rest on.
+# Those of them that the results of a label use.
 _USED: Final = "recordings.json"
 
 
@@ -35,13 +35,13 @@ class FeaturesFiles:
         self._lists = [output / "stages" / _USED for output in outputs]
 
     def note_used(self, names: Iterable[str]) -> None:
-        """Note the files that the results rest on, for every label of this object."""
+        """Note the files that the results use, for every label of this object."""
         text = json.dumps({"used": sorted(names)}, indent=1) + "\n"
         for file in self._lists:
             write_text(file, text)
 
     def unused(self) -> list[Path]:
-        """Return the files that no label uses; none, where it is not known of each."""
+        """Return the files that no label uses; empty if this is not known for every label."""
         used: set[str] = set()
         for file in self._lists:
             try:

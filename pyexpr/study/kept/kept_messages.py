@@ -1,4 +1,4 @@
-"""Messages in files that hold text alone: kept beside them, by their text."""
+"""Messages in files that contain only text, which are stored next to them by their text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def messages_in(facts: Any, tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
-    """Return what the messages of facts and tables are made of, as JSON can hold it."""
+    """Return the parts of the messages in facts and tables, in a form for JSON."""
     columns = (table[name] for table in tables.values() for name in _of_messages(table))
     found = (*_walked(facts), *(text for column in columns for text in column))
     return {str(text): text.as_json() for text in found if isinstance(text, Message)}
@@ -24,7 +24,7 @@ def known_messages(kept: Mapping[str, Any]) -> dict[str, Message]:
 
 
 def with_messages(facts: Any, known: Mapping[str, Message]) -> Any:
-    """Return facts with messages in place of their texts."""
+    """Return facts with texts replaced by messages."""
     if isinstance(facts, str):
         return known.get(facts, facts)
     if isinstance(facts, Mapping):

@@ -1,7 +1,7 @@
 """Files that contain their own hash: the record and the report.
 
-A seal is the hash of the content beside it. It guards against a slip and a correction by hand,
-and against nobody who means to deceive: who knows the rule can make another.
+A seal is the hash of the rest of the file. It reveals accidents and corrections by hand, but not
+deliberate deception: anyone who knows the rule can make a new seal.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def sealed_page(text: str) -> str:
-    """Return a page with a last line that holds the hash of what is above."""
+    """Return a page with a last line that holds the hash of the lines above."""
     return text + _BEFORE + hashlib.sha256(text.encode()).hexdigest() + _AFTER
 
 
 def is_own_record(path: Path) -> bool:
-    """Say whether a file is a record that a run wrote, and unchanged."""
+    """Say whether a file is an unchanged record of a run."""
     try:
         return is_sealed(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def is_own_record(path: Path) -> bool:
 
 
 def is_own_page(path: Path) -> bool:
-    """Say whether a file is a page that the package wrote, and unchanged."""
+    """Say whether a file is an unchanged page of the package."""
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, ValueError):

@@ -44,7 +44,7 @@ def stage_key(**parts: Any) -> str:
 
 
 def load(path: Path, key: str) -> StageOutput | None:
-    """Return what is stored under `key`, or None: absent, of another key, or damaged."""
+    """Return what is stored under `key`; None if it is absent, damaged, or of another key."""
     import pandas as pd
 
     try:
@@ -66,7 +66,7 @@ def load(path: Path, key: str) -> StageOutput | None:
 
 
 def is_stage_file(path: Path) -> bool:
-    """Say whether a file was written by `save`, be it damaged since; an empty one is nobody's."""
+    """Say whether `save` wrote a file, even if it is damaged now; an empty file counts, too."""
     try:
         with path.open("rb") as handle:
             head = handle.read(64)

@@ -170,7 +170,7 @@ def _comparison(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str,
 
 
 def _weights_table(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> DisplayTable:
-    """Lay out the weights of the models that predict; of classes, say of which."""
+    """Lay out the weights of the models that predict; for classes, say to which they refer."""
     shown = tables.weights_table(seen["weights"])
     if not config.label.classified:
         return shown

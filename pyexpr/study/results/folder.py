@@ -1,4 +1,4 @@
-"""The folder of a study's results: what a run may put there, and how it comes there."""
+"""The folder of a study's results: which files a run may write there, and how."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ResultsFolder:
     stages : sequence of str
         The study's stages, each with a file in the folder's ``stages``.
     inputs : sequence of Path
-        What the study reads, and no result may replace.
+        Files that the study reads, and that no result may replace.
     overwrite : bool
-        Whether files may be replaced that no run wrote, or that were changed since.
+        Whether files that no run wrote, or that were changed since, may be replaced.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class ResultsFolder:
     def check(self, names: Iterable[str]) -> None:
         """Raise `OutputError` if one of these files, or of those of every run, may not be written.
 
-        A run's own are known by the listing of the run before, the record and the report by
-        themselves.
+        A run's own files are known by the listing of the previous run; the record and the report
+        identify themselves.
         """
         folder, listing = self.folder, self.folder / _LISTING
         tests = {RECORD: is_own_record, REPORT: is_own_page, _LISTING: is_listing}
@@ -77,15 +77,15 @@ class ResultsFolder:
         there = rendered(listing, key, self.folder)
         if there is not None:
             return there
-        # Aside first: an interrupt meanwhile leaves the earlier results as they are.
+        # Written elsewhere first, so that an interrupt leaves the earlier results unchanged.
         with folder_aside(listing.parent) as aside:
             files = hashes_of(aside, list(render(aside)))
-            # Hours may have passed since they were looked at.
+            # Hours may have passed since they were checked.
             self.check(files)
             earlier = noted_files(listing)
             note_before_writing(listing, files)
-            # From here on the folder is a mixture: an interrupted run leaves no record that
-            # vouches for it and no report, but the list of what is its own.
+            # From here on the folder is a mixture. An interrupted run leaves no record of it and no
+            # report, but it does leave the list of its own files.
             for own in (RECORD, REPORT):
                 (self.folder / own).unlink(missing_ok=True)
             put_in_place(aside, self.folder, files)

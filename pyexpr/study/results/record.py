@@ -1,4 +1,4 @@
-"""The record of a run, as a report reads it: from a folder that may be anybody's."""
+"""The record of a run, which a report reads from a folder that may be damaged or foreign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pyexpr.study.results.verified import RECORD
 
 _REMEDY = "name the folder that pyexpr run has written (results/ beside the study file)"
 _AGAIN = "pyexpr run makes the results anew"
-# Of what a record can make go wrong in code that reads it; more would hide errors of ours.
+# Errors that a damaged record can cause in code that reads it; others are our own errors.
 _OF_DAMAGE = (
     LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError,
     StopIteration, AssertionError,
@@ -30,7 +30,7 @@ _LONGEST = 200
 
 
 def _file_name(name: str) -> str:
-    """Refuse what no file can be called."""
+    """Refuse text that cannot be the name of a file."""
     if not name or "\0" in name:
         raise ValueError("no name of a file")
     os.fsencode(name)
@@ -41,7 +41,7 @@ _FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class _Stage(BaseModel):
-    """What every stage may have; the rest is read by the text of its section."""
+    """Entries that every stage may have; the rest is read by the text of its section."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -74,11 +74,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises
     ------
     StudyError
-        If there is none, or it is not one of this version of the package; the message names the
-        file, and the entry where one is wrong.
+        If there is no record, or it is not of this version of the package; the message names the
+        file, and the wrong entry if there is one.
     """
     path = folder / RECORD
-    # Of a name that is too long, or no name at all, pathlib raises an error.
+    # For a name that is too long or not a name, pathlib raises an error.
     if not os.path.isdir(folder):
         raise StudyError(f"there is no folder {str(folder)!r}; {_REMEDY}")
     try:
@@ -107,7 +107,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def _first(error: Exception) -> str:
-    """Return what is wrong first, and where."""
+    """Return the first problem and its place."""
     if not isinstance(error, ValidationError):
         return _short(error)
     first = error.errors(include_url=False, include_input=False)[0]
@@ -127,14 +127,14 @@ def _short(error: BaseException) -> str:
 
 @contextmanager
 def damage_explained(folder: Path, altered: list[str]) -> Iterator[None]:
-    """Turn what a damaged record or table does to code that reads it into one sentence.
+    """Turn the errors that a damaged record or table causes in the block into one sentence.
 
-    `altered` are the files that are known not to be as the run wrote them, found within the block.
+    `altered` are the files that the block found to differ from what the run wrote.
 
     Raises
     ------
     StudyError
-        It names these files; where there are none, the record, which says what is in the others.
+        It names these files or, if there are none, the record, which describes the others.
     """
     try:
         yield

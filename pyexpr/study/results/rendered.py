@@ -1,7 +1,7 @@
-"""Tables and figures in the folder of results: which a run wrote, and the next may replace.
+"""Tables and figures in the folder of results that a run wrote and that the next may replace.
 
-A listing in the folder holds the hash of every file. It is written before the files are: one
-that an interrupted run leaves is known, whatever the moment.
+A listing in the folder holds the hash of every file. It is written before the files, so that every
+file that an interrupted run leaves is known.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def hashes_of(folder: Path, written: Iterable[Path]) -> dict[str, str]:
 
 
 def note_before_writing(listing: Path, files: Mapping[str, str]) -> None:
-    """Note which files come next; those that were noted stay so."""
+    """Add the files that come next to the listing."""
     earlier = {name: sorted(hashes) for name, hashes in noted_files(listing).items()}
     _write(listing, {"key": "", "files": dict(files), "earlier": earlier})
 
 
 def note_written(listing: Path, key: str, files: Mapping[str, str]) -> None:
-    """Note that these are the files of the results under `key`, and no others are there."""
+    """Note that these, and no others, are the files of the results under `key`."""
     _write(listing, {"key": key, "files": dict(files)})
 
 
 def noted_files(listing: Path) -> dict[str, set[str]]:
-    """Return the files of earlier runs, each with the hashes that they wrote it with."""
+    """Return the files of earlier runs, each with the hashes under which they were written."""
     noted = _read(listing)
     found = {name: set(hashes) for name, hashes in noted["earlier"].items()}
     for name, digest in noted["files"].items():
@@ -53,12 +53,12 @@ def rendered(listing: Path, key: str, folder: Path) -> dict[str, str] | None:
 
 
 def own_files(folder: Path, noted: Noted) -> set[str]:
-    """Return those files of `folder` that are as a run left them."""
+    """Return those files of `folder` that are unchanged since a run."""
     return {name for name, hashes in noted.items() if _is_as_noted(folder, name, hashes)}
 
 
 def put_in_place(source: Path, folder: Path, names: Iterable[str]) -> None:
-    """Copy files from one folder into another, each whole or not at all."""
+    """Copy files from one folder into another, each completely or not at all."""
     for name in names:
         with whole_file(folder / name) as temporary:
             shutil.copyfile(source / name, temporary)
@@ -67,7 +67,7 @@ def put_in_place(source: Path, folder: Path, names: Iterable[str]) -> None:
 def remove_stale(folder: Path, noted: Noted, current: Collection[str]) -> None:
     """Remove what an earlier run wrote into `folder` and this one did not.
 
-    A file that is not as that run left it may be the user's by now, and stays.
+    A file that was changed since that run may be the user's, and stays.
     """
     for name in own_files(folder, noted):
         if name not in current:
@@ -100,7 +100,7 @@ def _read(listing: Path) -> dict[str, Any]:
 
 
 def _is_as_noted(folder: Path, name: str, hashes: Collection[str]) -> bool:
-    """Say whether a noted file is there as it was written, and lies in `folder`."""
+    """Say whether a noted file exists unchanged, and lies in `folder`."""
     path = folder / name
     try:
         return path.resolve().is_relative_to(folder.resolve()) and sha256(path) in hashes

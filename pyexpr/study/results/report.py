@@ -137,7 +137,7 @@ def report_of_run(
     *,
     overwrite: bool,
 ) -> Path:
-    """Write the report of what a run has just computed, from its tables as they are.
+    """Write the report of what a run has just computed, directly from its tables.
 
     Nothing is read back but the figures; `study_report` makes the same page from the folder.
     """

@@ -1,4 +1,4 @@
-"""What a study found: of one label, or of several."""
+"""The results of a study, of one label or of several."""
 
 from __future__ import annotations
 

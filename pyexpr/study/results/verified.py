@@ -1,4 +1,4 @@
-"""The files of a folder of results that a report shows, held against the hashes in its record."""
+"""The files of a folder of results that a report shows, compared with the hashes in its record."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.messages import say
 from pyexpr.study.kept.seal import is_sealed
 
-#: What a run did, and which files it wrote.
+#: A record of what a run did, and of the files it wrote.
 RECORD = "record.json"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedFiles:
-    """Files that were read once, with what is not as the run wrote it.
+    """Files that were read once, and which of them differ from what the run wrote.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class VerifiedFiles:
     altered: tuple[str, ...]
 
     def altered_among(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return which of these files are altered; where the record is, none is vouched for."""
+        """Return which of these files and the record are altered."""
         wanted = {*names, RECORD}
         return tuple(name for name in self.altered if name in wanted)
 

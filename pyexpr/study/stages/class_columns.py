@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def class_options_of(config: StudyConfig, truth: pd.Series[Any]) -> dict[str, Any]:
-    """Return the positive class and the threshold, where the label is a class."""
+    """Return the positive class and the threshold, if the label is a class."""
     if not config.label.classified:
         return {}
     positive = positive_of(config, classes_of(truth))

@@ -1,4 +1,4 @@
-"""The computations of a study as functions from tables to tables, except the models."""
+"""The computations of a study, except the models, as functions from tables to tables."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a model reads its clips from: columns of the clip table.
+# Columns of the clip table from which a model reads its clips.
 _READS: dict[str, tuple[str, ...]] = {
     "lstm": ("openface", "start", "end"),
     "video3d": ("video", "openface", "start", "end"),
 }
 DEEP_MODELS = tuple(_READS)
-# Entries of a section that are the study's business, not the regressor's.
+# Entries of a section that concern the study, not the regressor.
 _OF_STUDY = {"per_context"}
 
 
@@ -65,7 +65,7 @@ def train_deep(
     """Train a deep model on the clips and labels of the other models; predict the test part.
 
     Paths in the configuration are relative to `home`.
-    What it reads is kept in `folder`, in ``frames``; so is a training that is not finished.
+    The images that it reads are kept in `folder`, in ``frames``, as is an unfinished training.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def _fit(
     rows: pd.DataFrame,
     columns: list[str],
 ) -> dict[str, Any]:
-    """Return the fitted regressors by context, the one over all last."""
+    """Return the fitted regressors by context, with the one over all contexts last."""
     from sklearn.base import clone
 
     from pyexpr.deep.base import fit_all

@@ -51,7 +51,7 @@ def deep_tables(
 
 
 def _seeds(name: str, output: StageOutput) -> pd.DataFrame:
-    """Return the predictions of single trainings, a column each."""
+    """Return the predictions of single trainings, one column for each."""
     own = output.tables[f"{name}_predictions"]
     seeds = [column for column in map(str, own) if column.startswith(f"{name}_seed")]
     return own[[*CLIP_KEY, "evaluated", *seeds]]

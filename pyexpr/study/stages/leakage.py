@@ -1,9 +1,8 @@
 """Scores that do not use the test subjects, and the advantage of those that do.
 
-The paper fits the factor model to all clips and splits afterwards: intercepts,
-loadings and residual variances of the test subjects' scores then rest on the test
-subjects themselves. Fitted to the training subjects alone, the model scores every
-clip with their parameters only.
+The paper fits the factor model to all clips and splits afterwards. The intercepts, loadings and
+residual variances behind the test subjects' scores then depend on the test subjects themselves. If
+the model is fitted to the training subjects alone, every clip is scored with their parameters only.
 """
 
 from __future__ import annotations
@@ -58,9 +57,9 @@ class TrainingScores:
     scores : DataFrame
         Clip key, score, score_pooled and score_reason, one row per rated clip.
     loadings : DataFrame
-        Of each context's model and of the pooled one (context ``all``).
+        Loadings of each context's model and of the pooled one (context ``all``).
     n_subjects, n_clips : int
-        What the models were fitted to.
+        Numbers of subjects and clips to which the models were fitted.
     """
 
     scores: pd.DataFrame
@@ -78,7 +77,7 @@ def training_scores(
 ) -> TrainingScores:
     """Fit the factor models to the clips of `subjects` and score all clips by them.
 
-    The factors point where those of all subjects do, whose loadings are `whole`.
+    The signs of the factors agree with those of all subjects, whose loadings are `whole`.
 
     Raises
     ------
@@ -121,7 +120,7 @@ def _inadmissible(fit: CFAResult) -> FactorModelError:
 
 
 def relabelled(rows: pd.DataFrame, found: TrainingScores) -> pd.DataFrame:
-    """Return the rows with the scores of the training subjects' models in place of theirs."""
+    """Return the rows with their scores replaced by those of the training subjects' models."""
     return rows.drop(columns=LABELS).merge(
         found.scores[[*CLIP_KEY, *LABELS]], on=CLIP_KEY, how="left", validate="one_to_one"
     )
@@ -136,7 +135,7 @@ def training_scores_or_reason(
 ) -> TrainingScores | str:
     """Return `training_scores`, or the reason why there are none.
 
-    A study that is fitted on the training subjects cannot go on without them: `StudyError`.
+    A study whose factor models are fitted to the training subjects needs them: `StudyError`.
     """
     try:
         return training_scores(config, inputs, clips, subjects, whole)
@@ -159,8 +158,8 @@ def leakage_table(
     Parameters
     ----------
     predictions, other : DataFrame
-        Clip key, evaluated, truth, elastic_net: of the study's own scores and of the
-        other kind. Each kind trains its own models and is its own truth.
+        Clip key, evaluated, truth, elastic_net, for the study's own scores and for the other kind.
+        Each kind has its own models and is its own truth.
     reason : str
         Why `other` is empty, or "".
 
@@ -197,7 +196,7 @@ def leakage_table(
 def _compared(config: StudyConfig, block: pd.DataFrame) -> pd.DataFrame:
     """One row per metric of one context (or of all)."""
     with warnings.catch_warnings():
-        # The study's comparison says how few subjects there are, once.
+        # The study's comparison already warns if there are few subjects.
         warnings.simplefilter("ignore", PyexprWarning)
         table = compare_models(
             block.reset_index(drop=True),

@@ -36,20 +36,20 @@ from pyexpr.study.tables.labels import human_weights
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The baseline of classes: their shares among the rows that models are fitted to.
+#: The baseline of classes: their shares among the rows to which models are fitted.
 PRIOR = "prior"
-#: In each context the model of that context is evaluated, over all contexts the pooled one.
+#: In each context its own model is evaluated, and over all contexts the pooled one.
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 _NO_HUMANS = Template("no_human_baseline", "There is no human baseline for {contexts}: {reason}")
 _LEVELS = Template("levels_of_category", "levels of {name:label} are compared with {first:label}")
-#: Where the truth of a row is predicted: in its context, or over all.
+#: Whether a row is evaluated in its context or over all.
 EVALUATED = "evaluated"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The columns that enter the models: features, and what is adjusted for."""
+    """The columns that enter the models: features and covariates."""
 
     features: tuple[str, ...]
     covariates: tuple[str, ...] = ()
@@ -57,18 +57,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """What was fitted and predicted.
+    """The fitted models' predictions and tables.
 
     Attributes
     ----------
     predictions : DataFrame
-        A row per evaluated clip and per what it is evaluated as (its context, or all): clip key,
-        evaluated, truth, a column per model, and the baselines; of cross-validation also repeat
-        and fold.
+        One row per clip and per context or "all" for which it is evaluated: clip key, evaluated,
+        truth, a column per model, and the baselines; with cross-validation also repeat and fold.
     columns : dict of str to (str, str)
-        Column of predictions -> the model's name, and how contexts enter it.
+        Column of predictions -> the model's name, and the way in which contexts enter it.
     tables : dict of str to DataFrame
-        Weights and tuning, where the models have them.
+        Weights and tuning, if the models have them.
     notes : list of str
     """
 
@@ -84,14 +83,14 @@ def label_column(config: StudyConfig) -> str:
 
 
 def same_label(config: StudyConfig) -> bool:
-    """Say whether models of contexts and models over all learn one label."""
+    """Say whether the models of contexts and those over all contexts learn the same label."""
     return config.label.method != "factor" or config.factor_model.labels == "pooled"
 
 
 def with_label_called(
     config: StudyConfig, table: pd.DataFrame, label: str
 ) -> tuple[pd.DataFrame, str]:
-    """Return the table with the label under its name in the study, which errors give, and it."""
+    """Return the table with the label under its name in the study, as in errors, and that name."""
     name = config.labels[0]
     # Scores of a factor have a column for the models over all contexts, too.
     if config.label.method == "factor" or name in table:
@@ -100,7 +99,7 @@ def with_label_called(
 
 
 def design_of(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Return columns of numbers: a category as one column of 0 and 1 for each level but one."""
+    """Return columns of numbers; a category has a column of 0 and 1 for each level but one."""
     import pandas as pd
 
     columns: dict[str, Any] = {}
@@ -123,7 +122,7 @@ def fit_and_predict(
     loadings: pd.DataFrame | None,
     choice: Choice,
 ) -> Fits:
-    """Fit the models to the rows' labels; predict those of subjects that they have not seen."""
+    """Fit the models to the rows' labels; predict the labels of subjects they have not seen."""
     import pandas as pd
 
     found = _fitted(config, inputs, rows, choice)
@@ -155,9 +154,9 @@ def fit_and_predict(
 
 @in_words_of_the_file()
 def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice) -> Fits:
-    """Return what the models predict of subjects that they have not seen."""
+    """Return the models' predictions for subjects that they have not seen."""
     label, options = label_column(config), config.evaluation
-    # One context has one model; its own scores are those over all.
+    # A single context has one model; its own scores are those over all contexts.
     several = len(inputs.contexts) > 1
     both = several and not same_label(config)
     columns = dict.fromkeys([*CLIP_KEY, label, *(["score_pooled"] if both else [])])
@@ -196,10 +195,10 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
 def _side_by_side(
     config: StudyConfig, inputs: Inputs, found: ModelsResult
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, str]]]:
-    """Return a row per clip and per what it is evaluated as, a column per model and repeat.
+    """Return a row per clip and evaluation (context or all), and a column per model and repeat.
 
-    Of classes the column has the class that is predicted, and there is one more for the
-    probability of each class, if the model gives any.
+    For classes the column has the predicted class, and there is a further column for the
+    probability of each class, if the model gives probabilities.
     """
     import pandas as pd
 
@@ -239,7 +238,7 @@ def _side_by_side(
 def _over_repeats(
     config: StudyConfig, table: pd.DataFrame, names: Iterable[str], classes: Sequence[Any]
 ) -> pd.DataFrame:
-    """Add what is predicted over all repeats: the mean, or the class most often predicted."""
+    """Add the prediction over all repeats: the mean, or the class most often predicted."""
     if config.evaluation.repeats == 1 or not config.evaluation.crossed:
         return table
     for name in names:
@@ -247,7 +246,7 @@ def _over_repeats(
         if not classes:
             table[name] = table[every].mean(axis=1)
             continue
-        # Of classes that as many repeats predict the first, in their order.
+        # If equally many repeats predict several classes, the first of these.
         table[name] = table[every].mode(axis=1)[0]
         for label in classes:
             column = probability_column(name, label)
@@ -258,7 +257,7 @@ def _over_repeats(
 
 
 def column_of(model: object, way: object, ways: Sequence[str] | None) -> str:
-    """Return the column of a model's predictions, in the first of its ways or in another."""
+    """Return the column of a model's predictions, for the first or another way to use contexts."""
     if ways is None or way == ways[0]:
         return str(model)
     return f"{model}_{_SUFFIXES[str(way)]}"
@@ -270,7 +269,7 @@ def probability_column(name: str, label: object) -> str:
 
 
 def repeat_column(name: str, repeat: object, config: StudyConfig) -> str:
-    """Return the column of one repeat of a cross-validation; alone it bears the name itself."""
+    """Return the column of one repeat of a cross-validation; a single repeat has the plain name."""
     if not config.evaluation.crossed or config.evaluation.repeats == 1:
         return name
     return f"{name}_repeat{int(str(repeat)) + 1}"
@@ -283,7 +282,7 @@ def repeat_columns(name: str, config: StudyConfig) -> list[str]:
 
 
 def repeats_of(config: StudyConfig, predictions: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the predictions of each repeat of a model, where it has any, and their folds."""
+    """Return the predictions of each repeat of a model, if it has any, and their folds."""
     columns = [*repeat_columns(name, config), *repeat_columns("fold", config)]
     if config.label.classified:
         start = probability_column(name, "")
@@ -331,7 +330,7 @@ def _penalties(tuning: pd.DataFrame, contexts: Sequence[str]) -> pd.DataFrame:
 
 
 def _model_notes(found: ModelsResult) -> Iterator[str]:
-    """Say what estimators warned of, and which features did not vary."""
+    """Report the warnings of estimators, and the features that did not vary."""
     for name, rows in found.constant.groupby("feature", sort=False):
         fits = rows.drop_duplicates(["model", "context_as", "context", "repeat", "fold"])
         yield NOT_VARYING(name=name, n=len(fits))
@@ -374,9 +373,9 @@ def _with_chance(
 def _with_prior(
     config: StudyConfig, rows: pd.DataFrame, predictions: pd.DataFrame, classes: Sequence[Any]
 ) -> pd.DataFrame:
-    """Add the baseline of classes: in a context its own shares, over all those of all clips.
+    """Add the baseline of classes: the shares in the context, or those of all clips.
 
-    They are those of the rows that a fold's models are fitted to.
+    They are computed from the rows to which a fold's models are fitted.
     """
     import pandas as pd
 
@@ -401,7 +400,7 @@ def _with_prior(
 def _prior_of(
     learned: pd.Series[Any], folds: Any, n: int, classes: Sequence[Any]
 ) -> dict[str, Any]:
-    """Return the class and the probabilities of n rows, by fold where there are any."""
+    """Return the class and the probabilities of n rows, by fold if there are folds."""
     import numpy as np
 
     most_frequent = np.empty(n, dtype=object)
@@ -431,9 +430,9 @@ def has_humans(predictions: pd.DataFrame) -> bool:
 def _with_humans(
     config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame | None, block: pd.DataFrame
 ) -> pd.DataFrame:
-    """Add each rater's score and the mean of the others, standardised over this block.
+    """Add each rater's score and the mean of the other raters, standardised over these rows.
 
-    Without a factor model they are in the unit of the ratings, as the label is.
+    Without a factor model they are in the unit of the ratings, like the label.
     """
     weights = human_weights(config, inputs, loadings, str(block[EVALUATED].iloc[0]))
     ratings = inputs.ratings[inputs.ratings["question"].isin(weights)]

@@ -200,7 +200,7 @@ def _why_left_out(
     one_sided: tuple[str, str],
     no_label: Template,
 ) -> str:
-    """Return why a clip is not of the models; "" if it is."""
+    """Return why a clip does not enter the models; "" if it does."""
     if merged == "left_only":
         return one_sided[0]
     if merged == "right_only":

@@ -16,7 +16,7 @@ _BEFORE_MODELS = _DATA | dict.fromkeys(
 
 
 def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
-    """Return what of the configuration a stage depends on."""
+    """Return the part of the configuration on which a stage depends."""
     of_models = {"elastic_net", "context_as", "trusted", *config.models.estimators()}
     models = _BEFORE_MODELS | {"models": of_models, "baselines": True}
     found: dict[str, dict[str, Any]] = {

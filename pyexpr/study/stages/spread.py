@@ -18,7 +18,7 @@ from pyexpr.study.tables.inputs import CLIP_KEY
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What single columns of a model differ by.
+#: The sources of variation between the columns of a model.
 SEED, REPEAT = "seed", "repeat"
 
 
@@ -34,13 +34,14 @@ def spread(
 
     The estimate and interval are those of the comparison; the spread is that of single seeds
     or repeats on the same rows: mean, standard deviation (divisor n - 1; NaN for one), lowest
-    and highest. Those whose metric is undefined, as the correlation of constant predictions
-    is, are counted and left out.
+    and highest. Columns with an undefined metric, such as the correlation of constant predictions,
+    are counted and left out.
 
     Parameters
     ----------
     each : DataFrame
-        Clip key, evaluated, and a column of predictions for each; of repeats also their folds.
+        Clip key, evaluated, and a column of predictions for each seed or repeat; for repeats also
+        their folds.
     compared : mapping of str to DataFrame
         By context, the truth of the rows that all models were compared on.
     of : {"seed", "repeat"}
@@ -80,7 +81,7 @@ def spread(
                 for repeat, column in enumerate(columns)
             }
         with warnings.catch_warnings():
-            # The study's comparison says how few subjects there are, once.
+            # The study's comparison already warns if there are few subjects.
             warnings.simplefilter("ignore", PyexprWarning)
             found = compare_models(
                 block,

@@ -24,24 +24,24 @@ def read_table(
     what: str,
     spelled: dict[str, tuple[Spelling, ...]] | None = None,
 ) -> tuple[pd.DataFrame, KnownFile]:
-    """Return the table of a file, and the hash of the very bytes that it was read from.
+    """Return the table of a file, and the hash of the bytes from which it was read.
 
     Parameters
     ----------
     path : Path
-        Parquet by its name (``.parquet``, ``.pq``), else CSV.
+        Parquet if its name says so (``.parquet``, ``.pq``), otherwise CSV.
     labels : iterable of str
         Columns that are returned as text. Whole numbers, which parquet may hold as 1 or 1.0,
         are written as in a CSV: "1".
     what : str
         The table in words, for a sentence.
     spelled : dict, optional
-        Is filled as by `read_known_csv`. Parquet has missing values of its own, and no spellings.
+        Filled as by `read_known_csv`. Parquet has its own missing values and no spellings.
 
     Raises
     ------
     DataError
-        If there is no such file, or it cannot be read; as `read_known_csv`.
+        If the file does not exist or cannot be read, as in `read_known_csv`.
     StudyError
         If a column of labels holds fractions.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Why a clip has no class.
 TIED = Template("raters_tied", "its raters are tied")()
-# As where predictions are compared.
+# As in the comparison of predictions.
 _MOST = 50
 _OF_TWO = ("auc", "brier", "f1")
 
@@ -29,14 +29,14 @@ def as_classes(values: Iterable[Any]) -> pd.Series[str]:
 
 
 def class_of_numbers(value: float) -> str:
-    """Return what a class is called that is a whole number."""
+    """Return the name of a class that is a whole number."""
     return f"{value:.0f}"
 
 
 def majority_classes(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> pd.DataFrame:
     """Return the answer that most raters of a clip gave: keys, answer, tied.
 
-    `StudyError` if answers are no classes.
+    Raises `StudyError` if answers are not classes.
     """
     own = answers[(answers["question"] == question) & answers["score"].notna()]
     odd = own[own["score"] != own["score"].round()]
@@ -59,9 +59,10 @@ def majority_classes(answers: pd.DataFrame, question: str, keys: Sequence[str]) 
 
 
 def positive_of(config: StudyConfig, classes: Sequence[str]) -> str | None:
-    """Return the class that metrics are of, or None where none is meant.
+    """Return the class to which metrics refer, or None if there is none.
 
-    Of two classes that nobody calls positive the last, if the metrics are the same of both.
+    If no class is named as positive, it is the last of two, provided that the metrics are the same
+    for both.
     """
     if config.label.positive is not None:
         return config.label.positive
@@ -87,7 +88,7 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
             f"positive = {positive!r} under [label] is not a class of label {name!r}; "
             f"{near_names(positive, classes)}"
         )
-    # Of two classes these are the same of both.
+    # With two classes these are the same for both.
     needed = ["f1"] if len(classes) == 2 else [*_OF_TWO]
     needed = [one for one in needed if one in config.compare.metrics]
     needed += ["threshold"] if config.compare.threshold is not None else []

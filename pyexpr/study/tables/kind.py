@@ -13,10 +13,11 @@ from pyexpr.study.tables.any_table import read_table
 
 
 def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the entries of a study file; a label that is a column of text is of classes.
+    """Return the entries of a study file; a label that is a column of text is a class.
 
     A table that cannot be read is left as it is: the run reports what is wrong with it. If the file
-    names a positive class it is reported at once; otherwise the entry would seem to be wrong.
+    names a positive class, the problem is reported at once; otherwise that entry would seem to be
+    wrong.
     """
     label, data = raw.get("label"), raw.get("data")
     if not (isinstance(label, Mapping) and isinstance(data, Mapping)):

@@ -1,4 +1,4 @@
-"""Labels of a study without a factor model: means of ratings, or a column."""
+"""Labels of a study without a factor model: means of ratings, classes, or a column."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
 def _majority_class(
     config: StudyConfig, inputs: Inputs
 ) -> tuple[pd.DataFrame, pd.Series[str], pd.Series[bool]]:
-    """Return the clips, the answer that most of their raters gave, and where these are tied."""
+    """Return the clips, the answer that most of their raters gave, and whether it is tied."""
     (name,) = config.labels
     clips = question_means(inputs)
     found = clips[CLIP_KEY].merge(
@@ -102,7 +102,7 @@ def _rated(config: StudyConfig, inputs: Inputs) -> tuple[pd.DataFrame, pd.Series
     if config.label.method == "question":
         (name,) = config.labels
         return clips, clips[name]
-    # A clip without a question has no mean: the mean of the others is another label.
+    # A clip without ratings on a question has no mean: that of the others is a different label.
     return clips, clips[list(inputs.questions)].mean(axis=1, skipna=False)
 
 
@@ -123,7 +123,7 @@ def check_label(config: StudyConfig, inputs: Inputs) -> None:
 def human_weights(
     config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame | None, evaluated: str
 ) -> dict[str, float]:
-    """Return the weight of each question in a single rater's score, in a context or over all."""
+    """Return the weight of each question in a single rater's score, in a context or in all."""
     if loadings is None:
         questions = config.label.question or inputs.questions
         return dict.fromkeys(questions, 1.0)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-#: The context of all clips, where a study has none.
+#: The context of all clips, if a study has no contexts.
 ONE_CONTEXT = "all_clips"
-#: The question of all ratings, where a wide table names none.
+#: The question of all ratings, if a wide table names none.
 ONE_QUESTION = "rating"
 
 
@@ -32,7 +32,7 @@ def read_ratings(
 ) -> tuple[pd.DataFrame, dict[str, int], KnownFile]:
     """Read the ratings; rows without a score are dropped and counted.
 
-    So are those outside of the scale, where the study file asks for it.
+    So are those outside the scale, if the study file says so.
     """
     path = folder / str(config.data.ratings)
     what = f"the ratings ({config.data.ratings})"
@@ -98,7 +98,7 @@ def _scores(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> N
 
 
 def _is_complete(table: pd.DataFrame) -> pd.Series[bool]:
-    """Say of each rating whether its clip has as many on this question as any clip has."""
+    """Say for each rating whether no clip has more ratings on this question than its own."""
     of_clip = table.groupby(["subject", "context", "clip", "question"], sort=False)["score"]
     counts = of_clip.transform("size")
     return counts == counts.groupby(table["question"]).transform("max")
@@ -140,7 +140,7 @@ def _long(
     }
     wanted = config.ratings.questions
     if wanted is not None and "question" in inside:
-        # A pattern of the question alone fits every column.
+        # A pattern with only the question fits every column.
         matched = {name: match for name, match in matched.items() if match["question"] in wanted}
     if not matched:
         raise StudyError(

@@ -1,4 +1,4 @@
-"""Which signals of expression the recordings of a study have, if its file names none."""
+"""The signals of expression in a study's recordings, if its file names none."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pyexpr.study.tables.recordings import read_recordings
 
 
 def with_entries_from_tables(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the entries of a study file with what its tables and recordings tell."""
+    """Return the entries of a study file, completed from its tables and recordings."""
     return with_signals(with_kind(raw, folder), folder)
 
 
 def with_signals(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the entries of a study file with the names of its signals of expression.
 
-    They are features, and which features there are is known before any is computed. What cannot
-    be read is left as it is: the run says what is wrong with it.
+    They are features, whose names must be known before any are computed. Files that cannot be read
+    are skipped, and the run reports what is wrong with them.
 
     Raises
     ------
