@@ -19,6 +19,7 @@ ROOMS = {
     "pyexpr.behavior": "Recordings, clips, features",
     "pyexpr.modeling": "Splits, models, baselines",
     "pyexpr.inference": "Comparing models, coefficients by context",
+    "pyexpr.planning": "Planning a study",
     "pyexpr.deep": "Deep models",
     "pyexpr.simulation": "Simulated studies",
     "pyexpr.study": "Whole studies",

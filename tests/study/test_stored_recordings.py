@@ -523,7 +523,7 @@ def test_recordings_behind_a_slow_one_are_stored_as_they_arrive(
 
     monkeypatch.setattr(one_recording, "read_recording", read)
     with rows_stored(store), joblib.parallel_config("threading", n_jobs=2):
-        found = px.extract_features(paths, every=1.5)
+        found = px.extract_features(paths, every=1.5, n_jobs=2)
     assert before == [5]
     assert pack(found) == pack(plain)
     assert len(store_files(store.folder)) == 6

@@ -790,7 +790,9 @@ test_that("error_slopes() is least squares within contexts, with a picture", {
 
 test_that("sensitivity() has a row per specification, and a picture", {
   need_python()
-  folder <- withr::local_tempdir()
+  folder <- tempfile()
+  dir.create(folder)
+  on.exit(unlink(folder, recursive = TRUE))
   set.seed(2)
   rows <- expand.grid(subject = sprintf("p%02d", 1:12), clip = 1:4)
   rows$smile <- rnorm(48)
