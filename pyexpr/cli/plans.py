@@ -70,7 +70,10 @@ def plan(
     ] = None,
     ratings: Annotated[str | None, typer.Option(help="Column of the ratings.")] = None,
     raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help='Column of the subjects of a pilot. The default is "subject".'),
+    ] = None,
     context: Annotated[
         str | None, typer.Option(help="Column of the contexts, each of which is planned.")
     ] = None,
@@ -103,6 +106,9 @@ def plan(
     check_files(ctx, [data] if data else [], None, overwrite=overwrite)
     from pyexpr.planning.plan_study import plan_study
 
+    # Published numbers have no columns.
+    if data is not None and cluster is None:
+        cluster = "subject"
     labels = [*names_in(targets), *(one for one in (cluster, raters, context) if one)]
     result = plan_study(
         None if data is None else read_table(data, labels=labels, what="the pilot"),

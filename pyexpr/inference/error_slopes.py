@@ -16,7 +16,11 @@ from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import (
+    frame_with_rows,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.figures.forest import Axis, Forest, interval_kind, items_of, shown_names
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.arguments import checked_names
@@ -336,7 +340,7 @@ def error_slopes(
     >>> bool(row["estimate"] < 0), bool(row["p_value"] < 0.01)
     (True, True)
     """
-    frame = as_frame(table)
+    frame = frame_with_rows(table, what=_TABLE)
     models = _named(predictions, "predictions")
     measures = _named(properties, "properties")
     check_truth(truth)

@@ -16,7 +16,11 @@ from pyexpr.base.messages import Message, say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.progress import progress as shown_progress
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.base.tables import (
+    frame_with_rows,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.core.streams import PLANS, checked_seed, generator
 from pyexpr.inference.arguments import checked_names
 from pyexpr.measurement.icc.forms import Form, find_form
@@ -546,7 +550,7 @@ def _plan_ratings(
         pilots, reason = [_published_ratings(published, grid, chosen)], NO_PUBLISHED_INTERVAL
     else:
         check_pilot({"targets": targets, "ratings": ratings})
-        frame = as_frame(pilot, what=WHAT)
+        frame = frame_with_rows(pilot, what=WHAT)
         names = checked_names(targets, argument=say("{targets=}"))
         keys = [*names, *names_of(raters), *names_of(cluster), *names_of(context)]
         require_columns(frame, [ratings, *keys], what=WHAT)

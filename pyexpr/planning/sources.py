@@ -11,7 +11,13 @@ import numpy as np
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
-from pyexpr.base.tables import as_frame, called, label_codes, numeric_column, require_columns
+from pyexpr.base.tables import (
+    called,
+    frame_with_rows,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.core.streams import PLANS, generator
 from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.clusters import read_clusters
@@ -119,7 +125,7 @@ def difference_sources(
     confidence: float,
 ) -> tuple[list[Source], int]:
     """Return every context of a pilot with predictions, then all rows; and rows left out."""
-    frame = as_frame(pilot, what=WHAT)
+    frame = frame_with_rows(pilot, what=WHAT)
     if not isinstance(truth, str):
         raise DataError(say("{truth=} must be the name of a column of the pilot"))
     names = checked_names(predictions, argument=say("{predictions=}"))
@@ -185,7 +191,7 @@ def slope_sources(
     slope: float,
 ) -> tuple[list[Source], int, str]:
     """Return every context of a pilot, then all, the rows left out, and the feature."""
-    frame = as_frame(pilot, what=WHAT)
+    frame = frame_with_rows(pilot, what=WHAT)
     if not isinstance(truth, str):
         raise DataError(say("{truth=} must be the name of a column of the pilot"))
     names = checked_names(features, argument=say("{features=}"))

@@ -400,7 +400,7 @@ RELIABILITY = {
          "needs n_raters="),
         (RELIABILITY | {"published": {"subjects": 1}, "form": "ICC(1,1)"}, "did you mean"),
         (RELIABILITY | {"published": {"subject": -1, "residual": 1}, "form": "ICC(1,1)",
-                        "n_raters": 2}, "must be between 0 and"),
+                        "n_raters": 2}, "must be at least 0"),
         (RELIABILITY | {"reliability": 1.2, "published": {}}, "reliability= must be between"),
         (RELIABILITY | {"pilot": pilot(), "form": "ICC(A,1)", "targets": "subject",
                         "ratings": "y"}, "requires the rater"),

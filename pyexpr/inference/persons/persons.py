@@ -11,7 +11,13 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, called, label_codes, numeric_column, require_columns
+from pyexpr.base.tables import (
+    called,
+    frame_with_rows,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.inference.persons.notes import CONSTANT_SCORE, CONSTANT_SIGNAL, EXACT, FEW_ROWS
 from pyexpr.inference.persons.reliability import moderated
 from pyexpr.inference.persons.result import (
@@ -143,7 +149,7 @@ def person_slopes(
         raise DataError(
             say("{kind=} must be one of {names}, not {given!r}", names=listed(KINDS), given=kind)
         )
-    frame = as_frame(table, what=_TABLE)
+    frame = frame_with_rows(table, what=_TABLE)
     wanted = [score, signal, cluster, *([] if context is None else [context])]
     require_columns(frame, wanted, what=_TABLE)
     if len(set(wanted)) < len(wanted):
