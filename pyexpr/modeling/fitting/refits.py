@@ -81,17 +81,23 @@ def without_subjects(fits: Fits) -> list[Part]:
     The subjects of a fold are not fitted in it anyway: of G subjects in K folds, ``G (K - 1)``
     parts per repeat.
     """
-    codes, labels = fits.table.clusters, fits.table.cluster_labels
+    codes = fits.table.clusters
     return [
-        replace(
-            part,
-            train=part.train[codes[part.train] != subject],
-            words=f"{part.words} without subject {str(labels[subject])!r}",
-            without=(subject,),
-        )
+        part_without(fits, part, subject)
         for part in fits.parts
         for subject in np.unique(codes[part.train]).tolist()
     ]
+
+
+def part_without(fits: Fits, part: Part, subject: int) -> Part:
+    """Return the part whose models are fitted without a subject."""
+    codes, labels = fits.table.clusters, fits.table.cluster_labels
+    return replace(
+        part,
+        train=part.train[codes[part.train] != subject],
+        words=f"{part.words} without subject {str(labels[subject])!r}",
+        without=(subject,),
+    )
 
 
 def without_pairs(fits: Fits) -> list[Part]:

@@ -15,7 +15,7 @@ from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.final import FinalModels, terms_of
 from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part
-from pyexpr.modeling.fitting.refits import Fits
+from pyexpr.modeling.fitting.refits import Fits, part_without
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.table import TABLE, Table, read_names, read_table
 from pyexpr.modeling.fitting.units import Done, Unit, predicted_numbers
@@ -339,14 +339,9 @@ def _complete_rows(frame: pd.DataFrame, table: Table) -> NDArray[np.int64]:
 
 def without(fits: Fits, subject: int) -> list[Part]:
     """Return the parts whose models are fitted without a subject that they were fitted to."""
-    codes, labels = fits.table.clusters, fits.table.cluster_labels
+    codes = fits.table.clusters
     return [
-        replace(
-            part,
-            train=part.train[codes[part.train] != subject],
-            words=f"{part.words} without subject {str(labels[subject])!r}",
-            without=(subject,),
-        )
+        part_without(fits, part, subject)
         for part in fits.parts
         if (codes[part.train] == subject).any()
     ]
