@@ -307,7 +307,7 @@ def error_slopes(
     Notes
     -----
     With the error :math:`e_i = |y_i - \hat y_i|` of row i in context c, the model is :math:`e_i =
-    a_c + \sum_j b_{cj} x_{ij} / s_j + arepsilon_i`, where :math:`s_j` is the standard deviation
+    a_c + \sum_j b_{cj} x_{ij} / s_j + \varepsilon_i`, where :math:`s_j` is the standard deviation
     of property j within contexts (divisor n). It is estimated by least squares, with the variance
     CR2 for subjects as clusters and Satterthwaite's degrees of freedom, as the slopes of
     `context_coefficients`; errors may be skewed, and their variance may depend on the property. For
