@@ -186,7 +186,7 @@ class PenalisedModel:
         return cls(subjects, products, np.bincount(places), n_threads)
 
     def fitted(self, penalty: Penalty, *, retune: bool, n_folds: int, seed: int) -> FittedModel:
-        """Fit to all subjects; tune by folds of subjects if requested, again in every refit."""
+        """Fit the model to all subjects; tune by folds of subjects, also in refits if requested."""
         G = self.products.n_clusters
         everyone = np.ones((1, G), dtype=np.int64)
         fold = None

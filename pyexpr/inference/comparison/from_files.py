@@ -114,7 +114,7 @@ class FileRows:
         part: str,
         shared: Hashable,
     ) -> core.Column:
-        """Return the sums of a column over some rows; before `add_up` zeros, and it is planned."""
+        """Return a column's sums over some rows; before `add_up` plan them and return zeros."""
         if self._planning:
             self._plan(column, used, codes, n_clusters, part)
             if self._constant:

@@ -82,7 +82,7 @@ class Sums:
         self._rows_number: dict[int, int] = {}
 
     def pieces(self, c: int, measure: Measure, i: int) -> list[tuple[int, ...]]:
-        """Return where the columns of model i are in context c: each once, in folds, or classes."""
+        """Return the positions of the columns of model i in context c, one per fold or class."""
         what = measure.kind.sums or ("rows" if measure.function else measure.part)
         places = range(len(self._models[i].columns))
         if what == "classes":
@@ -98,7 +98,7 @@ class Sums:
         ]
 
     def _cut(self, c: int, measure: Measure, i: int) -> list[list[int | None]]:
-        """Return the folds that each column of model i is cut into; None is all its rows."""
+        """Return the folds into which each column of model i is divided; None means all rows."""
         columns = self._models[i].columns
         if self._folds is None or not measure.kind.folds or measure.part not in FEWEST:
             return [[None]] * len(columns)
