@@ -61,7 +61,7 @@ class Models:
     cells: Cells | None = None
 
     def labels(self, weight: Array, centre: Array) -> tuple[Array, Array]:
-        """Return the label of every row, of its context's factor model and over all."""
+        """Return two labels of every row: by its context's factor model, and by that over all."""
         over_all = (self.x - centre[-1]) @ weight[-1]
         if self.labels_of == "pooled":
             return over_all, over_all
