@@ -121,7 +121,7 @@ def _cell(display: DisplayTable, i: int, j: int, *, folded: bool) -> str:
 
 
 def _natural(display: DisplayTable, j: int, *, folded: bool = False) -> int:
-    """Return the width at which a label is on one line, a number's head on one word a line."""
+    """Return the width for a label on one line, or for a head over numbers with a word per line."""
     cells = [_cell(display, i, j, folded=folded) for i in range(len(display.rows))]
     head = display.columns[j]
     return _widest([*([head] if j < display.text_columns else head.split()), *cells])
