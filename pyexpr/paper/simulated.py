@@ -26,7 +26,7 @@ from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Groups of columns of OpenFace, in the order of the file (all x, all y, ...), and the axes of a
+# Group of columns of OpenFace, in the order of the file (all x, all y, ...) -> number of axes of a
 # point.
 _POINTS = {"landmarks_2d": 2}
 

@@ -64,8 +64,8 @@ _NOT_TAKEN = {
 # Number of studies drawn at once. It is constant, so that the draws do not depend on time or
 # memory.
 _AT_ONCE = 50
-# Fraction of the studies that is simulated at the limits of a pilot's reliability, and its least
-# number.
+# At the limits of a pilot's reliability, the number of studies is divided by the first number, but
+# is at least the second.
 _PART, _FEWEST_STUDIES = 4, 100
 # The largest design. Its sizes are parts of the key of its random numbers.
 _MOST = {"n_subjects": 100_000, "n_clips": 10_000, "n_raters": 1_000}

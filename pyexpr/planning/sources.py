@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WHAT = "the pilot"
 #: Fewest subjects of a pilot: fewer show neither how subjects vary nor how skewed they are.
 FEWEST = 6
-# Tolerance for rounded correlations that do not form a valid correlation matrix.
+# Tolerance for rounding errors in the check that correlations form a valid matrix.
 _ROUNDING = 1e-12
 
 

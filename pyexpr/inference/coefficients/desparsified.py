@@ -81,9 +81,9 @@ class Desparsified:
     ) -> ContrastTests:
         """Test linear contrasts by t with G - 1 degrees of freedom, for G subjects.
 
-        The degrees of freedom are `weakest`, (m,), if these are given and smaller. ``SE^2 = G/(G -
-1) sum_g (influence_g'c)^2``, which for slopes in one context is that of the jackknife. It is NaN if
-the variation is only a rounding error of the label.
+        The degrees of freedom are `weakest`, (m,), if these are given and smaller. The squared
+        standard error is ``G/(G - 1) sum_g (influence_g'c)^2``, which for slopes in one context is
+        that of the jackknife. It is NaN if the variation is only a rounding error of the label.
         """
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         G = self._counts(weights)

@@ -246,7 +246,7 @@ def _estimates(
 def _correlations(sums: PersonSums) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = sums.xy / np.sqrt(sums.xx * sums.yy)
-    # A difference from 1 that is only a rounding error.
+    # A difference from 1 that is only a rounding error is removed.
     return np.asarray(np.where(np.abs(found) > 1 - 1e-12, np.sign(found), found))
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _GRID = 240
 # Degrees of freedom above which t is treated as normal, and F as chi-square.
 MOST_DF = 1e8
-# Largest value of tau, in units of the slopes' spread.
+# Smallest value of tau above 0, and largest value, in units of the slopes' spread.
 _SMALLEST, _LARGEST = 1e-3, 1e4
 
 

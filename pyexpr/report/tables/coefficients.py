@@ -328,7 +328,8 @@ def _methods(frame: pd.DataFrame) -> str:
 def _of_slopes(frame: pd.DataFrame) -> Any:
     if "reason" not in frame:
         return ""
-    # If there is a reason for the slopes, the reason for the weights is left out.
+    # A reason that concerns only the weights is left out. Together with a reason for the slopes it
+    # is shown.
     return message_column(
         (
             "" if all(has_code(part, OF_WEIGHTS) for part in parts_of(text)) else text
