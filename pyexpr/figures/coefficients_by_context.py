@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# From no reliability, or agreement by chance, to the full.
+# The axis extends from no reliability, or agreement by chance, to perfect reliability.
 _WHOLE = (0.0, 1.0)
-# Some limits have no bound below, and say little there.
+# Some limits have no lower bound, and are of little interest there.
 _LOWEST = -1.0
 
 
@@ -32,7 +32,7 @@ def coefficients_by_context(
     Parameters
     ----------
     context : sequence of str
-        Columns whose combinations are the rows; without any each coefficient is a row.
+        Columns whose combinations are the rows; if there are none, each coefficient is a row.
     column : str
         The column that names the coefficient.
     """

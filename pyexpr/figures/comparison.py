@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Names = Mapping[Any, str] | None
 
-# What is drawn: its place here is its mark.
+# The kinds of rows; the position here determines the marker.
 _KINDS = (LEVEL, DIFFERENCE, RATIO)
 
 
@@ -39,7 +39,7 @@ def comparison_figure(
 ) -> Figure:
     """Draw the `tidy()` of a ComparisonResult: a band per metric and kind; see its `plot`.
 
-    `level` is what the legend calls the intervals.
+    `level` is the name of the intervals in the legend.
     """
     rows = all_rows = _with_panels(table, between)
     for argument, wanted, column in (
@@ -104,7 +104,7 @@ def sign_flip_figure(
     ).figure(width_mm)  # fmt: skip
 
 
-# The column that names a row's panel: differences and ratios of two contexts share one.
+# The column with the panel of a row; differences and ratios of two contexts share a panel.
 _PANEL = "panel"
 
 
@@ -139,7 +139,7 @@ def _shown(rows: pd.DataFrame, column: str, of: str, names: Names) -> dict[str, 
     name = shown_names(names)
     pairs = list(zip(*(rows[part] for part in PARTS[of]), strict=True))
     single = distinct_names({one: name(one) for pair in pairs for one in pair if one})
-    # A panel's label is that of the difference, be a row its ratio.
+    # The label of a panel is that of the difference, also for rows with a ratio.
     kinds = rows[KIND] if column == of else [DIFFERENCE] * len(rows)
     return shown_pairs(zip(rows[column], kinds, pairs, strict=True), single, names)
 
@@ -148,7 +148,7 @@ def _axis(metric: str, kind: str, names: Names) -> Axis:
     """Return the axis of a metric's levels, differences or ratios."""
     heading = display_name(metric, names)
     level = kind == LEVEL
-    # An error's distance from 0 says how large it is.
+    # The axis of an error includes 0, so that its distance from 0 shows its size.
     reference = 1.0 if kind == RATIO else 0.0
     return Axis(
         heading=heading if level else f"{heading}, {kind}s",

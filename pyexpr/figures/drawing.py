@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST = 4.0
 # and further still where that makes the axis no longer than by this factor.
 _STRETCH = 1.5
-# Heads of intervals that go on beyond the axis; `plotting.marks` are others.
+# Arrowheads of intervals that extend beyond the axis; they differ from `plotting.marks`.
 _ARROWS = ("<", ">")
 # Of a legend, in mm: a handle with its distances, from one entry of one line to the next,
 # and the height that figures leave for a legend.
@@ -37,7 +37,7 @@ class Band(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """The positions of its label and its points."""
+        """The position of its label and its points."""
         return (self.top + self.bottom) / 2
 
 
@@ -62,11 +62,11 @@ def draw_bands(axes: Axes, rows: Iterable[Band]) -> None:
 def reach(
     low: ArrayLike, value: ArrayLike, high: ArrayLike, *, origin: float = 0.0
 ) -> tuple[float, float]:
-    """Return from where to where an axis must go to hold `origin`, every value and its interval.
+    """Return the limits of an axis that includes `origin`, every value and its interval.
 
-    A few long intervals that would make it more than half as long again as it needs to be are
-    not held whole: they are cut at some typical lengths beyond their values, and end in
-    arrowheads (`draw_interval`). Infinite and missing numbers are left out.
+    If a few long intervals would extend the axis by more than half, they are cut at some typical
+    lengths beyond their values, and end in arrowheads (`draw_interval`). Infinite and missing
+    numbers are left out.
     """
     import numpy as np
 
@@ -95,8 +95,8 @@ def draw_interval(
 ) -> None:
     """Draw a horizontal interval through `value`.
 
-    A limit beyond the axis, as an infinite one is, ends in an arrowhead at its edge; a missing
-    one ends at the value.
+    If a limit is beyond the axis, or infinite, the line ends in an arrowhead at the edge of the
+    axis. If a limit is missing, the line ends at the value.
     """
     left, right = axes.get_xlim()
     ends = []
@@ -121,8 +121,8 @@ def draw_estimate(
 ) -> None:
     """Draw lower limit, value and upper limit as a mark on its interval.
 
-    `look` is the mark's, as `Axes.plot` takes it, its colour the interval's too. Without
-    limits there is the mark alone; in place of a missing value stands `if_missing`.
+    `look` is the style of the mark, as for `Axes.plot`; its colour is also that of the interval.
+    Without limits only the mark is drawn. A missing value is replaced by `if_missing`.
     """
     low, value, high = numbers
     if math.isnan(value):
@@ -138,7 +138,7 @@ def draw_estimate(
 
 
 def draw_rows(axes: Axes, line: float | None = None, **look: Any) -> None:
-    """Prepare an axis of rows: a grid of their numbers, and a line they are held against."""
+    """Prepare an axis of rows, with a grid of numbers and a reference line."""
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)
@@ -150,7 +150,7 @@ def label_heading(axes: Axes, y: float, heading: str, *, va: Literal["top", "cen
     """Put a bold heading among the labels of an axis' rows."""
     axes.annotate(
         heading, (0, y), xycoords=axes.get_yaxis_transform(),
-        # As far from the axis as the labels of the ticks.
+        # The same distance from the axis as the labels of the ticks.
         xytext=(-3.5, 0), textcoords="offset points",
         ha="right", va=va, weight="bold", size=plotting.SIZE_SMALL,
     )  # fmt: skip
@@ -162,7 +162,7 @@ def has_arrows(figure: Figure) -> bool:
 
 
 def arrow_handle(label: str = "limit beyond the axis") -> Line2D:
-    """Return what a legend shows for arrowheads."""
+    """Return the entry of a legend for arrowheads."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=plotting.INK, lw=1.1, marker=_ARROWS[1], ms=3.5, label=label)
@@ -214,5 +214,5 @@ def _widest(text: str) -> float:
 
 
 def grow(figure: Figure, height_mm: float) -> None:
-    """Make a figure taller, for what is only known once it is drawn."""
+    """Make a figure taller, if the necessary height is known only after drawing."""
     figure.set_figheight(figure.get_figheight() + height_mm / plotting.MM_PER_INCH)

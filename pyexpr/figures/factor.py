@@ -39,7 +39,7 @@ _LATENT_X = 15.0
 _LATENT_WIDTH = 27.0
 _PANEL_WIDTH = 90.0
 _LINE = 0.8
-# A question spelt out in full fits its square.
+# The full text of a question fits its square.
 _MOST_LINES = 8
 
 
@@ -63,8 +63,7 @@ class _Panel:
 
     @property
     def height(self) -> float:
-        # The circle in the middle, its name of up to three lines above it and its variance need
-        # room too.
+        # The circle in the middle, its name of up to three lines and its variance also need room.
         least = _MIN_BODY + 2 * plotting.LINE_MM * max(0, self.latent_lines - 3)
         return self.head + max(self.n_indicators * self.step, least) + _FOOT
 
@@ -86,9 +85,9 @@ def factor_figure(
 ) -> Figure:
     """Draw the factor model of each context: figure 2.
 
-    Squares are the observed questions, the circle the latent variable with
-    variance 1, the arrows standardised loadings, the small circles residuals
-    with their standardised variances.
+    Squares are the observed questions, and the circle is the latent variable with variance 1.
+    Arrows are standardised loadings, and small circles are residuals with their standardised
+    variances.
 
     Parameters
     ----------
@@ -212,7 +211,7 @@ def _draw_latent(axes: Axes, middle: float, latent: str) -> None:
         va="bottom",
         size=plotting.SIZE_SMALL,
     )
-    # The loop under the circle is its variance, fixed at 1.
+    # The loop under the circle shows its variance, which is fixed at 1.
     axes.add_patch(
         FancyArrowPatch(
             (_LATENT_X - 2.6, middle - _LATENT_RADIUS - 0.1),

@@ -23,12 +23,12 @@ _TITLE = 7.0
 _TICKS = 7.0
 _LEGEND = 9.0
 _AXIS_NAME = 5.0
-# From one mark of a row to the next, where a row has several.
+# Distance between the marks of a row, if a row has several.
 _DODGE = 2.4
-# More panels side by side, or narrower ones, are not easily read.
+# More panels side by side, or narrower panels, are hard to read.
 _MOST_PANELS = 5
 _NARROWEST = 20.0
-# A row's own remark stands so many mm from its panel.
+# Distance of a row's remark from its panel, in mm.
 _REMARK_GAP = 1.5
 
 
@@ -39,19 +39,19 @@ class Item:
     Attributes
     ----------
     label : str
-        Of its row; items of one band and label are drawn in one row.
+        Label of its row; items with the same band and label are drawn in the same row.
     low, value, high : float
-        A missing limit ends at the value, an infinite one in an arrowhead.
+        If a limit is missing, the line ends at the value; if it is infinite, in an arrowhead.
     panel, band : str
         Where it is drawn; the items of a band share an axis in all panels.
     kind : int
         Its mark: a position in `Forest.kinds`.
     hollow : bool
-        Drawn hollow; `Forest.hollow` says why.
+        Whether the mark is hollow; `Forest.hollow` explains hollow marks.
     if_missing : str
-        What stands in place of a missing value.
+        Text in place of a missing value.
     remark : str
-        What stands to the right of the panel.
+        Text to the right of the panel.
     """
 
     label: str
@@ -78,15 +78,15 @@ class Axis:
     Attributes
     ----------
     heading : str
-        Bold, above the labels of its rows.
+        Bold text above the labels of its rows.
     line : float or None
-        Where a line marks what estimates are held against.
+        Position of a reference line.
     holds : tuple of float
-        What the axis must hold, whatever the estimates are. Where it begins at the least of
-        these, it begins there exactly if `flush`.
+        Values that the axis must include, whatever the estimates are. If the axis begins at the
+        smallest of them and `flush` is true, there is no margin.
     flush : bool
     lowest : float or None
-        It goes below this for the sake of estimates alone; intervals end in arrowheads.
+        The axis extends below this value only for estimates; intervals end in arrowheads.
     """
 
     heading: str = ""
@@ -98,7 +98,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    """A forest plot: what is drawn, and how it is called.
+    """A forest plot: its items, and their names.
 
     Attributes
     ----------
@@ -107,15 +107,15 @@ class Forest:
     axes : mapping of band to Axis
         In the order of the bands, from top to bottom.
     titles : mapping of panel to str
-        Of panels that are not to be called as they are; "" for none.
+        Titles of panels that differ from their names; "" for no title.
     kinds : tuple of str
-        What the legend calls each mark; "" is left out of the legend.
+        Name of each mark in the legend; "" is left out of the legend.
     level : str
-        What the legend calls the intervals; "" where there are none.
+        Name of the intervals in the legend; "" if there are none.
     hollow : str
-        What the legend calls hollow marks.
+        Name of hollow marks in the legend.
     axis_name : str
-        Below all panels.
+        Text below all panels.
     """
 
     items: Sequence[Item]
@@ -127,7 +127,7 @@ class Forest:
     axis_name: str = ""
 
     def figure(self, width_mm: float = plotting.FULL_WIDTH_MM) -> Figure:
-        """Draw it, at most five panels side by side, as many as are readable.
+        """Draw the figure with up to five panels side by side, as many as are readable.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class Forest:
         if drawing.has_arrows(figure):
             handles.append(drawing.arrow_handle())
         if handles:
-            # An axis' name and a legend would stand in the same place.
+            # The name of an axis and a legend would be in the same place.
             above = bool(self.axis_name)
             drawing.legend_outside(
                 figure, handles, where="outside upper center" if above else "outside lower center"
@@ -242,13 +242,13 @@ class _Places:
     """Positions of the heading and the rows of a band, in mm from the top."""
 
     heading: str
-    labels: Mapping[str, tuple[float, str]]  # label -> place, and as it is written
-    offsets: Mapping[int, float]  # kind -> its place in a row, from the middle
+    labels: Mapping[str, tuple[float, str]]  # label -> position, and the label as written
+    offsets: Mapping[int, float]  # kind -> its position in a row, relative to the middle
     bottom: float
 
     @classmethod
     def of(cls, band: Sequence[Item], axis: Axis, room: _Room, n_kinds: int) -> _Places:
-        """Wrap the labels and give each its room."""
+        """Wrap the labels, and return the positions of the rows."""
         kinds = [kind for kind in range(n_kinds) if any(item.kind == kind for item in band)]
         extra = _DODGE * (len(kinds) - 1)
         offsets = {kind: _DODGE * i - extra / 2 for i, kind in enumerate(kinds)}
@@ -302,7 +302,7 @@ def _look(kind: int) -> dict[str, Any]:
 
 
 def _limits(band: Sequence[Item], axis: Axis) -> tuple[float, float]:
-    """Return limits that hold the band's values, all but far intervals, and what they must."""
+    """Return limits that include the band's values, required values, and all but long intervals."""
     values = np.array([(item.low, item.value, item.high) for item in band])
     included = [*axis.holds, *([] if axis.line is None else [axis.line])]
     finite = values[np.isfinite(values[:, 1]), 1]
@@ -330,8 +330,8 @@ def shown_names(names: Mapping[Any, str] | None) -> Callable[[Any], str]:
 
 
 def interval_kind(confidence: float, methods: Iterable[str] = ()) -> str:
-    """Return what the legend calls intervals: their level and how they were made."""
-    # A method's name may hold a comma.
+    """Return the name of the intervals in the legend: their level and method."""
+    # The name of a method may contain a comma.
     by = "; ".join(dict.fromkeys(method for method in methods if method))
     return f"{100 * confidence:.10g} % interval" + (f" ({by})" if by else "")
 

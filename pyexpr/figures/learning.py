@@ -33,7 +33,7 @@ _HEAD_AND_FOOT = 14.0
 _COLUMNS = 2
 _WHAT = "the learning figure's table"
 _NUMBERS = ("epoch", "train_rmse", "validation_rmse")
-# Series -> its name, and which of the marks it is drawn with.
+# Series -> its name, and the number of its mark.
 _SERIES = {"train_rmse": ("Training", 0), "validation_rmse": ("Validation", 1)}
 
 
@@ -103,7 +103,7 @@ def learning_figure(
             axes.set_xlabel("Epoch")
         for axes in panels.flat[len(contexts) :]:
             axes.set_visible(False)
-        # One scale for all panels, from 0: errors are compared across them.
+        # All panels have the same scale, which starts at 0, so that errors can be compared.
         highest = float(np.nanmax(data[list(_SERIES)].to_numpy()))
         panels[0, 0].set_ylim(0, 1.05 * highest or 1.0)
         for axes in panels[:, 0]:
@@ -126,7 +126,7 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
                 color=mark.color,
                 ls=mark.linestyle,
                 lw=0.9,
-                # One epoch makes no line.
+                # A single epoch cannot be drawn as a line.
                 marker=mark.marker if len(run) == 1 else None,
                 ms=5,
                 markerfacecolor="none",

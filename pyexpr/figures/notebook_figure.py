@@ -1,4 +1,4 @@
-"""Figures that a notebook shows as pictures. Imports matplotlib: enter by `base.plotting`."""
+"""Figures that a notebook shows as pictures; use `base.plotting`, as this imports matplotlib."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-# CSS pixels of an inch, and pixels of the picture to each: sharp on screens of double density.
+# CSS pixels per inch, and pixels of the picture per CSS pixel, so that it is sharp on screens of
+# double density.
 _CSS_DPI = 96
 _DENSITY = 2
 _INLINE = "matplotlib_inline.backend_inline"
 
 
 class NotebookFigure(Figure):
-    """A figure that Jupyter and its like show at its printed size.
+    """A figure that Jupyter and similar programs show at its printed size.
 
-    matplotlib teaches a notebook to show figures only once pyplot draws there. This one
-    needs no pyplot; where pyplot draws into the notebook all the same, it is shown once.
+    With matplotlib alone, a notebook shows figures only after pyplot has drawn there. This figure
+    does not need pyplot. If pyplot also draws into the notebook, the figure is still shown only
+    once.
     """
 
     def __init__(
@@ -30,7 +32,7 @@ class NotebookFigure(Figure):
         self._style = style
 
     def draw(self, renderer: Any) -> None:
-        """Draw it in its style, whoever asks: what was laid out so fits only so."""
+        """Draw the figure always in its own style, because its layout fits no other style."""
         with self._style():
             super().draw(renderer)
 
@@ -48,15 +50,15 @@ class NotebookFigure(Figure):
         for number, manager in list(Gcf.figs.items()):
             if manager.canvas.figure is self:
                 Gcf.figs.pop(number)
-        # IPython's word for: show it as you would without this method.
+        # With this exception IPython shows the figure as if this method did not exist.
         raise NotImplementedError
 
 
 def list_in_pyplot(figure: Figure) -> None:
-    """Let `pyplot.show()` and the end of a cell show the figure, where pyplot draws in a notebook.
+    """Let `pyplot.show()` and the end of a cell show the figure, if pyplot draws in a notebook.
 
-    Everywhere else pyplot is left alone: figures it lists stay in memory until they are closed,
-    and its windows are for interactive work.
+    Otherwise pyplot is not used: figures on its list stay in memory until they are closed, and its
+    windows are for interactive work.
     """
     pyplot: Any = sys.modules.get("matplotlib.pyplot")
     if pyplot is None or "ipykernel" not in sys.modules:

@@ -44,9 +44,9 @@ _ROW = 3.8
 _GAP = 0.7
 _LABEL = 38.0
 _HEAD_AND_FOOT = 21.0
-# Of the dots, in points.
+# Size of the dots, in points.
 _DOT: dict[str, Any] = {"ms": 4.2, "mew": 0.9}
-# Of the highest correlation that the ratings allow.
+# Colour of the line at the highest correlation that the ratings allow.
 _HIGHEST: dict[str, Any] = {"color": plotting.INK, "lw": 1.0, "ls": (0, (3, 2)), "zorder": 2}
 
 
@@ -63,26 +63,24 @@ def performance_figure(
 ) -> Figure:
     """Draw the performance of every model in every context: figure 3.
 
-    A row per model, in blocks per context, so that each dot has its model's
-    name beside it; a panel per metric. Lines are intervals; one that ends in an
-    arrowhead goes on beyond the axis: its limit is infinite, or so far away that
-    the others could not be read.
+    There is a panel per metric, and a row per model in blocks per context, so that the name of the
+    model is beside each dot. Lines are intervals. An interval that ends in an arrowhead extends
+    beyond the axis: its limit is infinite, or so far away that the others could not be read.
 
     Parameters
     ----------
     frame : DataFrame
         Columns model, context, metric, estimate, and optionally conf_low,
-        conf_high, reason. Where it has a column method, the rows of `method`
-        are drawn.
+        conf_high, reason. If it has a column method, the rows of `method` are drawn.
     method : str
-        Named in the legend.
+        Method of the intervals, which is named in the legend.
     confidence : float
     ceiling : DataFrame, optional
-        The highest correlation that is possible in each context (columns context, estimate): a
-        dashed line across the rows of the context in the panel of the correlation, but for those of
-        human raters, who have another criterion.
+        The highest possible correlation in each context (columns context, estimate). In the panel
+        of the correlation it is a dashed line across the rows of the context, except those of human
+        raters, who have another criterion.
     baselines, human : sequence of str
-        Models drawn hollow, and as black squares.
+        Models that are drawn as hollow marks, and as black squares.
     names : mapping of str to str, optional
         Names to show for models, contexts and metrics.
     width_mm : float
@@ -90,7 +88,7 @@ def performance_figure(
     Returns
     -------
     matplotlib Figure
-        A row whose estimate is missing says "undefined"; `performance_alt` says why.
+        A row whose estimate is missing says "undefined"; `performance_alt` gives the reason.
 
     Examples
     --------
@@ -191,9 +189,9 @@ def _performance(frame: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def _models_in_order(data: pd.DataFrame) -> list[str]:
-    """Return the models as the context with the most of them lists them, then any others.
+    """Return the models in the order of the context with most models, then any others.
 
-    A model over all contexts alone keeps its place beside the other models.
+    A model that exists only over all contexts keeps its position relative to the other models.
     """
     listed = [list(block.unique()) for _, block in data.groupby("context", sort=False)["model"]]
     return list(dict.fromkeys([*max(listed, key=len), *data["model"].unique()]))
@@ -209,8 +207,8 @@ def _in_words(row: Any, digits: int) -> str:
 def _looks(
     models: Mapping[str, str], baselines: Sequence[str], human: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Say how each model's dot is drawn: its kind by shape and filling, itself by colour."""
-    # The first marks' black is the raters' own.
+    """Return the style of each model's dot: shape and filling show its kind, colour the model."""
+    # The black of the first mark is reserved for the raters.
     colors = [mark.color for mark in plotting.marks(8) if mark.color != plotting.INK][:-1]
     looks: dict[str, dict[str, Any]] = {}
     plain = [model for model in models if model not in {*baselines, *human}]
@@ -227,14 +225,14 @@ def _looks(
 
 
 def _limits(data: pd.DataFrame, metric: str, holds: Sequence[float]) -> tuple[float, float]:
-    """Return axis limits that hold zero, every estimate and `holds`, and all but far intervals."""
+    """Return axis limits that include zero, every estimate, `holds`, and all but long intervals."""
     low, value, high = (
         data[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
     )
     least, most = drawing.reach(low, value, high)
     most = max(most, *holds, most)
     span = (most - least) or 1.0
-    # Room for half a marker; nothing lies below the zero of an error.
+    # Leave room for half a marker; an error has no values below 0.
     room = 0.04 * span if least < 0 or base_metric(metric) in SIGNED else 0.0
     return least - room, most + 0.05 * span
 
@@ -252,7 +250,7 @@ class _Rows:
 
     @classmethod
     def of(cls, contexts: Mapping[str, str], models: Mapping[str, str], label_mm: float) -> _Rows:
-        """Wrap the names and give every line its room."""
+        """Wrap the names, and return the positions of the lines."""
 
         def wrapped(shown: str, weight: str) -> tuple[str, float]:
             text = plotting.wrap(
@@ -280,7 +278,7 @@ class _Rows:
         return cls(tuple(headings), tuple(rules), places, extents, texts, y)
 
     def runs(self, context: str, without: Sequence[str]) -> list[tuple[float, float]]:
-        """Return the ends of the rows of a context, those that touch as one."""
+        """Return the ends of the rows of a context; adjacent rows are joined."""
         found: list[tuple[float, float]] = []
         for (of, model), (top, bottom) in self.extents.items():
             if of != context or model in without:
@@ -302,7 +300,7 @@ def _set_axes(
 ) -> None:
     axes.set_ylim(rows.bottom, 0)
     axes.set_xlim(*_limits(data, metric, holds))
-    # Seven points' digits need some 7 mm for a label and its neighbour's distance.
+    # With digits of 7 points, a label and the distance to the next one need about 7 mm.
     plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))), zero=not is_below_one(metric))
     signed = base_metric(metric) in SIGNED
     drawing.draw_rows(axes, 0.0 if signed else None, color=plotting.GREY, lw=0.8)

@@ -1,4 +1,4 @@
-"""Slopes or correlations of persons, in order, with what shrinkage makes of them."""
+"""Slopes or correlations of persons, in order, with their shrunken values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ROW = 2.6
 _HEIGHTS = (50.0, 190.0)
 _LEGEND = 20.0
-# Labels of persons stand only where they have room.
+# Labels of persons are shown only if there is room for them.
 _LABELLED = 45
 
 

@@ -30,15 +30,15 @@ MM_PER_POINT = MM_PER_INCH / 72
 FULL_WIDTH_MM = 180.0
 PNG_DPI = 300
 
-# Ships with matplotlib, so figures are alike on every machine.
+# This font is part of matplotlib, so figures are the same on every machine.
 FONT = "DejaVu Sans"
-# Points at the printed size; under 6.5 print is hard to read.
+# Type size in points as printed; below 6.5 print is hard to read.
 SIZE_BODY = 8.0
 SIZE_SMALL = 7.0
 SIZE_SMALLEST = 6.5
-# From one line of SIZE_SMALL to the next, in mm.
+# Distance between lines of SIZE_SMALL, in mm.
 LINE_MM = 2.95
-# The same of the bold SIZE_BODY of titles.
+# The same for titles in bold SIZE_BODY.
 TITLE_LINE_MM = 3.4
 
 STYLE: dict[str, Any] = {
@@ -60,13 +60,13 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "lines.linewidth": 1.0,
-    # A dollar sign in a user's label is a dollar sign.
+    # A dollar sign in a user's label is not read as mathematics.
     "text.parse_math": False,
-    # Letters as wide at every resolution: a picture of another one has the same layout.
+    # Letters have the same width at every resolution, so that the layout does not depend on it.
     "text.hinting": "none",
-    # Text stays text: it can be searched, read aloud and edited.
+    # Text remains text, so that it can be searched, read aloud and edited.
     "svg.fonttype": "none",
-    # Without a fixed salt every SVG gets new random ids.
+    # Without a fixed salt, every SVG would get new random ids.
     "svg.hashsalt": "pyexpr",
     "path.simplify": False,
 }
@@ -74,7 +74,7 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How one series is drawn; any two differ in shape and line as well as in colour."""
+    """The style of a series; any two differ in shape and line as well as in colour."""
 
     color: str
     marker: str
@@ -104,13 +104,14 @@ _LINES = ("-", "--", ":", "-.", "-", "--", ":", "-.")
 def marks(n: int) -> tuple[Mark, ...]:
     """Return `n` ways to draw a series, safe for colour-blind readers and without colour.
 
-    Up to 8 differ in colour and marker; beyond that markers and colours
-    pair up differently, so that 56 stay distinct.
+    Up to 8 series differ in colour and marker. With more series, colours and markers are combined
+    differently, so that up to 56 are distinct.
     """
     colors = list(OKABE_ITO.values())
     return tuple(
         Mark(
-            # 8 markers against 7 colours after the first round: no pair comes twice.
+            # After the first round, 8 markers are combined with 7 colours, so that no pair occurs
+            # twice.
             color=colors[i % 8] if i < 8 else colors[i % 7],
             marker=_MARKERS[i % 8],
             linestyle=_LINES[i % 8],
@@ -123,8 +124,8 @@ def marks(n: int) -> tuple[Mark, ...]:
 def style() -> Iterator[None]:
     """Set the package's style inside the block; the user's rcParams are restored after it.
 
-    Starts from matplotlib's defaults, not from the user's settings: a figure
-    must not depend on who draws it. The backend is left alone.
+    The style starts from matplotlib's defaults, not from the user's settings, because a figure must
+    not depend on who draws it. The backend is not changed.
     """
     import matplotlib
 
@@ -137,7 +138,7 @@ def style() -> Iterator[None]:
 def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "constrained") -> Figure:
     """Return an empty figure of this printed size, drawn by Agg, unknown to pyplot.
 
-    Call it, and all that draws into it, inside `style()`.
+    Call it, and everything that draws into the figure, inside `style()`.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -155,10 +156,10 @@ def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "const
 
 
 def freeze(figure: Figure) -> Figure:
-    """Lay the figure out once and for all, so that every file of it is the same."""
+    """Fix the layout of the figure, so that all files of it are the same."""
     with style():
         figure.draw_without_rendering()
-        # Not "none": its placeholder makes every file draw the figure twice.
+        # "none" is not used, because its placeholder makes every file draw the figure twice.
         figure.set_layout_engine(None)
     return figure
 
@@ -177,13 +178,13 @@ P = ParamSpec("P")
 def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
     """Make a result's `plot` from the method that draws it, with the common documentation.
 
-    What ``names=`` and ``width_mm=`` are, and what is returned, is written here once. The
-    method's docstring says what is drawn; further arguments stand in its Parameters.
+    The descriptions of ``names=``, ``width_mm=`` and the returned figure are written here once. The
+    method's docstring says what is drawn, and describes further arguments in its Parameters.
 
     Parameters
     ----------
     labels : str
-        What has labels in the figure, for the description of ``names=``.
+        The things that have labels in the figure, for the description of ``names=``.
     """
 
     def decorate(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -199,7 +200,7 @@ def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
 
 def _described(docstring: str | None, labels: str) -> str | None:
     """Return the docstring with the sections that every `plot` has."""
-    if docstring is None:  # Python runs without docstrings (-OO).
+    if docstring is None:  # Python may run without docstrings (-OO).
         return None
     heads = ("Parameters", "Raises", "Examples")
     parts = dict.fromkeys(heads, "")
@@ -270,13 +271,13 @@ def wrap(
 
 
 def _round_below(limit: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that is no more than `limit`."""
+    """Return the largest of 1, 2 and 5 times a power of ten that is at most `limit`."""
     power = 10.0 ** math.floor(math.log10(limit))
     return power * max(step for step in (1, 2, 5) if step * power <= limit or step == 1)
 
 
 def _shortest(x: float, _: object, *, zero: bool) -> str:
-    """Return a number as a tick shows it. Not a part of `number_ticks`: figures are pickled."""
+    """Return a tick's number; it is not local to `number_ticks`, because figures are pickled."""
     plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
     exact = math.isclose(float(power), x, rel_tol=1e-9)
     text = power if exact and len(plain) > max(5, len(power)) else plain
@@ -293,15 +294,16 @@ def number_ticks(
     which: Literal["x", "y"] = "x",
     zero: bool = True,
 ) -> None:
-    """Put at most `nbins` + 1 round numbers at the axis, as short as can be: 0, 0.25, 2e−4.
+    """Put at most `nbins` + 1 round numbers at the axis, as short as possible: 0, 0.25, 2e−4.
 
-    Without `zero` as APA prints what cannot pass 1: ``.25``.
+    Without `zero`, numbers are printed as in APA style for quantities that cannot exceed 1:
+    ``.25``.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if symmetric and nbins == 2:
-        # MaxNLocator would put five numbers where there is room for three.
+        # MaxNLocator could put five numbers where there is room for only three.
         end = _round_below(axes.get_xlim()[1])
         axis.set_major_locator(FixedLocator([-end, 0, end]))
     else:
@@ -310,31 +312,31 @@ def number_ticks(
 
 
 def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:
-    """Write `stem`.svg and `stem`.png (300 dpi), both whole or neither; return their paths.
+    """Write `stem`.svg and `stem`.png (300 dpi), either both or none, and return their paths.
 
     Parameters
     ----------
     figure : matplotlib Figure
     stem : path without extension
     title, description : str
-        Put into the SVG as ``<title>`` and ``<desc>`` and into the PNG's text
-        chunks: what a screen reader says.
+        Text for screen readers, written as ``<title>`` and ``<desc>`` of the SVG and as text chunks
+        of the PNG.
 
     Raises
     ------
     OutputError
-        The folder cannot be written.
+        If files cannot be written to the folder.
 
     Notes
     -----
-    The bytes depend on the figure and the version of matplotlib alone: no date,
-    no random ids.
+    The bytes depend only on the figure and the version of matplotlib; there are no dates and no
+    random ids.
     """
     base = Path(stem)
     svg, png = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
     metadata = {"Title": title, "Description": description}
     with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
-        # The resolution applies to images within the figure; shapes have none.
+        # The resolution applies only to images within the figure, not to shapes.
         figure.savefig(svg_part, format="svg", dpi=PNG_DPI, metadata={**metadata, "Date": None})
         text = svg_part.read_text(encoding="utf-8")
         text = _with_description(text, base.name, title, description)
@@ -345,7 +347,7 @@ def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> t
 
 def _with_description(svg: str, name: str, title: str, description: str) -> str:
     """Give an SVG of matplotlib a role, a title, a description, and fonts to fall back on."""
-    # Ids of their own, so that several figures can stand in one page.
+    # Each figure has its own ids, so that a page can contain several figures.
     prefix = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "figure"
     named = (
         f'<title id="{prefix}-title">{escape(title)}</title>\n'
@@ -355,5 +357,5 @@ def _with_description(svg: str, name: str, title: str, description: str) -> str:
     svg = svg.replace(
         "<svg ", f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-description" ', 1
     )
-    # Verdana has DejaVu's widths: the layout holds where DejaVu is not installed.
+    # Verdana has the same widths as DejaVu, so the layout is kept if DejaVu is not installed.
     return svg.replace(f"'{FONT}'", f"'{FONT}', Verdana, sans-serif")

@@ -22,9 +22,9 @@ _LABEL = 36.0
 _HEAD = 15.0
 _LEGEND = 11.0
 _MIN_PANEL = 26.0
-# Where the two estimates stand in a context's row, from its middle.
+# Positions of the two estimates in the row of a context, relative to its middle.
 _BESIDE = 1.2
-# Of so many features a line of panels is still read easily.
+# Largest number of features for which a line of panels is easily readable.
 _MOST_PANELS = 5
 
 
@@ -38,8 +38,8 @@ def pooled_figure(
 ) -> Figure:
     """Draw the `tidy()` and the `variation()` of a PooledCoefficientResult.
 
-    An arrow leads from the separate slope of a context to the pooled one; a dashed line is the
-    common slope. In place of a slope that there is not stands an em dash.
+    An arrow leads from the separate slope of a context to the pooled slope, and a dashed line marks
+    the common slope. A missing slope is shown as an em dash.
     """
     shown = shown_names(names)
     features, contexts = (list(dict.fromkeys(table[key])) for key in ("feature", "context"))

@@ -34,15 +34,16 @@ Names = Mapping[str, str] | None
 _DRAWN = 1000
 # mm
 _PANEL = 42.0
-# Narrower panels go to a further row.
+# Panels that would be narrower are moved to another row.
 _SMALLEST = 20.0
 _BETWEEN = 4.0
 _LINE = 3.5
-# Left of the panels a line of words and the numbers; under them the numbers, and one line more.
+# Room for a line of text and the numbers left of the panels, and for the numbers and one more line
+# below them.
 _SIDE = 14.0
 _TICKS = 5.0
 _FOOT = 4.0
-# A line of the count of clips over each panel.
+# Height of the line with the number of clips above each panel.
 _COUNT_MM = 3.2
 _WHAT = "the table of predictions"
 
@@ -59,23 +60,23 @@ def predictions_figure(
 ) -> Figure:
     """Draw each clip's predicted score against its true one.
 
-    A row per model, a panel per context, all on one scale; on the diagonal a
-    prediction is right.
+    There is a row per model and a panel per context, all on the same scale. On the diagonal, a
+    prediction equals the true score.
 
     Parameters
     ----------
     frame : DataFrame
         One row per clip and context: `context`, `truth`, and a column per model.
     models : sequence of str
-        The columns to draw. Clips a model did not predict (NaN) are counted over
-        the panel; one without any prediction says so.
+        The columns to draw. Clips that a model did not predict (NaN) are counted above the panel; a
+        panel without any prediction says so.
     truth, context : str
         Names of those columns.
     names : mapping of str to str, optional
         Names to show for models and contexts.
     width_mm : float
     unit : str
-        What a row is called, in the singular.
+        Name of a row, in the singular.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def predictions_figure(
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Positions of the panels in mm, with the labels around them."""
+    """Positions of the panels and of the labels around them, in mm."""
 
     across: int
     down: int
@@ -145,7 +146,7 @@ class _Grid:
         width_mm: float,
         counts_mm: float,
     ) -> _Grid:
-        """Share the width among at most four panels and give every line of words its room."""
+        """Divide the width among at most four panels, with room for every line of text."""
         across = min(len(contexts), 4, max(1, int((width_mm - _SIDE) / (_SMALLEST + _BETWEEN))))
         down = -(-len(contexts) // across)
         panel = min(_PANEL, (width_mm - _SIDE) / across - _BETWEEN)
@@ -161,18 +162,18 @@ class _Grid:
         }
         head = counts_mm + 2.7 + _LINE * max(title.count("\n") + 1 for title in titles.values())
         height = down * len(shown) * (head + panel + _TICKS) + _FOOT
-        # What is left of the width is shared by both sides.
+        # The remaining width is divided equally between both sides.
         left += (width_mm - left - across * (panel + _BETWEEN)) / 2
         return cls(across, down, titles, labels, width_mm, height, panel, left, head, counts_mm)
 
     @property
     def middle(self) -> float:
-        """The middle of the panels, in parts of the width."""
+        """The middle of the panels, as a fraction of the width."""
         wide = self.across * (self.panel_mm + _BETWEEN) - _BETWEEN
         return (self.left_mm + wide / 2) / self.width_mm
 
     def place(self, line: int, column: int) -> tuple[float, float, float, float]:
-        """Return a panel's left, bottom, width and height, in parts of the figure's."""
+        """Return a panel's left, bottom, width and height, as fractions of the figure."""
         below = (line + 1) * (self.head_mm + self.panel_mm + _TICKS) - _TICKS
         return (
             (self.left_mm + column * (self.panel_mm + _BETWEEN)) / self.width_mm,
@@ -195,7 +196,7 @@ def _draw(
         plotting.number_ticks(axes, max(2, min(5, int(panel_mm / 8))), which=which)
     missing = int(np.isnan(predicted).sum())
     if missing == len(true):
-        # A model that was not fitted to this context.
+        # The model was not fitted to this context.
         axes.annotate("not predicted", (0.5, 0.5), xycoords="axes fraction", ha="center",
                       va="center", size=plotting.SIZE_SMALL, color=plotting.GREY)  # fmt: skip
         return
@@ -221,7 +222,7 @@ def predictions_alt(
 ) -> str:
     """Return a text description of `predictions_figure`: clips, and the range of each axis.
 
-    `part` is that of the study which is shown; "" for all of it.
+    `part` is the part of the study that is shown; "" means all of it.
     """
     frame = as_frame(frame, what=_WHAT)
     found = _points(frame, models, truth, context)

@@ -30,7 +30,7 @@ Names = Mapping[str, str] | None
 _ROW = 12.0
 _HEAD_AND_FOOT = 21.0
 _LABEL = 30.0
-# The golden ratio's multiples never bunch: points of equal share spread evenly.
+# Multiples of the golden ratio spread points with the same share evenly.
 _GOLDEN = 0.6180339887498949
 
 
@@ -46,11 +46,11 @@ def quality_figure(
     Parameters
     ----------
     frame : DataFrame
-        One row per clip: context, n_bins, n_valid_bins, as `extract_features` gives
-        them. Clips without bins are counted.
+        One row per clip, with the columns context, n_bins and n_valid_bins of `extract_features`.
+        Clips without bins are counted.
     threshold : float
-        The least share with which a clip has features (`min_valid`): a line is drawn
-        there, and the clips below it are counted beside each strip.
+        The smallest share of valid bins with which a clip has features (`min_valid`). A line is
+        drawn there, and the clips below it are counted beside each strip.
     names : mapping of str to str, optional
         Names to show for contexts.
     width_mm : float
@@ -74,7 +74,7 @@ def quality_figure(
         axes = figure.subplots()
         for row, values in enumerate(contexts.values()):
             known = np.sort(values[~np.isnan(values)])
-            # The first stands in the middle.
+            # The first point is in the middle.
             jitter = ((np.arange(len(known)) * _GOLDEN + 0.5) % 1 - 0.5) * 0.62
             axes.plot(
                 known, row + jitter, "o", ms=2.2, mew=0.4, color=blue,

@@ -22,7 +22,7 @@ _ROW = 3.7
 _LABEL = 46.0
 _LEGEND = 9.0
 _AXIS_NAME = 6.0
-# Beyond so many specifications intervals and marks are drawn finer.
+# With more specifications, intervals and marks are drawn finer.
 _MANY = 60
 
 
@@ -174,12 +174,12 @@ def _heading(name: str, label_mm: float) -> str:
 
 
 def _name(label: str, names: Mapping[str, str] | None) -> str:
-    """Return an entry or value as the user names it, else as the study file has it."""
+    """Return the user's name of an entry or value, or else its form in the study file."""
     return str((names or {}).get(label, label))
 
 
 def _axis_name(row: Mapping[Any, Any], names: Mapping[str, str] | None) -> str:
-    """Return what the curve shows, on a line each: metric and term, and the context."""
+    """Return the name of the axis in two lines: metric and term, then the context."""
     metric = display_name(row["metric"], names)
     shown = f"{metric}: {display_name(row['term'], names)}"
     context = "all contexts" if row["context"] == "all" else display_name(row["context"], names)

@@ -35,13 +35,13 @@ _LIMITS = ("conf_low", "conf_high")
 _ROW = 4.6
 _LABEL = 36.0
 _LEGEND = 5.0
-# Narrower panels go to a further row.
+# Panels that would be narrower are moved to another row.
 _MIN_PANEL = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """Estimates of one kind: their columns, their mark, and its place in a feature's row."""
+    """Estimates of one kind: their columns, their mark, and its position in a feature's row."""
 
     value: str
     limits: tuple[str, str]
@@ -55,7 +55,7 @@ class _Series:
         return [table[name].to_numpy(float) for name in (low, self.value, high)]
 
     def handle(self, label: str, **look: Any) -> Artist:
-        """Return what a legend shows for it."""
+        """Return its entry in the legend."""
         from matplotlib.lines import Line2D
 
         return Line2D([], [], ls="", label=label, **{**self.look, "ms": 4, **look})
@@ -63,7 +63,7 @@ class _Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Room:
-    """Lines and columns of panels, their titles and labels as they are written, their rows."""
+    """Lines and columns of panels, with wrapped titles and labels, and positions of rows."""
 
     grid: tuple[int, int]
     panel_mm: float
@@ -76,21 +76,21 @@ class _Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Panels:
-    """A panel per context, all on one scale about 0, in each a row per feature.
+    """Panels per context on the same scale about 0, with a row per feature.
 
     Attributes
     ----------
     contexts, features : mapping of str to str
-        How each is shown, in their order.
+        Displayed names of contexts and features, in their order.
     series : sequence of _Series
-        What stands in each row.
+        The estimates in each row.
     axis_name : str
-        Below all panels.
+        Text below all panels.
     row_mm : float
-        The least height of a row.
+        Smallest height of a row.
     head_mm, title_lines : float, int
-        What stands above and below the rows of a panel; so many lines of title have their
-        room in it.
+        Height above and below the rows of a panel, and the number of lines of title for which it
+        has room.
     stem : bool
         Whether a line from 0 leads to a number without interval.
     """
@@ -133,7 +133,7 @@ class _Panels:
         return plotting.freeze(figure)
 
     def _room(self, width_mm: float) -> _Room:
-        """Wrap titles and labels, and give panels and rows their places."""
+        """Wrap titles and labels, and return the positions of panels and rows."""
         label_mm = min(_LABEL, 0.36 * width_mm)
         fitting = max(1, int((width_mm - label_mm) / _MIN_PANEL))
         lines = -(-len(self.contexts) // fitting)
@@ -175,7 +175,7 @@ class _Panels:
                     alone = len(self.series) == 1
                     _draw_missing(axes, y, plotting.INK if alone else one.look["color"])
                     continue
-                # A stem leads the eye where no interval does.
+                # A stem guides the eye if there is no interval.
                 bare = self.stem and np.isnan(low) and np.isnan(high)
                 limits = (0.0, 0.0) if bare else (low, high)
                 face = "white" if value == 0 else one.look["color"]
@@ -198,24 +198,24 @@ def weights_figure(
 ) -> Figure:
     """Draw the weights of a linear model in every context: figure 4.
 
-    A row per feature, a panel per context on one scale. A hollow dot is a
-    weight that the penalty set to exactly zero; an interval that ends in an
-    arrowhead goes on beyond the axis.
+    There is a row per feature, and a panel per context, all on the same scale. A hollow dot is a
+    weight that the penalty set to exactly zero. An interval that ends in an arrowhead extends
+    beyond the axis.
 
     Parameters
     ----------
     frame : DataFrame
         Columns context, feature, estimate, and optionally conf_low, conf_high
-        (drawn as lines where there), reason.
+        (drawn as lines if available), reason.
     names : mapping of str to str, optional
         Names to show for contexts and features.
     width_mm : float
-        Panels that would be narrower than 20 mm go to a further row.
+        Panels that would be narrower than 20 mm are moved to another row.
 
     Returns
     -------
     matplotlib Figure
-        A missing weight is drawn as an em dash; `weights_alt` says why.
+        A missing weight is drawn as an em dash; `weights_alt` gives the reason.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def weights_figure(
     series = _Series("estimate", _LIMITS, _look(0, ms=4, mew=0.9), "")
 
     def add_legend(figure: Figure) -> None:
-        """Name the hollow dots and the arrowheads, where there are any."""
+        """Add hollow dots and arrowheads to the legend, if there are any."""
         handles = []
         if data["estimate"].eq(0).any():
             handles.append(series.handle("weight of exactly 0", markerfacecolor="white"))
@@ -262,10 +262,10 @@ def coefficients_figure(
 
     Both estimates are in units of the label, the weight per standard deviation of the
     feature within the context, the slope per standard deviation pooled within
-    contexts. A weight of exactly 0 is hollow; an interval that ends in an arrowhead goes
-    on beyond the axis; in place of what is missing stands an em dash. `names` are shown for
-    contexts and features; those without one are shown as they are. `confidence` is the
-    level of the intervals, for the legend.
+    contexts. A weight of exactly 0 is hollow, an interval that ends in an arrowhead extends beyond
+    the axis, and a missing value is shown as an em dash. `names` are shown for contexts and
+    features; those without a name are shown unchanged. `confidence` is the level of the intervals,
+    for the legend.
     """
     data = frame.assign(**{key: frame[key].astype(str) for key in _KEYS})
     shown = dict(names or {})
@@ -299,7 +299,7 @@ def coefficients_figure(
     ).figure(data, width_mm, add_legend, legend_mm=9.0)
 
 
-# Where two estimates stand in a feature's row, in mm from its middle.
+# Positions of two estimates in a feature's row, in mm from its middle.
 _BESIDE = 1.1
 
 
@@ -309,7 +309,7 @@ def _look(kind: int, **more: float) -> dict[str, Any]:
 
 
 def interval_kind(table: pd.DataFrame) -> str:
-    """Return what the intervals of the slopes are: simultaneous, once they are adjusted."""
+    """Return the kind of the intervals of slopes, which are simultaneous after adjustment."""
     rules = [rule for rule in table.get("adjustment", ()) if isinstance(rule, str) and rule]
     if not rules:
         return "confidence interval"

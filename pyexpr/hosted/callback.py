@@ -13,39 +13,39 @@ _caller: Callable[[bytearray], Any] | None = None
 
 
 class FunctionError(EngineError):
-    """The user's R function stopped; R keeps its condition and shows it."""
+    """The user's R function raised an error; R keeps its condition and shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RFunction:
-    """A statistic that R computes, from the rows it has itself.
+    """A statistic that R computes from its own copy of the rows.
 
     Attributes
     ----------
     function : int
-        By which R keeps it, in the session it was handed over in.
+        The number by which R stores it in the current session.
     """
 
     function: int
 
     def __call__(self, _: Any, weights: Any) -> Any:
-        """Return its numbers, named or not."""
+        """Return the numbers that the function returns, named or not."""
         return call_r(self.function, weights=weights)
 
 
 def register_caller(caller: Callable[[bytearray], Any]) -> None:
-    """Keep R's function that calls a function of the user."""
+    """Store the function of R that calls functions of the user."""
     global _caller
     _caller = caller
 
 
 def call_r(function: int, **arguments: Any) -> Any:
-    """Call the function that R keeps by this number; return its numbers, named or not.
+    """Call the function that R stores by this number; return its numbers, named or not.
 
     Raises
     ------
     FunctionError
-        If it stopped.
+        If the function raised an error.
     KeyboardInterrupt
         If the user interrupted it.
     """

@@ -26,7 +26,7 @@ _COLUMNS = ("label", "label_pooled", "features", "cluster", "context", "clip", "
 def arguments_of_fit(
     data: pd.DataFrame, models: Any = None, adjust_for: Any = (), **options: Any
 ) -> dict[str, Any]:
-    """Return the arguments of `fit_models`: what kind the models are, and the models of it.
+    """Return the arguments of `fit_models`, including the kind of models and the models.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def arguments_of_fit(
 
 
 def models_of(models: Any, options: Mapping[str, Any]) -> Any:
-    """Return the models of `fit_models`, numbers being of the type that each parameter has.
+    """Return the models of `fit_models`, with numbers of the type that each parameter has.
 
     Parameters
     ----------
@@ -51,13 +51,14 @@ def models_of(models: Any, options: Mapping[str, Any]) -> Any:
         Of names to the full name of a class, "elastic_net", an estimator, or a mapping of
         ``estimator``, ``params``, ``grid`` and ``scale``.
     options : mapping
-        The other arguments of `fit_models`, its kind being known.
+        The other arguments of `fit_models`, including the kind.
 
     Notes
     -----
     R writes 100 for a whole number and for a number that happens to be whole. A parameter whose
-    default is no whole number, such as 1.0, gets a float, all others an int; R's 1L is always
-    an int. So `max_features = 1` of a forest is all features, as 1.0 is, and 1L is one of them.
+    default is a float, such as 1.0, gets a float, and all others get an int; R's 1L is always an
+    int. Therefore `max_features = 1` of a forest means all features, like 1.0, and 1L means one
+    feature.
     """
     if not isinstance(models, Mapping):
         return models
@@ -74,7 +75,7 @@ def _spec_of(model: Any, options: Mapping[str, Any]) -> ModelSpec:
 
 
 def _typed(name: str, spec: ModelSpec, options: Mapping[str, Any]) -> ModelSpec:
-    """Return the model with its numbers as its estimator's defaults have them."""
+    """Return the model with numbers of the same types as the defaults of its estimator."""
     whole = _numbers_as(spec, {})
     if not isinstance(spec.params, Mapping) and not spec.grid:
         return whole
@@ -90,7 +91,7 @@ def _typed(name: str, spec: ModelSpec, options: Mapping[str, Any]) -> ModelSpec:
 
 
 def _defaults(estimator: Any) -> dict[str, Any]:
-    """Return the defaults of an estimator's parameters, those of its parts as ``part__name``."""
+    """Return the defaults of an estimator's parameters; those of parts are ``part__name``."""
     found = {key: one.default for key, one in signature(type(estimator)).parameters.items()}
     for part, value in estimator.get_params(deep=False).items():
         if hasattr(value, "get_params") and not isinstance(value, type):
@@ -137,7 +138,7 @@ def _number_as(value: Any, default: Any) -> Any:
 
 
 def described_final(models: FinalModels) -> dict[str, Any]:
-    """Return the tuning of models fitted to all rows, and the key they are kept by."""
+    """Return the tuning of models fitted to all rows, and the key by which they are stored."""
     names = models.names
     fitted = list(dict.fromkeys(model for model, _ in models.estimators))
     what = repr(names.label)

@@ -1,10 +1,9 @@
 """The entry point for R: a request in R's serialization, and an answer in it.
 
-Numbers cross as raw bytes, so that no version of reticulate has a part in them.
-Warnings and errors are in the answer as data; nothing is raised into R and no
-traceback is printed. R hands over two functions when it starts: the one that
-fits the factor model (`pyexpr.measurement.engines.host_engine`), and the one
-that calls a function of the user, for the bootstrap of any statistic.
+Numbers are passed as raw bytes, so that they do not depend on the version of reticulate. Warnings
+and errors are in the answer as data; nothing is raised into R and no traceback is printed. R passes
+two functions when it starts. One fits the factor model (`pyexpr.measurement.engines.host_engine`),
+and the other calls a function of the user, for the bootstrap of any statistic.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from pyexpr.measurement.engines import host_engine, wire
 #: Counts up whenever the R package of before could not talk to this any more.
 PROTOCOL = 1
 
-# What Python says to programmers, not to those who analyse data.
+# Warnings of Python for programmers, which are not for data analysts.
 _SILENT = (
     DeprecationWarning,
     PendingDeprecationWarning,
@@ -45,11 +44,11 @@ def bridge_text() -> str:
 
 
 def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) -> bool:
-    """Keep the two functions of R, each from raw bytes to raw bytes.
+    """Store the two functions of R, which take and return raw bytes.
 
     Returns whether only R's flag reports Ctrl-C; see `quieten_handler`.
     """
-    # Every table needs it, and a Ctrl-C during its import would leave it in pieces.
+    # Every table needs pandas, and Ctrl-C during its import would leave it incomplete.
     import pandas as pd  # noqa: F401
 
     host_engine.register(fit)
@@ -58,7 +57,7 @@ def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) 
 
 
 def keep(value: Any) -> int:
-    """Keep a Python object that R holds by reticulate and refers to by a key."""
+    """Store a Python object that R holds by reticulate, under a key."""
     return results.keep(value)
 
 
@@ -70,7 +69,7 @@ def answer(request: bytes | bytearray) -> bytearray:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            # R's NA is a signalling NaN, of which NumPy warns at the first sum.
+            # R's NA is a signalling NaN, and NumPy would warn at the first sum.
             with np.errstate(invalid="ignore"):
                 value = to_r(_done(wire.decode(bytes(request))))
         except KeyboardInterrupt:
@@ -113,7 +112,7 @@ def _error(problem: Exception) -> dict[str, Any]:
 
 
 def _classes(kind: type[BaseException]) -> list[str]:
-    """Return the classes of R's condition: pyexpr_column_error, pyexpr_data_error, ..."""
+    """Return the classes of the condition in R: pyexpr_column_error, pyexpr_data_error, ..."""
     ours = [base.__name__ for base in kind.__mro__ if base.__module__.startswith("pyexpr.")]
     names = [name.removeprefix("Pyexpr") for name in ours] or [kind.__name__]
     return [f"pyexpr_{_snake_case(name)}" for name in names]

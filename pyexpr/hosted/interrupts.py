@@ -1,4 +1,4 @@
-"""Ctrl-C while R hosts this Python: always an interrupt, and never the end of the session."""
+"""Handle Ctrl-C in a Python within R: it always interrupts, and never ends the session."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 def quieten_handler() -> bool:
     """Let the signal handler of reticulate 1.28 read R's flag instead of asking R.
 
-    Its handler asks by evaluating R code, wherever Python happens to be: a second
-    Ctrl-C that comes while R evaluates ends the session. Only the question changes,
-    not who answers the signal. Other versions of reticulate have no such callback,
-    and where the flag cannot be found theirs stays.
+    The handler evaluates R code, wherever Python happens to be, and a second Ctrl-C during this
+    evaluation ends the session. Only this query is replaced, not the handler of the signal. Other
+    versions of reticulate do not have this callback. If the flag cannot be found, the callback is
+    not replaced.
 
     Returns
     -------

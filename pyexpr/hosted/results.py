@@ -14,7 +14,7 @@ from pyexpr.hosted.voice import in_r
 if TYPE_CHECKING:
     import pandas as pd
 
-# Further tables of each result, by the name of the method or attribute.
+# Further tables of each result, by the name of their method or attribute.
 _TABLES: dict[str, tuple[str, ...]] = {
     "AgreementResult": ("by_category", "counts"),
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
@@ -53,7 +53,7 @@ _keys = count(1)
 
 
 def keep(value: Any) -> int:
-    """Keep an object for later calls from R, and return its key."""
+    """Store an object for later calls from R, and return its key."""
     key = next(_keys)
     _kept[key] = value
     return key
@@ -67,22 +67,22 @@ def kept(key: int) -> Any:
 
 
 def pop(key: int) -> Any:
-    """Return the object of a key, and keep it no longer."""
+    """Return the object of a key, and remove it."""
     value = kept(key)
     del _kept[key]
     return value
 
 
 def release(keys: list[int]) -> None:
-    """Forget objects that R has no more use for."""
+    """Remove objects that R no longer needs."""
     for key in keys:
         _kept.pop(key, None)
 
 
 def described(result: Result) -> dict[str, Any]:
-    """Return tables, sentences and provenance of a result, the key it is kept by, and its bytes.
+    """Return tables, sentences, provenance, key and bytes of a result.
 
-    R keeps the bytes beside the tables, so that a result of R can be saved and go on in
+    R stores the bytes together with the tables, so that a result can be saved in R and used in
     another session.
     """
     name = type(result).__name__
@@ -98,7 +98,7 @@ def described(result: Result) -> dict[str, Any]:
 
 
 def _saved(result: Result) -> bytes | None:
-    """Return a result's bytes; None for what has but tables, such as a study."""
+    """Return a result's bytes; None for results that only have tables, such as a study."""
     try:
         return pack(result)
     except SavedResultError:
@@ -106,7 +106,7 @@ def _saved(result: Result) -> bytes | None:
 
 
 def _narrow(table: pd.DataFrame) -> pd.DataFrame:
-    """Return counts with gaps as Int32: Int64 is what R's integer64 is on this side."""
+    """Return counts with missing values as Int32, because Int64 corresponds to R's integer64."""
     wide = [name for name in table.columns if str(table[name].dtype) == "Int64"]
     small = [name for name in wide if not (table[name].abs() >= 2**31).any()]
     return table.astype(dict.fromkeys(small, "Int32")) if small else table
@@ -123,7 +123,7 @@ def _tables(result: Any, name: str) -> dict[str, pd.DataFrame]:
         try:
             found = source() if callable(source) else source
         except PyexprError:
-            # Not defined for this one: a single context has no contrasts.
+            # The table is not defined for this result: a single context has no contrasts.
             continue
         if found is not None:
             tables[table] = found

@@ -1,8 +1,8 @@
 """Conversion between data frames of R and of pandas, column by column, without loss.
 
-A column is a dictionary with its ``type`` and its values as raw bytes, in the order
-of this machine's bytes; text and factors are codes (-1 is missing) of distinct
-values. R/R/border.R is the other side.
+A column is a dictionary with its ``type`` and its values as raw bytes, in the byte order of this
+machine; text and factors are codes (-1 is missing) of distinct values. R/R/border.R is the other
+side.
 
 =========== ====================================================================
 R           pandas
@@ -41,7 +41,7 @@ _NA_INTEGER64 = -(2**63)
 _LARGEST_INTEGER = 2**31 - 1
 _EXACT_IN_DOUBLE = 2**53
 _NANOSECONDS = 1_000_000_000
-# What datetime64[ns] can hold, in whole seconds (1677 to 2262).
+# Range of datetime64[ns] in whole seconds (1677 to 2262).
 _SECONDS = 9_223_372_035
 
 
@@ -52,14 +52,14 @@ def to_frame(node: dict[str, Any]) -> pd.DataFrame:
     names, columns = list(node["names"]), list(node["columns"])
     values = [_from_r(name, column) for name, column in zip(names, columns, strict=True)]
     n = int(node["n"][0])
-    # Each column is a copy of the bytes already.
+    # Each column is already a copy of the bytes.
     frame = pd.DataFrame(dict(enumerate(values)), index=pd.RangeIndex(n), copy=False)
     frame.columns = pd.Index(names, dtype=object)
     return frame
 
 
 def from_frame(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return a data frame as R gets it, without its index."""
+    """Return a data frame in the form for R, without its index."""
     names = [str(name) for name in frame.columns]
     columns = [_to_r(name, frame.iloc[:, j]) for j, name in enumerate(names)]
     return {"kind": "table", "n": len(frame), "names": names, "columns": columns}
@@ -104,9 +104,9 @@ def _logical(_: str, column: dict[str, Any]) -> Any:
 def _character(_: str, column: dict[str, Any]) -> Any:
     import pandas as pd
 
-    # Of the type that this pandas gives to text, and each of them once.
+    # Distinct values, in the type that this version of pandas uses for text.
     distinct: Any = pd.Series([*column["levels"], None], dtype=pd.Series(["text"]).dtype).array
-    # Code -1 is the last one.
+    # Code -1 (missing) refers to the last value.
     return distinct.take(_numbers(column, "codes", np.int32) % len(distinct))
 
 
@@ -137,7 +137,8 @@ def _posixct(name: str, column: dict[str, Any]) -> Any:
     seconds = np.where(absent, 0.0, seconds)
     _refuse_rows(name, np.abs(seconds) > _SECONDS, "times from 1678 to 2261")
     whole = np.floor(seconds)
-    # Apart, because a product of a double with 1e9 would lose the last digits.
+    # Seconds and their fractions are converted separately, because a product of a double with 1e9
+    # would lose the last digits.
     count = whole.astype(np.int64) * _NANOSECONDS
     count += np.rint((seconds - whole) * _NANOSECONDS).astype(np.int64)
     count[absent] = _NA_INTEGER64
@@ -207,7 +208,7 @@ def _integers(column: pd.Series[Any]) -> dict[str, Any]:
     absent = column.isna().to_numpy(bool)
     dtype: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
     present = column[~absent].to_numpy(dtype)
-    # As numbers of Python, which hold -2^63 without its sign.
+    # Numbers of Python are used, because they can represent 2^63.
     ends = (int(present.min()), int(present.max())) if len(present) else (0, 0)
     largest = max(abs(end) for end in ends)
     wide: bool = str(column.dtype) == "Int64"
@@ -248,7 +249,7 @@ def _naive(column: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _objects(name: str, column: pd.Series[Any]) -> dict[str, Any]:
-    """Text; and what pandas keeps as objects, if it is all of one kind."""
+    """Convert text, and columns of objects if all are of the same kind."""
     import pandas as pd
 
     if not pd.api.types.is_object_dtype(column.dtype):
@@ -276,7 +277,7 @@ def _text(column: pd.Series[Any]) -> dict[str, Any]:
     codes, distinct = pd.factorize(column)
     return {
         "type": "character",
-        # What messages say in the words of R; text of anyone else as it is.
+        # Messages are written in the syntax of R; other text is unchanged.
         "levels": [in_r(value) for value in distinct],
         "codes": codes.astype(np.int32).tobytes(),
     }

@@ -1,9 +1,9 @@
-"""Arguments from R, and values for R, each with its type.
+"""Conversion of arguments from R and of values for R, each with its type.
 
 To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``exact`` (one number,
 of R's type), ``raw`` (bytes), ``list``, ``dict``, ``table``, ``object`` (one of Python's, by its
-key), and None. To R go plain vectors as they are, and ``list``,
-``dict``, ``table`` and ``array`` (float64, dimensions and raw bytes).
+key), and None. To R go plain vectors, and ``list``, ``dict``, ``table`` and ``array`` (float64,
+dimensions and raw bytes).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyexpr.hosted.tables import from_frame, to_frame
 
 
 def to_python(node: Any) -> Any:
-    """Return what R meant."""
+    """Return the Python value of an argument from R."""
     if node is None:
         return None
     kind = node["kind"][0]
@@ -89,7 +89,7 @@ def _is_vector(items: list[Any]) -> bool:
 
 
 def _items(values: Any) -> dict[str, Any]:
-    # A dictionary, because a list of plain values would become one vector.
+    # A dictionary is used, because a list of plain values would become one vector.
     return {str(i): to_r(value) for i, value in enumerate(values)}
 
 

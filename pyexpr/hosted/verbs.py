@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from pyexpr.behavior.openface.recording import OpenFaceRecording
     from pyexpr.measurement.factor.cfa_result import CFAResult
 
-# What R may call of a result that is kept here.
+# The methods that R may call of a stored result.
 _METHODS = (
     "interval", "adjust", "extend", "sign_flip", "influence", "wild", "contrasts", "equivalence",
 )  # fmt: skip
 
 
 def do_echo(value: Any) -> Any:
-    """Return what was sent: for the tests of the border."""
+    """Return the argument, for tests of the interface."""
     return value
 
 
 def do_versions() -> dict[str, str]:
-    """Return which Python this is, and the version of the package."""
+    """Return the versions of Python and of the package."""
     import platform
     import sys
 
@@ -131,7 +131,7 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
 
 
 def _lavaan_quantities(fit: CFAResult) -> dict[str, Any]:
-    """Return what `coef`, `vcov`, `fitted` and `residuals` of a factor model are made of."""
+    """Return the data for `coef`, `vcov`, `fitted` and `residuals` of a factor model."""
     from pyexpr.measurement.factor.moments import free_parameters, group_moments
 
     names, estimates = free_parameters(fit.output)
@@ -172,7 +172,7 @@ def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
 
 
 def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
-    """`px.read_openface`: a row per frame, and what reading met with."""
+    """`px.read_openface`: a row per frame, and the problems found in reading."""
     from pyexpr.behavior.openface_files import read_openface
 
     return _recording(read_openface(path, **options))
@@ -212,7 +212,7 @@ def _recording(found: OpenFaceRecording) -> dict[str, Any]:
         "au_presence": [f"{unit}_c" for unit in found.au_presence_names],
         "au_intensity": [f"{unit}_r" for unit in found.au_intensity_names],
     }
-    # What other trackers give besides; their action units are named as OpenFace's.
+    # Further columns of other trackers; action units have the names of OpenFace.
     names |= {
         group: [f"{group}_{name}" for name in own]
         for group, own in found.names.items()
@@ -273,7 +273,7 @@ def do_synchrony(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
 
 
 def _schedule(schedule: Any) -> Any:
-    """Return a schedule by its name, or what is none as it is."""
+    """Return a schedule by its name; anything else is returned unchanged."""
     from pyexpr.behavior import schedules
 
     if isinstance(schedule, str):
@@ -309,7 +309,7 @@ def do_split_subjects(
 
 
 def _labels_of(data: pd.DataFrame, name: str) -> Any:
-    """Return a column as labels; categories as what they are."""
+    """Return a column as labels; categories become their values."""
     import pandas as pd
 
     column = data[name]
@@ -363,7 +363,7 @@ def do_feature_importance(key: int, **options: Any) -> dict[str, Any]:
 
 
 def do_fit_all(key: int) -> dict[str, Any] | None:
-    """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
+    """`ModelsResult.fit_all`; None for a result that was restored from its bytes."""
     from pyexpr.hosted.fitting import described_final
 
     result = kept(key)
@@ -467,22 +467,22 @@ def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
 
 
 def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:
-    """`px.cluster_bootstrap` of an R function, which has the rows itself."""
+    """`px.cluster_bootstrap` of an R function, which has its own copy of the rows."""
     import pandas as pd
 
     from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 
     result = cluster_bootstrap(table, RFunction(function), compiled=False, **options)
-    # Further replicates need none of its columns.
+    # Further replicates do not need the columns of the table.
     rows: Any = pd.DataFrame(index=pd.RangeIndex(result.n))
     draws: Any = result.draws
     return described(replace(result, draws=replace(draws, rows=rows)))
 
 
 def do_revive(saved: bytes, function: int | None = None) -> int:
-    """Make a result of another session again from its bytes; return the key it is kept by.
+    """Restore a result of another session from its bytes, and return its key.
 
-    `function` is its statistic, where R computes that, as R keeps it now.
+    `function` is the current number of its statistic, if R computes it.
     """
     result = unpack(saved)
     if function is not None:
@@ -491,7 +491,7 @@ def do_revive(saved: bytes, function: int | None = None) -> int:
 
 
 def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
-    """Replicates of a kept result, (n_boot, columns), and what the columns are."""
+    """Replicates of a kept result, (n_boot, columns), with a description of the columns."""
     result = kept(key)
     if context is not None:
         values, labels = result.replicates(context), list(result.data.features)
@@ -530,7 +530,7 @@ def do_run_study(
     verify: bool = False,
     clean: bool = False,
 ) -> dict[str, Any]:
-    """Run a study file; results go where it or `output` says."""
+    """Run a study file; results are written to the folder given there or in `output`."""
     from pyexpr.study.pipeline import Study
     from pyexpr.study.results.result import StudyResult
 
@@ -538,13 +538,13 @@ def do_run_study(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
     ).run(progress=progress, overwrite=overwrite, verify=verify, clean=clean)
     each = [result] if isinstance(result, StudyResult) else result.outcomes.values()
-    # Of several labels: the stages whose result was valid for all of them.
+    # With several labels, the stages whose stored results were valid for all of them.
     reused = [name for name in next(iter(each)).reused if all(name in one.reused for one in each)]
     return described(result) | {"folder": str(result.folder), "reused": reused}
 
 
 def do_check_study(study: str, output: str | None = None) -> dict[str, Any]:
-    """`px.check_study`; its page, and what is wrong."""
+    """`px.check_study`: its page, and the problems found."""
     from pyexpr.study.check_study import check_study
 
     found = check_study(
@@ -586,7 +586,7 @@ def do_sensitivity(study: str, grid: Mapping[str, Any], **options: Any) -> dict[
     """`px.sensitivity` of a study file; an entry may have a single other value."""
     from pyexpr.study.sensitivity.sensitivity import sensitivity
 
-    # A vector of one value is one value here.
+    # A vector with one value arrives here as a single value.
     changed = {
         entry: values if isinstance(values, list) else [values] for entry, values in grid.items()
     }

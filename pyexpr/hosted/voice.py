@@ -15,15 +15,15 @@ BROOM: Final = {
     "rmsea_conf_low": "rmsea.conf.low", "rmsea_conf_high": "rmsea.conf.high",
 }  # fmt: skip
 _VALUES = {"True": "TRUE", "False": "FALSE", "None": "NULL", "NaN": "NA", "nan": "NA", "inf": "Inf"}
-# A call in Python -> what does the same in R.
+# A call in Python -> the equivalent in R.
 _CALLS = {
-    # In R folds of whole subjects are made by tidymodels.
+    # In R, folds of whole subjects are made by tidymodels.
     "px.subject_folds": "rsample::group_vfold_cv()",
-    # Of a factor as.numeric() alone gives the codes of its levels.
+    # For a factor, as.numeric() alone gives the codes of its levels.
     "pandas.to_numeric": "as.numeric(as.character(x))",
     "px.multilevel_icc": "multilevel_icc()",
     "schedules.BP4D_PLUS": '"bp4d_plus"',
-    # Of fitted models.
+    # Calls of fitted models.
     "compare()": "compare_models(x)",
     "compare_procedures()": "compare_procedures(x)",
     "over_repeats()": "over_repeats(x)",
@@ -71,5 +71,5 @@ R: Final = _R()
 
 
 def in_r(text: str) -> str:
-    """Return a message in the words of R; text that is not ours as it is."""
+    """Return a message in the syntax of R; text from elsewhere is returned unchanged."""
     return in_voice(text, R)

@@ -13,11 +13,11 @@ from pyexpr.base.messages import kind_of, say
 def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ...]:
     """Return a name, or any iterable of names that has an order, as a tuple of them.
 
-    Raises `DataError`, with `hint` at its end, for anything else.
+    For anything else, raises a `DataError` that ends with `hint`.
     """
     if isinstance(names, str):
         return (str(names),)
-    # The order of a set is another in every run, and so would be that of the result.
+    # The order of a set differs between runs, so the order of the result would differ, too.
     if isinstance(names, (set, frozenset)) or not np.iterable(names):
         raise DataError(
             say(

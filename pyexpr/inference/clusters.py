@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    # One column, or two of rows that belong to two persons or crossed clusters.
+    # One column, or two if rows belong to two persons or to crossed clusters.
     ClusterColumns = str | ArrayLike | tuple[str | ArrayLike, str | ArrayLike] | None
 
 _FEW = 20
-# Subjects of equal size that unequal ones must be worth, and as a part of their number.
+# Least effective number of subjects of unequal size, and least ratio to their actual number.
 _WORTH = 10.0
 _EQUAL = 0.6
-# In docs/coverage_coefficients.md.
+# The coverage is from docs/coverage_coefficients.md.
 _FEWEST_STUDIED = 24
 # Names of columns that hold subjects: a repeated one means that rows are not independent.
 _SUBJECT_NAMES = frozenset(
@@ -59,7 +59,7 @@ def read_clusters(frame: pd.DataFrame, cluster: ClusterColumns, *, what: str) ->
 
 
 def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:
-    """Raise `DataError` if the rows used are of one subject."""
+    """Raise `DataError` if all rows used belong to one subject."""
     present = np.unique(codes[used])
     if len(present) < 2:
         raise DataError(
@@ -73,21 +73,21 @@ def warn_of_few_subjects(
 ) -> None:
     """Warn, with simulated coverage, if a quantity is based on few subjects.
 
-    Few are under 20, or such unequal ones that they are worth fewer than 10 of equal size.
+    Few are fewer than 20, or so unequal that their effective number is below 10.
 
     Parameters
     ----------
     n_clusters : (rows,)
         Subjects of each quantity.
     contexts : sequence of str
-        Of which context each quantity is.
+        The context of each quantity.
     worth : (rows,) float64
-        How many subjects of equal size those of each quantity are worth.
+        Effective number of subjects of equal size, for each quantity.
     """
     several = np.flatnonzero(n_clusters > 1)
     if not len(several):
         return
-    # The fewest, and of several with as few those that are worth least.
+    # The quantity with the fewest subjects; among ties, the one with the lowest effective number.
     worst = several[np.lexsort((worth[several], n_clusters[several]))[0]]
     least = several[np.argmin(worth[several])]
     if n_clusters[worst] < _FEW and worth[worst] >= _EQUAL * n_clusters[worst]:
@@ -156,7 +156,7 @@ def _warn_of_few(n: int, context: str, alike: bool) -> None:
 
 
 def _warn_of_unequal(n: int, worth: float, context: str, alike: bool) -> None:
-    """Warn with the awkward design that is nearest, in the logarithms of both numbers."""
+    """Warn, quoting the nearest simulated unequal design by the logarithms of both numbers."""
     text = Path(__file__).with_name("coverage_awkward.json").read_text(encoding="utf-8")
     near = min(
         json.loads(text),
@@ -201,8 +201,8 @@ def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
 def _measured(n_subjects: int) -> tuple[int, dict[str, dict[str, float]]]:
     """Return the largest number of subjects studied up to `n_subjects`, and the coverage there.
 
-    The figures are those of docs/coverage.md, written with it; below the least number
-    studied, those of the least.
+    The values are those of docs/coverage.md. Below the smallest number studied, the value of the
+    smallest number is used.
     """
     text = Path(__file__).with_name("coverage.json").read_text(encoding="utf-8")
     by_size = json.loads(text)["coverage"]

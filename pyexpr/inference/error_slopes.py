@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pyexpr.inference.clusters import ClusterColumns
 
 _TABLE = "the table"
-# The context of all rows, where there are none.
+# Name of the context of all rows if there are no contexts.
 _ONE = "rows"
 # The penalised weights of the coefficients are not used.
 _NO_WEIGHTS: dict[str, Any] = {"alpha": 1.0, "l1_ratio": 0.0, "n_boot": 0}
@@ -78,7 +78,7 @@ class ErrorSlopesResult(Result):
     pairs : tuple of (str, str or None)
         The models, and the pairs of them.
     slopes : tuple of CoefficientResult
-        Of the absolute error of each model, or of the difference of two.
+        Slopes of the absolute error of each model, or of the difference between two models.
     by_context : bool
         Whether there are contexts.
     """
@@ -178,7 +178,7 @@ class ErrorSlopesResult(Result):
         return self.tidy().drop(columns=hidden)
 
     def heading(self) -> str:
-        """Return what depends on what, in one sentence."""
+        """Return a sentence that says what was regressed on what."""
         data = self.slopes[0].data
         return (
             f"Absolute error by {listed(data.features)}, of {counted(len(data.y), 'row')} of "
@@ -229,7 +229,7 @@ class ErrorSlopesResult(Result):
 
 
 def _contrasts(one: CoefficientResult) -> pd.DataFrame:
-    """Return the differences of slopes between contexts, without those of weights."""
+    """Return the differences of slopes between contexts, without differences of weights."""
     import pandas as pd
 
     space, contexts, features = one.joint_space(), one.data.contexts, one.data.features
@@ -266,9 +266,9 @@ def error_slopes(
 ) -> ErrorSlopesResult:
     r"""Estimate how the error of models depends on properties of the clips.
 
-    Such properties are the tracking quality of a clip (``share_valid`` and ``mean_confidence`` of
-    ``extract_features(...).quality``), its length, or the age of the subject. The slope for two
-    models says whether their difference depends on the property.
+    Examples of such properties are the tracking quality of a clip (``share_valid`` and
+    ``mean_confidence`` of ``extract_features(...).quality``), its length, or the age of the
+    subject. The slope for two models says whether their difference depends on the property.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ def error_slopes(
                 cluster=cluster,
                 confidence=confidence,
                 cr=cr,
-                # With two memberships there is one estimator only.
+                # With two memberships there is only one estimator.
                 tests=None if two else "least_squares",
                 progress=False,
                 **_NO_WEIGHTS,

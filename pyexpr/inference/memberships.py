@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Below, intervals are approximate: see docs/coverage_dyads.md.
+# With fewer members intervals are approximate; see docs/coverage_dyads.md.
 _FEW = 20
 
 NOTE_DYADS = Template(
@@ -50,7 +50,7 @@ class Clusters(NamedTuple):
 def names_two(cluster: Any, n_rows: int) -> bool:
     """Return whether `cluster` consists of several columns, rather than of a label per row.
 
-    A tuple or list of as many labels as the table has rows is a label per row.
+    A tuple or list with as many labels as the table has rows is taken as a label per row.
     """
     if not isinstance(cluster, (tuple, list)) or len(cluster) == n_rows:
         return False
@@ -65,10 +65,10 @@ def columns_of(cluster: Any, n_rows: int) -> tuple[Any, ...]:
 
 
 def read_two(frame: pd.DataFrame, cluster: Any, *, what: str) -> Clusters:
-    """Return the pairs of members, or the outer clusters where one membership is in the other.
+    """Return the pairs of members, or the outer clusters if one membership is nested in the other.
 
-    Persons in one dyad each are ordinary clusters, as are rows whose second member is always in
-    the same first one.
+    If each person is in one dyad only, the dyads are ordinary clusters. If each second member
+    always has the same first member, the first members are ordinary clusters.
     """
     if len(cluster) != 2:
         raise DataError(
@@ -169,7 +169,7 @@ def _of_cells(
     if len(sizes) == 2:
         for k, nested in enumerate((often[sizes[0] :], often[: sizes[0]])):
             if (nested == 1).all():
-                # All of one membership are within the other, whose clusters are independent.
+                # One membership is nested within the other, whose clusters are independent.
                 outer = ends[:, k] - (sizes[0] if k else 0)
                 return Clusters(names[k], outer, labels[sizes[0] :] if k else labels[: sizes[0]])
     memberships = Memberships(members, sizes, tuple(labels), names)
@@ -183,7 +183,7 @@ def check_memberships(
     *,
     context: str | None = None,
 ) -> None:
-    """Raise `DataError` if the rows used cannot show how members vary; warn if these are few."""
+    """Raise `DataError` if the rows cannot show how members vary; warn if there are few members."""
     rows = np.bincount(codes[used], minlength=len(memberships.members)).astype(np.float64)
     cells = np.flatnonzero(rows)
     own = memberships.of_cells(cells)

@@ -21,7 +21,7 @@ from pyexpr.study.stages.deep import DEEP_MODELS
 if TYPE_CHECKING:
     import pandas as pd
 
-# The model whose differences from the others are set beside the truth.
+# The model whose differences from the others are compared with the truth.
 _MAIN_MODEL = "elastic_net"
 
 
@@ -88,7 +88,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
 
 
 def _named_as_here(paper: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
-    """Give the paper's deep models the names they have in a study."""
+    """Give the paper's deep models the names that they have in a study."""
     section = config.models.video3d
     from_scratch = section is None or section.pretrained is None
     cnn = "3d_cnn" if from_scratch else "3d_cnn_pretrained"
@@ -104,7 +104,7 @@ def _named_as_here(paper: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
 def population_tables(
     truth: dict[str, dict[str, dict[str, dict[str, float]]]],
 ) -> dict[str, pd.DataFrame]:
-    """Return the true ICCs and loadings of a simulated study, in the shape of our tables."""
+    """Return the true ICCs and loadings of a simulated study, in the form of the tables."""
     import pandas as pd
 
     rows = [
@@ -123,7 +123,7 @@ def population_tables(
 def true_correlations(
     predictions: pd.DataFrame, truth: dict[str, list[dict[str, object]]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Correlate predictions with the planted expressiveness: by model, and differences."""
+    """Correlate predictions with the simulated expressiveness: by model, and differences."""
     import pandas as pd
 
     from pyexpr.modeling.metrics import correlation
@@ -139,7 +139,7 @@ def true_correlations(
     ]
     levels = []
     for evaluated, block in rows.groupby("evaluated", sort=False):
-        # A model over all contexts alone predicts nothing within one.
+        # A model that exists only over all contexts has no predictions within a context.
         found = {
             name: correlation(block["expressiveness"], block[name])
             for name in models

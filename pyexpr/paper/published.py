@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Range of the scores that the NRMSE is divided by, and of the uniform baseline.
+# Range of the scores, by which RMSE is divided to give NRMSE, and of the uniform baseline.
 SCORE_RANGE = 7.0
 
 
@@ -32,7 +32,8 @@ class PublishedInterval:
     Attributes
     ----------
     n_targets : int
-        So many targets give the published interval back; where none does, as given.
+        The number of targets that reproduces the published interval; if none does, the given
+        number.
     conf_low, conf_high : float
         The interval of the published ICC at `n_targets`.
     status : str
@@ -52,17 +53,17 @@ def check_interval(
 ) -> PublishedInterval:
     """Recompute a published interval of ICC(1,k) from the ICC.
 
-    The limits are ``1 - c (1 - icc)`` with c a quantile of F over targets alone, so that
-    each limit, too, tells an ICC.
+    The limits are ``1 - c (1 - icc)``, where the quantile c of F depends only on the targets. An
+    ICC can therefore also be computed from each limit.
 
     Parameters
     ----------
     icc, low, high : float
-        As published, to `digits` decimals.
+        The published values, rounded to `digits` decimals.
     n_targets, k : int
-        Targets that the design implies, and ratings of each.
+        Number of targets implied by the design, and number of ratings of each.
     fewest : int
-        Down to this number, fewer targets are tried where `n_targets` do not agree.
+        If `n_targets` does not agree, smaller numbers down to this one are tried.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def _misprinted(
 ) -> PublishedInterval:
     found = icc_interval(icc, n_targets=n, k=k)
     low_agrees, high_agrees = _limits_agree(icc, low, high, n, k, digits)
-    # Which ICC each limit belongs to.
+    # The ICC that belongs to each limit.
     iccs = [
         1 - (1 - limit) * (1 - icc) / (1 - ours)
         for limit, ours in ((low, found.conf_low), (high, found.conf_high))
@@ -115,10 +116,10 @@ def _misprinted(
 def _limits_agree(
     icc: float, low: float, high: float, n: int, k: int, digits: int
 ) -> tuple[bool, bool]:
-    """Say which limits lie where the rounded ICC may put them."""
+    """Return which limits are compatible with the rounded ICC."""
     half = 0.5 * 10.0**-digits
     least, most = (icc_interval(icc + sign * half, n_targets=n, k=k) for sign in (-1, 1))
-    # The last bits of a half step decide nothing.
+    # The last bits of half a rounding step must not decide.
     slack = half + 1e-9
     return (
         least.conf_low - slack <= low <= most.conf_low + slack,
@@ -128,14 +129,14 @@ def _limits_agree(
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number recomputed from rounded figures: from the figures, and the ends."""
+    """A number recomputed from rounded figures: its value, and the ends of its range."""
 
     value: float
     low: float
     high: float
 
     def meets(self, printed: float, half: float) -> bool:
-        """Say whether a printed figure, itself rounded to `half`, can be this number."""
+        """Return whether a printed figure, itself rounded to `half`, can be this number."""
         return self.low - half - 1e-9 <= printed <= self.high + half + 1e-9
 
 
@@ -162,8 +163,8 @@ def bartlett_from_published(
 ) -> tuple[list[Range], Range]:
     """Return the Bartlett weights, and the scores' reliability ``I/(1 + I)``, with ranges.
 
-    The ranges run over the corners of what rounding leaves open: within them both grow or
-    fall in each figure.
+    The ranges are those over the corners of the rounding intervals, because both quantities are
+    monotonic in each figure within these intervals.
     """
     lambdas, thetas = np.array(loadings, float), np.array(residuals, float)
     weights, reliabilities = [], []
@@ -190,7 +191,7 @@ def _reliability(loadings: NDArray[np.float64], residuals: NDArray[np.float64]) 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a random baseline reaches: the expected figure, and its standard error."""
+    """The expected performance of a random baseline, and its standard error."""
 
     value: float
     std_error: float
@@ -205,8 +206,9 @@ def baseline_nrmse(kind: str, information: float, n: int) -> Expected:
     is :math:`E d^2 = Var(u) + v`. Its standard error over n clips is
     :math:`\sqrt{(E d^4 - (E d^2)^2)/n}`, with
     :math:`E d^4 = E u^4 + 6 Var(u) v + 3 v^2` for a normal label; that of the NRMSE
-    follows by the delta method. Clips are taken for independent: a subject's clips share
-    part of the label, not the draws, which widens it by less than a tenth (uniform).
+    follows by the delta method. Clips are treated as independent. The clips of a subject share a
+    part of the label, but not the draws, which increases the standard error by less than a tenth
+    (uniform).
     """
     v = 1 + 1 / information
     variance, fourth = _MOMENTS[kind]
@@ -221,17 +223,17 @@ _MOMENTS = {"uniform": (3.5**2 / 3, 3.5**4 / 5), "normal": (1.0, 3.0)}
 
 
 def baseline_correlation(n: int) -> Expected:
-    """Return the correlation to expect of draws independent of the label.
+    """Return the expected correlation of draws that are independent of the label.
 
-    Whatever the label is, that of n independent draws with it has mean 0 and variance
-    exactly ``1/(n - 1)``.
+    Whatever the label is, its correlation with n independent draws has mean 0 and variance exactly
+    ``1/(n - 1)``.
     """
     return Expected(0.0, 1 / math.sqrt(n - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class HumanBound:
-    """The most a single rater can agree with the mean of the others: correlation, NRMSE."""
+    """The highest agreement of a single rater with the mean of the others: correlation, NRMSE."""
 
     correlation: float
     nrmse: float
@@ -244,16 +246,16 @@ def human_bound(
     k: int,
     half: float = 0.005,
 ) -> HumanBound:
-    r"""Return the best the human baseline can be, given tables 1 and 2.
+    r"""Return the best possible human baseline, given tables 1 and 2.
 
-    The correlations of the clip means are :math:`\lambda_p \lambda_q`; true scores
-    correlate at most 1, so that of each at least
-    :math:`\lambda_p \lambda_q - \sqrt{ICC_p ICC_q}` is error that raters share over
-    questions. That bounds the reliability of the weighted sum of the answers from above:
-    with r1 and r5 that of one rater and of the mean of the other k - 1, the correlation is
-    at most :math:`\sqrt{r_1 r_5}`, and the mean squared difference of standardised
-    sums at least :math:`(1 - r_1)(1 + 1/(k - 1))`. Questions are taken as equally
-    spread; figures are moved to the end of their rounding that favours raters.
+    The correlations of the clip means are :math:`\lambda_p \lambda_q`; true scores correlate by at
+    most 1, so at least :math:`\lambda_p \lambda_q - \sqrt{ICC_p ICC_q}` of each correlation is
+    error that raters share over questions. This gives an upper bound of the reliability of the
+    weighted sum of the answers. Let r1 and r5 be the reliability of one rater and of the mean of
+    the other k - 1. Then the correlation is at most :math:`\sqrt{r_1 r_5}`, and the mean squared
+    difference of standardised sums is at least :math:`(1 - r_1)(1 + 1/(k - 1))`. It is assumed that
+    all questions have the same standard deviation. Within their rounding, figures have the values
+    that favour raters.
     """
     icc = np.array(iccs, float) + half
     best = -math.inf

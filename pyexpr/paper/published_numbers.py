@@ -4,9 +4,9 @@ Lin, V., Girard, J. M., & Morency, L.-P. Context-dependent models for
 predicting and characterizing facial expressiveness: tables 1 to 6, the penalties it chose, and
 the weights its text calls notable (section 6, figure 4).
 
-Table 4 does not hold the differences of table 3 (correlations are off by up to
-.07), so it is no check on ours. The p-values printed as "< 0.001" are NaN here
-and have `p_below` set to 0.001.
+Table 4 does not contain the differences of table 3 (correlations differ by up to .07), so it cannot
+be used to check the package's numbers. The p-values printed as "< 0.001" are NaN here and have
+`p_below` set to 0.001.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SOURCE = (
 )
 CONTEXTS = ("startle", "pain", "disgust", "all")
 QUESTIONS = ("response", "emotion", "motion")
-# Clips per participant, times 140 participants.
+# Number of clips per participant, times 140 participants.
 N_TARGETS = {"startle": 700, "pain": 980, "disgust": 560, "all": 2240}
 N_RATERS = 6
-# Whose differences from the other models table 4 has.
+# The model whose differences from the other models are in table 4.
 MAIN_MODEL = "elastic_net"
 
 _ICC = {
@@ -160,7 +160,7 @@ def reliability() -> pd.DataFrame:
 def pilots() -> pd.DataFrame:
     """Return tables 5 and 6: table, context, question, estimate, limits, n_targets, k.
 
-    n_targets is what the segmentation implies: 5 subjects times the context's clips.
+    n_targets is implied by the segmentation: 5 subjects times the clips of the context.
     """
     return pd.DataFrame(
         [
@@ -211,7 +211,7 @@ def performance() -> pd.DataFrame:
 def comparison() -> pd.DataFrame:
     """Return table 4: metric, term, context, method, estimate, limits, p_value, p_below.
 
-    What is compared stands in kind, first_model and second_model, as in a study's table.
+    Columns kind, first_model and second_model identify the comparison, as in a study's table.
     """
     return pd.DataFrame(
         [

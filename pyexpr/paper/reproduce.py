@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from pyexpr.report.tables.display import DisplayTable
 
 PAPER_SUBJECTS = 140
-# The split's test part is a fifth; with fewer its intervals do not exist.
+# The test part of the split is a fifth; with fewer subjects its intervals do not exist.
 FEWEST_SUBJECTS = 15
-# To try it: everything is done, with less.
+# Arguments for a quick trial, which does everything with less data.
 QUICK = {"subjects": 20, "n_boot": 200}
 PAGE = "paper.html"
-# A status after a number of rows, where it is another word.
+# The form of a status after a number of rows, if it differs.
 _OF_MANY = {"agrees": "agree", "misprint": "misprints"}
 _NOTES = (
     "The simulation was designed to approximate tables 1 and 2 and the correlations of table 3 "
@@ -230,7 +230,7 @@ def reproduce_paper(
     try:
         found = analyse_simulated(subjects=subjects, seed=seed, n_boot=n_boot, show=show, say=say)
     except StudyError as error:
-        # Of few subjects a factor model may not be admissible, as it may in any small study.
+        # With few subjects a factor model may be inadmissible, as in any small study.
         raise StudyError(
             f"the simulated study of {subjects} subjects with seed {seed} cannot be analysed; give "
             f"another seed, or more subjects ({error})"

@@ -1,4 +1,4 @@
-"""The rows of the paper's tables: published, recomputed, simulated, and why they differ."""
+"""The rows of the paper's tables: published, recomputed and simulated, with explanations."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ if TYPE_CHECKING:
 
 Found = Mapping[str, "StageOutput"]
 
-# The findings about a row, from the best to the worst.
+# The possible findings about a row, from best to worst.
 STATUSES = ("agrees", "not simulated", "explained", "misprint", "open")
 # Test subjects of the paper: a fifth of 140.
 PAPER_TEST_SUBJECTS = 28
-# Half a unit of the last printed place: tables 1 and 2, and the others.
+# Half a unit of the last printed place, in tables 1 and 2 and in the others.
 HALF_2, HALF_3 = 0.005, 0.0005
-# Simulated loadings this near the paper's need no explanation: two units of the last place.
+# Simulated loadings that differ from the paper's by at most this, two units of the last place, need
+# no explanation.
 NEAR = 0.02
 Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number with its limits, where it has any."""
+    """A number with its limits, if it has any."""
 
     value: float = math.nan
     low: float = math.nan
@@ -63,7 +64,7 @@ class PaperRow:
     table : str
         ``"1"`` to ``"6"``, ``"figure 4"``, ``"tuning"``.
     context, quantity, item : str
-        What it is of: a metric and a model, a loading and a question, ...
+        What identifies the number: a metric and a model, a loading and a question, ...
     paper, recomputed, simulated : Figure
     findings : tuple of (str, str)
         Status and remark of each comparison.
@@ -308,7 +309,7 @@ def _overlap(paper: Figure, found: Figure, what: str = "paper's") -> tuple[str, 
 
 
 def _two_studies(paper: float, found: Figure, subjects: int) -> tuple[str, str]:
-    """Compare with a figure that, of other subjects, varies too: as much, for their number."""
+    """Compare with a figure from other subjects, which has sampling error, too."""
     wider = math.sqrt(1 + subjects / PAPER_TEST_SUBJECTS)
     low = found.value - wider * (found.value - found.low)
     high = found.value + wider * (found.high - found.value)
@@ -318,7 +319,7 @@ def _two_studies(paper: float, found: Figure, subjects: int) -> tuple[str, str]:
 
 
 def _near(paper: float, found: float, truth: float) -> tuple[str, str]:
-    """Compare a simulated parameter; `truth` is what infinitely many clips would give."""
+    """Compare a simulated parameter; `truth` is its value for infinitely many clips."""
     if abs(found - paper) <= NEAR:
         return "agrees", f"simulated within {number(NEAR, of='std_loading')}"
     if abs(truth - paper) <= NEAR:
@@ -351,7 +352,7 @@ def _beyond_bound(metric: str, printed: float, bound: float, n: int) -> tuple[st
     """Compare with a bound over all clips; a test part of n clips varies about it."""
     if metric == "nrmse":
         beyond = bound - printed
-        # Of the root of a mean of n squares of a normal variable.
+        # Standard error of the root of a mean of n squares of a normal variable.
         std_error = bound / math.sqrt(2 * n)
     else:
         beyond = printed - bound

@@ -26,15 +26,15 @@ from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# OpenFace's group, as the file lists it (all x, all y, ...): axes of a point.
+# Group of columns of OpenFace, in the order of the file (all x, all y, ...) -> number of axes of a
+# point.
 _POINTS = {"landmarks_2d": 2}
 
 
 def recording_of(rows: NDArray[np.float64], name: str) -> OpenFaceRecording:
-    """Return simulated rows (frames, 714) as the recording that their file would be read as.
+    """Return the recording that would be read from a file of simulated rows (frames, 714).
 
-    Numbers are rounded as the file prints them. Only the groups that features come from
-    are kept.
+    Numbers are rounded as in the file. Only the groups from which features are computed are kept.
     """
     printed = as_printed(rows)
     valid = printed[:, GROUPS["success"]][:, 0] == 1
@@ -64,7 +64,7 @@ def recording_of(rows: NDArray[np.float64], name: str) -> OpenFaceRecording:
 
 
 def simulated_config(seed: int, n_boot: int) -> StudyConfig:
-    """Return the options of a simulated study: those that `simulate_study` writes."""
+    """Return the options of a simulated study, as `simulate_study` writes them."""
     return StudyConfig.model_validate(
         {
             "title": "Simulated study",
@@ -96,7 +96,7 @@ def analyse_simulated(
     show : bool, optional
         Show a bar while recordings are simulated.
     say : callable
-        Told the name of each stage as it begins.
+        Called with the name of each stage when it begins.
 
     Returns
     -------

@@ -37,7 +37,7 @@ _TITLES = {
 #: The tables of the paper, and what stands beside them.
 PAPER_TABLES = tuple(_TITLES)
 _STEMS = {"figure 4": "paper_figure4", "tuning": "paper_tuning"}
-# What stands in the column "Recomputed".
+# Descriptions of the column "Recomputed".
 _RECOMPUTED = {
     "1": "Recomputed: the interval of the published ICC.",
     "2": "Recomputed: 1 − λ², Bartlett weights of standardised indicators, and the scores' "
@@ -72,7 +72,8 @@ def paper_tables(frame: pd.DataFrame) -> dict[str, DisplayTable]:
     Returns
     -------
     dict of str to DisplayTable
-        By the value of `table`. Remarks are lettered, and stand in the notes.
+        By the value of `table`. Tables by the value of `table`. Remarks are lettered and given in
+        the notes.
     """
     return {
         str(table): _one(str(table), rows) for table, rows in frame.groupby("table", sort=False)
@@ -112,7 +113,7 @@ def _one(table: str, rows: pd.DataFrame) -> DisplayTable:
 
 
 def _labels(records: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return the columns that name a row, those that change least from row to row first."""
+    """Return the columns that identify a row; those that change least from row to row are first."""
     found = {
         "Context": [label_name(row["context"]) for row in records],
         "Quantity": [_quantity(row["quantity"]) for row in records],
@@ -155,7 +156,7 @@ def _known(row: Mapping[str, Any], kind: str) -> bool:
 
 def _shown(row: Mapping[str, Any], kind: str, digits: int) -> str:
     value = row[kind]
-    # Table 4 has differences, which may pass 1.
+    # Table 4 has differences, which may exceed 1.
     of = "" if row["table"] == "4" else row["quantity"]
     limits = interval(row[f"{kind}_low"], row[f"{kind}_high"], digits, of=of)
     parts = [*([] if math.isnan(value) else [number(value, digits, of=of)]), limits]
@@ -170,7 +171,8 @@ def _paper(table: str, row: Mapping[str, Any], digits: int) -> str:
 
 
 def _difference(table: str, row: Mapping[str, Any], digits: int) -> str:
-    # A sign has no difference; what is not published is compared with what follows from it.
+    # A sign has no difference. If a number is not published, the recomputed and the simulated
+    # number are compared.
     if table == "figure 4":
         return DASH
     return number(row["simulated"] - row["paper"], digits)
@@ -179,7 +181,7 @@ def _difference(table: str, row: Mapping[str, Any], digits: int) -> str:
 def paper_page(
     frame: pd.DataFrame, *, heading: str, notes: Sequence[str], versions: Mapping[str, str]
 ) -> str:
-    """Return the comparison as one HTML page that needs nothing else."""
+    """Return the comparison as one self-contained HTML page."""
     displays = paper_tables(frame)
     sections = [
         Section(

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METRICS = ("correlation", "rmse")
-# Simulated studies of the published size.
+# Number of simulated studies of the published size.
 _STUDIES = 200
-# Numbers in memory at once.
+# Largest number of values in memory at once.
 _AT_ONCE = 4_000_000
-# Of a subject's weight, for the infinitesimal jackknife.
+# Change of a subject's weight, for the infinitesimal jackknife.
 _STEP = 1e-4
-# What remains of a variance after rounding.
+# A variance below this is treated as a rounding error.
 _NOTHING = 1e-12
 
 
@@ -51,7 +51,7 @@ def difference_of(sums: NDArray[np.float64], metric: str) -> NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """What compare_models() computes of the difference in each of several studies, (S,)."""
+    """What compare_models() computes for the difference in each of several studies, (S,)."""
 
     estimate: NDArray[np.float64]
     std_error: NDArray[np.float64]
@@ -70,7 +70,7 @@ def jackknife_tests(sums: NDArray[np.float64], metric: str, confidence: float) -
     evidence = Evidence(
         estimate=difference_of(total, metric),
         scale=["identity"] * n_studies,
-        # As compare_models() has it for differences of correlations.
+        # compare_models() does the same for differences of correlations.
         simple_df=np.full(n_studies, metric == "correlation"),
         null=np.zeros(n_studies),
         replicates=np.empty((n_studies, 0)),
@@ -97,8 +97,8 @@ def tuned(
     """Return rows (n, 3) of truth, a and b with b changed so that a - b is `difference`.
 
     For correlations a multiple of the truth is added to b, or subtracted; for RMSE the errors of
-    b are multiplied. `weight` (n,) is that of the rows in the metric. Errors name the difference
-    that was `planned`, by default `difference`.
+    b are multiplied. `weight` (n,) holds the weights of the rows in the metric. Errors name the
+    difference that was `planned`, by default `difference`.
     """
     y, a, b = rows.T
     planned = difference if planned is None else planned
@@ -162,7 +162,7 @@ class PilotRows:
     subject : ndarray of int64, shape (n,)
         Codes from 0.
     difference : float
-        What is to be found.
+        The difference that the study should find.
     """
 
     rows: NDArray[np.float64]
@@ -188,7 +188,7 @@ class PilotRows:
         return float(difference_of(sums_of(y, a, b).sum(axis=0), self.metric))
 
     def worth(self) -> float:
-        """Return the degrees of freedom with which the pilot shows the standard error."""
+        """Return the degrees of freedom with which the pilot estimates the standard error."""
         whole = self.sampler(None, np.random.default_rng(0)).whole()
         found = jackknife_tests(whole[None], self.metric, self.confidence)
         without = np.stack([np.delete(whole, g, axis=0) for g in range(len(whole))])
@@ -196,18 +196,20 @@ class PilotRows:
         return df_of_error(errors, float(found.worth[0]))
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSampler:
-        """Return what draws studies with at most so many clips per subject.
+        """Return a sampler of studies with at most this number of clips per subject.
 
         Studies of resampled subjects vary less than those of new subjects. The difference is
-        reduced as much, so that its ratio to the standard error is right: see `shrinkage`.
+        reduced by the same factor, so that its ratio to the standard error is right: see
+        `shrinkage`.
         """
         return self._at(n_clips, self.difference * self.shrinkage())
 
     def shrinkage(self) -> float:
         """Return the standard error among resampled subjects, in units of the jackknife's.
 
-        The former is that of the infinitesimal jackknife, which is too small for few subjects, as
-        is a variance with divisor G; for a mean the ratio is the root of (G - 1)/G.
+        The standard error among resampled subjects is that of the infinitesimal jackknife. It is
+        too small for few subjects, like a variance with divisor G. For a mean the ratio is the
+        square root of (G - 1)/G.
         """
         G = self.n_subjects
         whole = self._at(None, self.difference * np.sqrt((G - 1) / G)).whole()
@@ -224,7 +226,7 @@ class PilotRows:
         rows = tuned(self.rows - self.rows[:, 0].mean(), weight, self.metric, goal, self.names,
                      planned=self.difference)  # fmt: skip
         each = sums_of(*rows.T)
-        # The clips of every subject, filled up with zeros.
+        # The clips of every subject, padded with zeros.
         order = np.argsort(self.subject, kind="stable")
         place = np.arange(len(order)) - np.repeat(np.cumsum(clips) - clips, clips)
         table = np.zeros((G, int(clips.max()), each.shape[1]))
@@ -261,12 +263,12 @@ class PilotSampler:
         key = rng.random((n, n_subjects, most))
         key[np.arange(most) >= self.pilot.clips[who][..., None]] = 2.0
         chosen = np.argpartition(key, self.n_clips - 1, axis=2)[..., : self.n_clips]
-        # Of a subject with fewer clips the others are zeros.
+        # A subject with fewer clips is padded with zeros.
         return np.asarray(self.table[who[..., None], chosen].sum(axis=2))
 
 
 def pieces_of(n: int, rows: int) -> list[int]:
-    """Return numbers of studies that add up to `n`, of so many rows each, that fit in memory."""
+    """Split `n` studies of this number of rows into pieces that fit in memory."""
     step = max(1, _AT_ONCE // (9 * rows))
     return [min(step, n - first) for first in range(0, n, step)]
 
@@ -278,7 +280,7 @@ class NormalRows:
     Attributes
     ----------
     covariance : ndarray, shape (3, 3)
-        Of truth and both predictions; for RMSE that of 0 and both errors.
+        The covariance of truth and both predictions; for RMSE that of 0 and both errors.
     icc : float
         Share of the variance that lies between subjects.
     """
@@ -290,14 +292,14 @@ class NormalRows:
     confidence: float
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> NormalSampler:
-        """Return what draws studies with so many clips per subject."""
+        """Return a sampler of studies with this number of clips per subject."""
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0))
         assert n_clips is not None
         return NormalSampler(self, root, n_clips)
 
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
-        """Return the degrees of freedom with which so large a study shows the standard error."""
+        """Return the degrees of freedom of the standard error of a study of this size."""
         sampler = self.sampler(n_clips, rng)
         errors = [
             jackknife_tests(

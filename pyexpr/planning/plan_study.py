@@ -65,11 +65,13 @@ _NOT_TAKEN = {
     "method": "the planned analyses use their default methods",
     "adjust": "one test is planned",
 }
-# Studies that are drawn at once: a constant, so that the draws do not depend on time or memory.
+# Number of studies drawn at once. It is constant, so that the draws do not depend on time or
+# memory.
 _AT_ONCE = 50
-# At the limits of a pilot's reliability a part of the studies is simulated, and at least so many.
+# At the limits of a pilot's reliability, the number of studies is divided by the first number, but
+# is at least the second.
 _PART, _FEWEST_STUDIES = 4, 100
-# The largest design: its numbers are parts of the key of its random numbers.
+# The largest design. Its sizes are parts of the key of its random numbers.
 _MOST = {"n_subjects": 100_000, "n_clips": 10_000, "n_raters": 1_000}
 _MOST_ROWS = 1_000_000
 _FEWEST = {"n_subjects": 4, "n_clips": 1, "n_raters": 2}
@@ -101,7 +103,7 @@ class _Simulation:
     power: float
 
     def rng(self, context: int, n: int, clips: int | None, raters: int | None = None) -> Any:
-        """Return the random numbers of one design: the same whatever else is planned."""
+        """Return the random numbers of one design, which do not depend on the other designs."""
         block = n + ((clips or 0) << 20) + ((raters or 0) << 36) + ((context + 1) << 48)
         return generator(self.seed, PLANS, block)
 
@@ -202,8 +204,9 @@ def plan_study(
     targets, ratings, raters
         Columns of the pilot's ratings, as for `icc`.
     cluster : str, optional
-        Column of the subjects. Required for `difference` and `slope`. With ratings, the clips of a
-        subject are then analysed as such; without it, each target is a subject with one clip.
+        Column of the subjects. Required for `difference` and `slope`. For ratings it is optional:
+        with it, the clips of a subject are not treated as independent; without it, each target is a
+        subject with one clip.
     context : str, optional
         Column of the contexts. Each is planned separately; differences and slopes are also planned
         over all rows.
@@ -251,20 +254,20 @@ def plan_study(
     A pilot's subjects are drawn with replacement, whole, so that skewness, unequal numbers of clips
     and differences between subjects are those of the pilot. Studies of resampled subjects vary less
     than studies of new subjects, for a mean of G subjects by the factor :math:`\sqrt{(G - 1)/G}`.
-    The difference is multiplied by the ratio of the infinitesimal jackknife's standard error to the
-    jackknife's, the slope by that of CR0's to CR2's, so that its ratio to the standard error is
-    right. The correlation of the second model is changed by adding a multiple of the truth to its
-    predictions, its RMSE by multiplying its errors, and a slope by adding a multiple of the feature
-    to the truth. Published numbers are simulated with normal distributions. Ratings are simulated
-    from variance components (of a pilot by REML) with normal distributions, all raters rating all
-    clips.
+    Effects are therefore reduced so that their ratio to the standard error is right: the difference
+    is multiplied by the ratio of the infinitesimal jackknife's standard error to the jackknife's,
+    and the slope by the ratio of the standard error of CR0 to that of CR2. The correlation of the
+    second model is changed by adding a multiple of the truth to its predictions, its RMSE by
+    multiplying its errors, and a slope by adding a multiple of the feature to the truth. Published
+    numbers are simulated with normal distributions. Ratings are simulated from variance components
+    (of a pilot by REML) with normal distributions, all raters rating all clips.
 
-    The interval of the simulation is Wilson's (1927). The band of the pilot is another uncertainty.
-    For differences and slopes, the pilot leaves the standard error open within the factors
-    :math:`\sqrt{\nu / \chi^2_\nu}`. :math:`\nu` is the smaller of
-    :math:`2 / (2/(G - 1) + \kappa/G)`, :math:`\kappa` the excess kurtosis of the subjects'
-    pseudo-values, and :math:`1 / (2 v)`, v the jackknife variance of the logarithm of the standard
-    error. A t test that has the simulated power has a noncentrality, which is divided by these
+    The interval of the simulation is Wilson's (1927). The band of the pilot shows another
+    uncertainty. For differences and slopes, the standard error estimated from the pilot is
+    uncertain by the factors :math:`\sqrt{\nu / \chi^2_\nu}`. Here :math:`\nu` is the smaller of
+    :math:`2 / (2/(G - 1) + \kappa/G)`, where :math:`\kappa` is the excess kurtosis of the subjects'
+    pseudo-values, and :math:`1 / (2 v)`, where v is the jackknife variance of the logarithm of the
+    standard error. The noncentrality of the t test with the simulated power is divided by these
     factors. For reliabilities, studies are simulated (a quarter of `n_studies`, at least 100) with
     the variance of the targets at which the reliability is the lower and the upper limit of the
     interval of the pilot.
@@ -429,7 +432,7 @@ def _metric(metric: Any) -> str:
 
 
 def _check_clips(sources: Sequence[Source], grid: _Grid) -> None:
-    """Raise `DataError` for numbers of clips that are missing, or that the pilot cannot show."""
+    """Raise `DataError` if numbers of clips are missing, or larger than in the pilot."""
     for source in sources:
         if source.most_clips is None and grid.n_clips == (None,):
             raise DataError(say("a plan from published numbers needs {n_clips=}"))
@@ -483,7 +486,7 @@ def _effect_cells(
 def _band(
     worth: float, n: Sequence[int], power: NDArray[np.float64], how: _Simulation
 ) -> tuple[list[float], list[float]]:
-    """Return the powers at the largest and smallest standard error that the pilot leaves."""
+    """Return the powers at the largest and smallest standard error compatible with the pilot."""
     if np.isnan(worth):
         return [float("nan")] * len(n), [float("nan")] * len(n)
     alpha = 1 - how.confidence
@@ -634,7 +637,7 @@ def _rating_cells(
     for design, size in how.pieces(designs):
         c, sizes, parts = design
         if design != at:
-            # The same random numbers at the limits of the pilot as at its estimate.
+            # The limits of the pilot use the same random numbers as its estimate.
             at, rng, hits, done = design, how.rng(c, *sizes), 0, 0
         limits = parts.limits(form, sizes, size, rng, how.confidence)
         with np.errstate(invalid="ignore"):
@@ -642,7 +645,7 @@ def _rating_cells(
         hits += int(np.count_nonzero(hit))
         done += size
         if not shares[c, sizes]:
-            # Only the limits that decide must be there.
+            # Only the limits on which the finding depends must exist.
             missing = np.isnan(limits[:, 0] if finding == "reliability" else _half(limits))
             undefined[c, sizes] += int(np.count_nonzero(missing))
         if done == totals[design]:

@@ -24,7 +24,7 @@ _LEGEND = 13.0
 _TITLE = 5.0
 _SIDE = 10.0
 _BAND = 0.18
-# What a line is of, and its word in the legend.
+# The column that distinguishes lines, and its name in the legend.
 _ACROSS = {"n_clips": "clips", "n_raters": "raters"}
 
 

@@ -1,4 +1,4 @@
-"""Power from simulated studies: its interval, what the pilot leaves open, and numbers needed."""
+"""Power from simulated studies: its interval, the pilot's uncertainty, and numbers needed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of a power that is 0 or 1 in all simulated studies: half a study is taken as the other outcome.
+# If all simulated studies have the same outcome, half a study is counted as the other outcome.
 _HALF = 0.5
-# Fewer simulated studies without the finding say little of the noncentrality.
+# With fewer simulated studies without the finding, the noncentrality is too uncertain.
 _FEW = 10
-# Noncentralities beyond this have a power of 1.
+# Noncentralities beyond this value have a power of 1.
 _LARGEST = 200.0
-# Of the integral over the chi-square.
+# Number of nodes of the integral over the chi-square distribution.
 _NODES = 200
 
 
@@ -43,7 +43,7 @@ def wilson(successes: int, n: int, confidence: float) -> tuple[float, float]:
 def error_ratios(df: float, confidence: float) -> tuple[float, float]:
     """Return the limits of a standard error, in units of its estimate with `df` degrees of freedom.
 
-    Those of the chi-square interval of a variance: ``sqrt(df / chi2)``.
+    They follow from the chi-square interval of a variance: ``sqrt(df / chi2)``.
     """
     from scipy.special import chdtri
 
@@ -56,15 +56,16 @@ def error_ratios(df: float, confidence: float) -> tuple[float, float]:
 def df_of_error(without_each: NDArray[np.float64], kurtosis_df: float) -> float:
     """Return the degrees of freedom with which a pilot shows a standard error.
 
-    Those at which ``log SE`` has the variance that leaving out each subject shows, as the root
-    of a chi-square over its degrees of freedom nu has about ``1 / (2 nu)``; at most those of the
-    kurtosis of the subjects' influences.
+    The logarithm of the root of a chi-square divided by its degrees of freedom nu has a variance of
+    about ``1 / (2 nu)``. The degrees of freedom are chosen so that this is the jackknife variance
+    of ``log SE``, but they are not larger than `kurtosis_df`, which follow from the kurtosis of the
+    subjects' influences.
 
     Parameters
     ----------
     without_each : ndarray, shape (G,)
         The standard error without each of the pilot's subjects, for one number of subjects. NaN
-        where there is none: these are left out.
+        values are left out.
     kurtosis_df : float
     """
     logs = np.log(without_each[np.isfinite(without_each) & (without_each > 0)])
@@ -76,7 +77,7 @@ def df_of_error(without_each: NDArray[np.float64], kurtosis_df: float) -> float:
 
 
 def df_of_spread(errors: NDArray[np.float64]) -> float:
-    """Return the degrees of freedom at which ``log SE`` varies as that of these studies does."""
+    """Return the degrees of freedom that give ``log SE`` its variance in these studies."""
     logs = np.log(errors[np.isfinite(errors) & (errors > 0)])
     return max(1.0, 1 / (2 * float(np.var(logs, ddof=1))))
 
@@ -106,16 +107,16 @@ def noncentralities(
 ) -> NDArray[np.float64]:
     """Return the noncentralities with which t tests of n - 1 degrees of freedom have these powers.
 
-    0 for a power of at most `alpha`. Where nearly all simulated studies have the finding, the
-    power says little: then it is at least that of the next smaller number of subjects, times the
-    root of the ratio of both numbers.
+    The noncentrality is 0 for a power of at most `alpha`. If nearly all simulated studies have the
+    finding, the power determines the noncentrality poorly. It is then at least that of the next
+    smaller number of subjects, multiplied by the square root of the ratio of the two numbers.
 
     Parameters
     ----------
     n : sequence of int
         Increasing numbers of subjects.
     power : ndarray, shape (len(n),)
-        Of `n_studies` simulated studies each.
+        The power in `n_studies` simulated studies each.
     """
     from scipy.optimize import brentq
 
@@ -137,10 +138,11 @@ def noncentralities(
 def needed(n: Sequence[int], power: NDArray[np.float64], goal: float) -> float:
     """Return the smallest number of subjects whose power reaches `goal`; infinity if none does.
 
-    Between two numbers of the grid, the normal quantile of the power is taken as linear in the
-    square root of the number, as that of a test whose standard error falls with it is. A power
-    that is smaller than that of fewer subjects is error of the simulation, and is raised to it.
-    With a power above the goal at all numbers, the smallest number is returned.
+    Between two numbers of the grid, the normal quantile of the power is interpolated linearly in
+    the square root of the number, because the standard error of a test is inversely proportional to
+    this root. A power that is smaller than that of fewer subjects is due to simulation error, and
+    is raised to the latter. With a power above the goal at all numbers, the smallest number is
+    returned.
 
     Parameters
     ----------
@@ -163,5 +165,5 @@ def needed(n: Sequence[int], power: NDArray[np.float64], goal: float) -> float:
     roots = np.sqrt(np.array(n[at - 1 : at + 1], dtype=float))
     share = (float(ndtri(goal)) - ends[0]) / (ends[1] - ends[0])
     root = roots[0] + min(share, 1.0) * (roots[1] - roots[0])
-    # Rounding would otherwise make 40 of 39.999999.
+    # Rounding errors could otherwise turn 40 into 41.
     return float(min(n[at], math.ceil(root**2 - 1e-6)))

@@ -10,7 +10,7 @@ from pyexpr.base.checks import is_number, is_whole
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.base.messages import say
 
-# What each plan needs and may have -> the least and the largest that it may be.
+# The numbers that each plan needs or may have -> their smallest and largest allowed value.
 _SHARE, _CORRELATION, _POSITIVE = (0.0, 1.0), (-1.0, 1.0), (0.0, float("inf"))
 NEEDED: dict[str, dict[str, tuple[float, float]]] = {
     "correlation": {"correlation": _CORRELATION, "between_models": _CORRELATION, "icc": _SHARE},

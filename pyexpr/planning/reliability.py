@@ -33,7 +33,8 @@ class Components:
     Attributes
     ----------
     clustered : bool
-        Whether the clips of a subject are analysed as such, by leaving out whole subjects.
+        Whether the analysis takes account of subjects with several clips, by leaving out whole
+        subjects.
     low, high : float
         Limits of the signal, the variance of targets over that of the error of one rating, from
         the pilot; NaN if there are none.
@@ -57,7 +58,7 @@ class Components:
         return self.residual + (0.0 if form.family == "consistency" else self.rater)
 
     def with_signal(self, signal: float, form: Form) -> Components:
-        """Return the same with variances of the targets multiplied so that the signal is this."""
+        """Return components whose variances of targets are rescaled to give this signal."""
         factor = max(signal, 0.0) * self.error(form) / self.targets
         return replace(self, subject=factor * self.subject, clip=factor * self.clip)
 
@@ -74,7 +75,7 @@ class Components:
         rng: np.random.Generator,
         confidence: float,
     ) -> NDArray[np.float64]:
-        """Return the limits of icc() in `n` simulated studies, (n, 2); NaN where there is none.
+        """Return the limits of icc() in `n` simulated studies, (n, 2); NaN if undefined.
 
         All raters rate all clips of all subjects; effects are normally distributed.
         """
@@ -88,7 +89,7 @@ class Components:
             table = table + roots[1] * rng.standard_normal((n_subjects, n_clips, 1))
             table = table + roots[3] * rng.standard_normal(shape)
             if form.family == "one_way":
-                # Each target has raters of its own.
+                # Each target is rated by different raters.
                 table = table + roots[2] * rng.standard_normal(shape)
             else:
                 table = table + roots[2] * rng.standard_normal((1, 1, n_raters))
@@ -210,7 +211,7 @@ def _variances(
         )
     names = [*(design.label(effect) for effect in design.effects), "residual"]
     got = dict(zip(names, (float(one) for one in group.variances), strict=True))
-    # Without subjects, a clip is the target and stands where the subject does.
+    # Without subjects, each clip is a target and is used in place of the subject.
     subject = got.pop("subject", None)
     clip = got.pop("clip", 0.0)
     if subject is None:

@@ -35,9 +35,9 @@ class PlanCell:
     context : str
     n_subjects : int
     n_clips : float
-        Clips per subject; their mean where it is that of the pilot.
+        Clips per subject; the mean of the pilot if its numbers of clips are used.
     n_raters : int
-        0 where there are none.
+        Number of raters; 0 if the plan has none.
     assumed : float
         The difference, the slope, or the reliability in the simulated population.
     found, n_undefined : int
@@ -76,7 +76,7 @@ class PlanResult(Result):
     source : str
         "pilot" or "published".
     pilot_subjects : tuple of (str, int)
-        Number of the pilot's subjects in each context; empty for published numbers without it.
+        Number of the pilot's subjects in each context; empty if published numbers do not state it.
     confidence : float
         Level of the planned intervals, of Wilson's interval and of the pilot's band.
     n_studies : int
@@ -210,7 +210,7 @@ class PlanResult(Result):
         return table.assign(reason=message_column(row["reason"] for row in rows))
 
     def _curves(self) -> Iterator[list[PlanCell]]:
-        """Yield the cells that differ in the number of subjects alone, increasing."""
+        """Yield the cells that differ only in the number of subjects, in increasing order."""
         found: dict[tuple[str, float, int], list[PlanCell]] = {}
         for cell in self.cells:
             found.setdefault((cell.context, cell.n_clips, cell.n_raters), []).append(cell)

@@ -24,7 +24,7 @@ FEWEST_EFFECTIVE = 3
 
 
 def fitted(data: CoefficientData, model: str, cr: str = "CR2") -> SlopeSpace:
-    """Return the slopes of a context, or over all, as context_coefficients() tests them."""
+    """Return the slopes of one context or over all, as context_coefficients() tests them."""
     return slope_space(data, (model,), [], method="least_squares", cr=cr, seed=0, n_threads=1)
 
 
@@ -42,13 +42,13 @@ def _error(data: CoefficientData, model: str, feature: int, cr: str = "CR2") -> 
 
 
 def _p_value(data: CoefficientData, model: str, feature: int) -> float:
-    """Return the p-value of a slope, NaN where context_coefficients() does not test it."""
+    """Return the p-value of a slope; NaN if context_coefficients() does not test it."""
     if data.constant[:, feature].all():
         return float("nan")
     try:
         space = fitted(data, model)
     except DataError:
-        # Linearly dependent features of the subjects that were drawn.
+        # The features are linearly dependent in the subjects that were drawn.
         return float("nan")
     return float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
 
@@ -92,7 +92,7 @@ class PilotSlopes:
 
     @classmethod
     def of(cls, data: CoefficientData, model: str, feature: int, slope: float) -> PilotSlopes:
-        """From all rows of a pilot; `DataError` if least squares cannot be used in it."""
+        """Return it from all rows of a pilot; `DataError` if least squares cannot be used."""
         name = data.features[feature]
         why = least_squares_problem(data, [model], "context")
         if why:
@@ -157,7 +157,7 @@ class PilotSlopes:
         return float(space.slopes.coef[space.slot[0, self.feature]])
 
     def worth(self) -> float:
-        """Return the degrees of freedom with which the pilot shows the standard error."""
+        """Return the degrees of freedom with which the pilot estimates the standard error."""
         data, G = self.data, self.n_subjects
         space = fitted(data, self.model)
         contrast = space.weights([(0, self.feature, 1.0)])
@@ -171,23 +171,25 @@ class PilotSlopes:
             part = _data(
                 data.X[rows], data.y[rows], data.context[rows], own - (own > g), G - 1, like
             )
-            # Per unit of the feature: its standard deviation changes with the subjects.
+            # The slope is per unit of the feature, whose standard deviation changes with the
+            # subjects.
             errors[g] = _error(part, self.model, self.feature) / part.scale[self.feature]
         return df_of_error(errors, float(kurtosis_df(influence)[0]))
 
     def shrinkage(self) -> float:
         """Return the standard error among resampled subjects, in units of CR2's.
 
-        The former is that without a correction (CR0), which is too small for few subjects.
+        The standard error among resampled subjects is the uncorrected one (CR0), which is too small
+        for few subjects.
         """
         one, other = (_error(self.data, self.model, self.feature, cr) for cr in ("CR0", "CR2"))
         return one / other
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSlopeSampler:
-        """Return what draws studies with at most so many clips per subject and context.
+        """Return a sampler of studies with at most this number of clips per subject and context.
 
-        The slope is reduced as much as resampled subjects vary less than new ones, so that its
-        ratio to the standard error is right.
+        Resampled subjects vary less than new subjects. The slope is reduced by the same factor, so
+        that its ratio to the standard error is right.
         """
         data, G = self.data, self.n_subjects
         goal = self.slope * self.shrinkage()
@@ -237,10 +239,10 @@ class PilotSlopeSampler:
 
 @dataclass(frozen=True, slots=True)
 class NormalSlopes:
-    """A normal feature and truth, of published numbers.
+    """A normal feature and truth, simulated from published numbers.
 
-    ``truth = (slope + v) feature + u + e`` with the feature at unit variance, v the deviation of
-    the subject's slope, and u + e of standard deviation `residual_sd`.
+    ``truth = (slope + v) feature + u + e``. The feature has unit variance, v is the deviation of
+    the subject's slope, and u + e has the standard deviation `residual_sd`.
     """
 
     slope: float
@@ -250,20 +252,20 @@ class NormalSlopes:
     slope_sd: float
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> NormalSlopeSampler:
-        """Return what draws studies with so many clips per subject."""
+        """Return a sampler of studies with this number of clips per subject."""
         assert n_clips is not None
         return NormalSlopeSampler(self, n_clips)
 
     def worth(self, n_subjects: int, n_clips: int, rng: np.random.Generator) -> float:
-        """Return the degrees of freedom with which so large a study shows the standard error."""
+        """Return the degrees of freedom of the standard error of a study of this size."""
         sampler = self.sampler(n_clips, rng)
         studies = (sampler.study(n_subjects, rng) for _ in range(_STUDIES))
         return df_of_spread(np.array([_error(one, _ROWS, 0) / one.scale[0] for one in studies]))
 
 
-# Simulated studies of the published size.
+# Number of simulated studies of the published size.
 _STUDIES = 100
-# The only context of published numbers.
+# Name of the only context of published numbers.
 _ROWS = "all rows"
 
 

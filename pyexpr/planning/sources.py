@@ -1,4 +1,4 @@
-"""What simulated studies are drawn from: each context of a pilot, or a publication."""
+"""Sources of simulated studies: each context of a pilot, or published numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 WHAT = "the pilot"
 #: Fewest subjects of a pilot: fewer show neither how subjects vary nor how skewed they are.
 FEWEST = 6
-# A matrix of correlations may miss being one by rounding.
+# Tolerance for rounding errors in the check that correlations form a valid matrix.
 _ROUNDING = 1e-12
 
 
@@ -50,10 +50,10 @@ class Sampler(Protocol):
 
 
 class Population(Protocol):
-    """What studies are drawn from."""
+    """A population from which studies are drawn."""
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> Sampler:
-        """Return what draws studies with so many clips per subject."""
+        """Return a sampler of studies with this number of clips per subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class Source:
     ----------
     population : Population
     n_pilot : int or None
-        Subjects of the pilot, where they are known.
+        Number of subjects of the pilot, if known.
     clips : float
-        Mean number of clips of a subject of the pilot; NaN of published numbers.
+        Mean number of clips of a subject of the pilot; NaN for published numbers.
     most_clips : int or None
-        No subject has more.
+        Largest number of clips of a subject.
     observed : float or None
         The pilot's own difference or slope.
     worth : float
-        Degrees of freedom of the pilot's variance; NaN where there is no pilot.
+        Degrees of freedom of the pilot's variance; NaN without a pilot.
     reason : str
-        Why there is none.
+        Why there are no degrees of freedom.
     """
 
     context: str
@@ -124,7 +124,7 @@ def difference_sources(
     difference: float,
     confidence: float,
 ) -> tuple[list[Source], int]:
-    """Return every context of a pilot with predictions, then all rows; and rows left out."""
+    """Return each context of a pilot with predictions, then all rows, and the number left out."""
     frame = frame_with_rows(pilot, what=WHAT)
     if not isinstance(truth, str):
         raise DataError(say("{truth=} must be the name of a column of the pilot"))
@@ -167,7 +167,7 @@ def _contexts(frame: Any, context: str | None) -> list[tuple[str, NDArray[np.int
 
 
 def _of_pilot(label: str, one: PilotRows | PilotSlopes) -> Source:
-    # Fails here, by a sentence, for an effect that the pilot cannot be given.
+    # This raises an error if the pilot cannot be given the effect.
     one.sampler(None, np.random.default_rng(0))
     return Source(
         context=label,

@@ -10,8 +10,8 @@ from itertools import groupby
 _NUMBERED = re.compile(r"((?:Table|Figure) \d+)\. (.+)", re.DOTALL)
 _UNBROKEN = re.compile(r"\[[^\]\[]*\]|[<>] \.\d+")
 _STATISTIC = re.compile(r"(?:p|F|df|t|z|SD)(?!\w)")
-# Symbols of statistics within our sentences, told from letters that name something else by
-# what stands beside them.
+# Symbols of statistics in the package's sentences. The text next to a letter shows whether it is a
+# symbol or names something else.
 _SYMBOL = re.compile(
     r"(?<![\w.])p(?=[\s\u00a0](?:[=<>]|values?\b|below\b)|, (?:Holm|max-T)\b)"
     r"|(?<![\w.])F(?=\(| distribution\b)"
@@ -24,14 +24,14 @@ _SYMBOL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Spanner:
-    """A head over `width` columns; without text over a column that stands alone."""
+    """A head over `width` columns; it has no text over a column that is not grouped."""
 
     text: str
     width: int
 
 
 def spanned(columns: Sequence[str]) -> tuple[tuple[Spanner, ...], tuple[str, ...]]:
-    """Divide heads ``Metric: Context`` into spanners and what stands under them.
+    """Divide heads ``Metric: Context`` into spanners and the heads below them.
 
     Examples
     --------
@@ -52,12 +52,12 @@ def spanned(columns: Sequence[str]) -> tuple[tuple[Spanner, ...], tuple[str, ...
 
 
 def unbroken(cell: str) -> str:
-    """Keep an interval, and ``< .001``, on one line: an interval stands under its estimate."""
+    """Keep an interval, or ``< .001``, on one line, so that intervals align with estimates."""
     return _UNBROKEN.sub(lambda found: found[0].replace(" ", "\u00a0"), cell)
 
 
 def head_parts(head: str) -> list[tuple[str, bool]]:
-    """Divide a head as `symbols` does a sentence; it may begin with a statistic's symbol.
+    """Divide a head as `symbols` divides a sentence; it may begin with a statistic's symbol.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def head_parts(head: str) -> list[tuple[str, bool]]:
 
 
 def symbols(text: str) -> list[tuple[str, bool]]:
-    """Divide a sentence into parts, each with whether it is a symbol that stands in italics.
+    """Divide a sentence into parts, each with whether it is a symbol to be set in italics.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def symbols(text: str) -> list[tuple[str, bool]]:
 
 
 def title_parts(title: str) -> tuple[str, str]:
-    """Divide ``Table 1. Reliability.`` into its number and its title, as APA sets them.
+    """Divide ``Table 1. Reliability.`` into its number and its title, which APA sets apart.
 
     Examples
     --------

@@ -27,8 +27,8 @@ Child = str | Markup | None
 def element(name: str, /, *children: Child, **attributes: str | bool | int | None) -> Markup:
     """Return an element; text children and attributes are escaped, `None` is left out.
 
-    An attribute's underscores become hyphens (a trailing one falls away: ``class_``); one
-    that is True has no value.
+    Underscores in the name of an attribute become hyphens, and a trailing one is removed
+    (``class_``). An attribute that is True is written without a value.
 
     Examples
     --------
@@ -58,17 +58,17 @@ def joined(*children: Child) -> Markup:
 
 
 def _shown(text: str) -> str:
-    """Return text without what HTML cannot hold, or shows in another order than it is written."""
+    """Return text without characters that HTML cannot contain or that reverse its direction."""
     return visible(text, keep=LINES)
 
 
 def with_symbols(parts: Iterable[tuple[str, bool]]) -> Markup:
-    """Return parts of a text as markup, those that are symbols of statistics in italics."""
+    """Return parts of a text as markup, with symbols of statistics in italics."""
     return joined(*(element("i", text) if symbol else text for text, symbol in parts))
 
 
 def prose(text: Child) -> Child:
-    """Return a sentence with the symbols of its statistics in italics; markup as it is.
+    """Return a sentence with symbols of statistics in italics; markup is returned unchanged.
 
     Examples
     --------
@@ -81,14 +81,14 @@ def prose(text: Child) -> Child:
 def picture_element(svg: str, **attributes: str) -> tuple[Markup, str]:
     """Return an SVG file as an image of a page, and its description.
 
-    The file is data of the image, and no part of the page: whatever is in it, scripts, handlers
-    and what it would load, a browser draws an image and runs and loads nothing. So a figure may
-    come from somebody else.
+    The file is the data of an image and not a part of the page. A browser draws the image, but does
+    not run or load anything that it contains, such as scripts and handlers. A figure may therefore
+    come from an untrusted source.
 
     Raises
     ------
     ValueError
-        The text is no SVG.
+        If the text is not an SVG.
     """
     try:
         root = ElementTree.fromstring(svg)
@@ -107,10 +107,10 @@ def picture_element(svg: str, **attributes: str) -> tuple[Markup, str]:
 
 
 def _size(view_box: str) -> tuple[int | None, int | None]:
-    """Return the size that an image is given room for, in CSS pixels, if the SVG says it."""
+    """Return the size of an image in CSS pixels, if the SVG states it."""
     try:
         _, _, width, height = (float(part) for part in view_box.replace(",", " ").split())
-        # The file counts in points.
+        # Sizes in the file are in points.
         return round(width * 96 / 72), round(height * 96 / 72)
     except (ValueError, OverflowError):
         return None, None

@@ -1,7 +1,7 @@
 """The content of a report, independent of its format: sections of blocks.
 
-A block holds text as it is read, and a renderer escapes it: `pyexpr.report.html.study_page` makes
-the page, `pyexpr.report.word.document` the Word document.
+A block holds unescaped text, and a renderer escapes it: `pyexpr.report.html.study_page` renders the
+page, and `pyexpr.report.word.document` the Word document.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyexpr.words.wording import listed_words
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure as it was written: the text of the SVG, and the PNG if it is required."""
+    """A figure from its files: the text of the SVG, and the PNG if it is required."""
 
     svg: str
     png: bytes = b""
@@ -53,7 +53,7 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class Pointers:
-    """Words that lead to sections, each by its id and its title."""
+    """Links to sections, each with the id and title of the section."""
 
     text: str
     sections: tuple[tuple[str, str], ...]
@@ -61,7 +61,7 @@ class Pointers:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, with its number in its title; `altered`: files that are not the run's own."""
+    """A table, with its number in its title; `altered` names files changed since the run."""
 
     stem: str
     display: DisplayTable
@@ -71,7 +71,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, with its number in its caption; `altered` as of `Table`."""
+    """A figure, with its number in its caption; `altered` is as for `Table`."""
 
     stem: str
     picture: Picture
@@ -92,7 +92,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Blocks under a title that opens them."""
+    """Blocks that are shown when their title is clicked."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -107,7 +107,7 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names with what belongs to them."""
+    """Names with their values."""
 
     facts: tuple[tuple[str, str], ...]
 
@@ -137,7 +137,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A whole report: its title, what stands below it, and the sections."""
+    """A whole report: its title, subtitle and sections."""
 
     title: str
     lead: tuple[Block, ...]
@@ -153,7 +153,7 @@ def altered_note(files: Sequence[str]) -> str:
 
 
 def texts(blocks: Sequence[Block]) -> Iterator[str]:
-    """Yield what is read in blocks, but for the cells of tables."""
+    """Yield the text of blocks, without the cells of tables."""
     for block in blocks:
         match block:
             case Text(text) | Heading(text):

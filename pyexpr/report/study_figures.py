@@ -1,7 +1,7 @@
-"""The figures of a study, each once: its file, what it is drawn of, and what the report says of it.
+"""The figures of a study: for each, its file, its data, and its caption and note in the report.
 
-A run draws what is listed here, the check of a study names their files, and the report shows each
-in its section, numbered in this order. Tables are listed in `pyexpr.report.study_tables`.
+A run draws the figures listed here, the check of a study names their files, and the report shows
+each in its section, numbered in this order. Tables are listed in `pyexpr.report.study_tables`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a figure is drawn of.
+    """The data from which a figure is drawn.
 
     Attributes
     ----------
     record : mapping
-        As in ``record.json``; its options are enough.
+        The content of ``record.json``; the options are sufficient.
     tables : mapping of str to DataFrame
         As they are shown.
     model : str
-        Whose figure it is, of those that there are one of for each model.
+        The model of the figure, for figures that are drawn for each model.
     """
 
     record: Record
@@ -58,17 +58,17 @@ class Shown:
 
     @property
     def unit(self) -> str:
-        """What a row of the study is called."""
+        """Name of a row of the study."""
         return unit_of(self.record)
 
     @property
     def part(self) -> str:
-        """Of what the predictions are: "test", or "" where they are of all."""
+        """The part that is predicted: "test", or "" for all subjects."""
         return "" if crossed(self.record) else "test"
 
     @property
     def latent(self) -> str:
-        """The factor, for reading."""
+        """Name of the factor, as shown to readers."""
         return display_name(self.option("factor_model", "factor"))
 
     @cached_property
@@ -83,7 +83,7 @@ class Shown:
 
     @property
     def fitted(self) -> list[str]:
-        """The models that learn and have predictions."""
+        """The fitted models with predictions, without baselines."""
         predicted = self.tables["predictions"]
         return [model for model in fitted_models(self.tables) if model in predicted]
 
@@ -111,21 +111,21 @@ class StudyFigure:
     Attributes
     ----------
     stem : str
-        Its file without suffix; of `each_model` the model's name follows.
+        Name of its file without suffix; for `each_model` the name of the model is appended.
     needs : str
-        The table without which it is not drawn.
+        The table that is required to draw it.
     draw, words : callable
-        From `Shown` to the picture, and to a description that says the same.
+        Functions of `Shown` that return the picture, and a text description of it.
     title : str
-        Of the file.
+        Title of the file.
     section, caption, note : str
-        Of the report: where it stands, its title, what stands below it.
+        For the report: the section, the title, and the note below the figure.
     folded : bool
-        Whether the report shows it only once its title is opened.
+        Whether the report shows it only after its title is clicked.
     each_model : bool
-        Whether there is one for each deep model.
+        Whether there is one figure for each deep model.
     of_numbers : bool
-        Whether it is of a label that is a number, and not a class.
+        Whether it is only for labels that are numbers, not classes.
     """
 
     stem: str

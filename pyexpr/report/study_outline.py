@@ -1,4 +1,4 @@
-"""The report of a study, from its record, tables and figures to sections of blocks.
+"""Arrange the record, tables and figures of a study as a report: sections of blocks.
 
 The summary comes first, followed by the results, each of which begins with its figure or table, and
 by the methods. Each caution is given once, in the section to which it belongs.
@@ -54,7 +54,7 @@ from pyexpr.report.text.verdict import findings, study_in_a_sentence
 from pyexpr.words.labels import display_name
 from pyexpr.words.reader import readers_notes
 
-# Notes whose content a sentence, a caution or the note of a table says already.
+# Notes whose content is already stated in a sentence, a caution or the note of a table.
 _STATED_ELSEWHERE: tuple[Template | Message, ...] = (
     comparison.NOTE_LEVELS, comparison.NOTE_TESTED, comparison.NOTE_NO_LEVEL,
     comparison.NOTE_NRMSE, comparison.NOTE_DIFFERENT_CRITERIA,
@@ -76,25 +76,26 @@ _HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class StudyContent:
-    """What the report of a study is made of.
+    """The content of the report of a study.
 
     Attributes
     ----------
     record : mapping
-        As in ``record.json``.
+        The content of ``record.json``.
     tables : mapping of str to DataFrame
-        Numbers by name: reliability, loadings, scores, recordings, weights, comparison, and
-        where the study has them tuning, invariance, left_out, coefficients.
+        Tables of numbers by name: reliability, loadings, scores, recordings, weights, comparison,
+        and if the study has them tuning, invariance, left_out, coefficients.
     displays : mapping of str to DisplayTable
         Tables to show by their stems, with the numbers of `study_tables.numbered`.
     figures : mapping of str to Picture
-        By the stem of their file.
+        Figures by the stem of their file.
     main : str
         The model whose differences from the others the report states.
     altered : tuple of str
         Files that have been changed since the run, but are shown.
     altered_tables, altered_figures : mapping of str to tuple of str
-        By the names in `displays` and `figures`: which altered files each is made of.
+        The altered files from which each table or figure is made, by the names in `displays` and
+        `figures`.
     """
 
     record: Record
@@ -154,7 +155,7 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
 
 def _result(content: StudyContent, name: str, found: Iterable[SectionCaution]) -> Section | None:
     """Return a section of results: figure and tables, sentences, cautions, notes."""
-    # A table that is not folded leads where there is no figure.
+    # If there is no figure, a table that is not folded comes first.
     figures, tables = figure_blocks(content, name), table_blocks(content, name)
     shown = [block for block in tables if not block.folded]
     folded = [block for block in tables if block.folded]
@@ -176,7 +177,7 @@ def _result(content: StudyContent, name: str, found: Iterable[SectionCaution]) -
     ]
     heading = _HEADINGS[name]
     if name == "quality" and "recordings" not in content.tables:
-        # Of features that were given, and that every clip has, there is nothing to show.
+        # If features were given and every clip has them, there is nothing to show.
         heading = "Features"
     return Section(name, heading, tuple(blocks)) if blocks else None
 
@@ -219,13 +220,13 @@ def _notes(content: StudyContent, name: str) -> list[str]:
     if name == "comparison" and "other_methods" in content.displays:
         already_stated = (*_STATED_ELSEWHERE, EVIDENCE_OF_FEW)
     if len(contexts_of(content.tables)) == 1:
-        # Its own scores are the pooled ones.
+        # The scores of a single context are the pooled ones.
         already_stated = (*already_stated, coefficients.NOTE_POOLED)
     notes = [
         note
         for stage in _STAGES.get(name, ())
         for note in stages.get(stage, {}).get("notes", ())
-        # That features are nearly collinear no caution says.
+        # No caution states that features are nearly collinear.
         if not has_code(note, *already_stated) or has_code(note, coefficients.COLLINEAR)
     ]
     text = readers_notes(notes, unit_of(record))
@@ -276,7 +277,8 @@ def table_blocks(content: StudyContent, section: str) -> list[Table]:
             continue
         altered = content.altered_tables.get(one.stem, ())
         if altered:
-            # It stands below the table, too: a table is copied without what is around it.
+            # The note is also placed below the table, because a table is copied without the text
+            # around it.
             notes = (altered_note(altered), *display.notes)
             display = DisplayTable(
                 display.title, display.columns, display.rows, notes, display.bold,
@@ -314,7 +316,7 @@ def _not_done(content: StudyContent) -> Section:
 
 
 def _other_methods(content: StudyContent) -> Section | None:
-    """Return the appendix: differences by the methods that do not lead."""
+    """Return the appendix: differences by methods other than the main one."""
     tables = table_blocks(content, "other-methods")
     if not tables:
         return None
@@ -326,7 +328,7 @@ def _other_methods(content: StudyContent) -> Section | None:
 
 
 def _references(content: StudyContent, sections: Iterable[Section]) -> Section:
-    """List what the sections cite, and no more."""
+    """Return the works that are cited in the sections."""
     version = content.record["versions"]["pyexpr-stats"]
     text = " ".join(line for section in sections for line in texts(section.blocks))
     works = References(cited(text, version))

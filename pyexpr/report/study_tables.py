@@ -1,7 +1,7 @@
-"""The tables of a study, each once, in the order of the report, which numbers them.
+"""The tables of a study, in the order of the report, which determines their numbers.
 
-A run writes those that have files, the report shows them in their sections, and all of them bear
-the same numbers. Figures are listed in `pyexpr.report.study_figures`.
+A run writes the tables that have files, and the report shows tables in their sections. The numbers
+are the same in both. Figures are listed in `pyexpr.report.study_figures`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class StudyTable:
     Attributes
     ----------
     stem : str
-        Its files without suffix.
+        Name of its files without suffix.
     section : str
-        Where the report shows it; "" of a table that has files and is not shown.
+        The section of the report that shows it; "" for a table that has files but is not shown.
     made_of : tuple of str
         The tables of numbers that it shows.
     files : bool
         Whether a run writes it as CSV, Markdown, LaTeX and HTML.
     folded : bool
-        Whether the report shows it only once its title is opened.
+        Whether the report shows it only after its title is clicked.
     """
 
     stem: str
@@ -38,7 +38,7 @@ class StudyTable:
 
 
 STUDY_TABLES = (
-    # The same estimates without intervals, for a page that has no room for them.
+    # The same estimates without intervals, for pages that are too narrow for these.
     StudyTable("performance", "", ("comparison", "ceiling")),
     StudyTable("performance_intervals", "performance", ("comparison", "ceiling")),
     StudyTable("repeat_spread", "performance", ("repeat_spread",), folded=True),

@@ -34,11 +34,10 @@ def checked(
 ) -> pd.DataFrame:
     """Return `keys` as text, `numbers` and `optional` as float64 (NaN and inf pass), and `reason`.
 
-    Optional columns that are absent come back as NaN, an absent `reason` as "". Columns that
-    say what a row is of (`pyexpr.base.pairs`) come back where they are there; those of
-    `structure` must be.
-    Raises `ColumnError` for a missing column or text among the numbers and
-    `DataError` for an empty frame or two rows with the same keys.
+    Optional columns that are absent are returned as NaN, and an absent `reason` as "". Columns that
+    identify a row (`pyexpr.base.pairs`) are returned if they exist; those of `structure` are
+    required. Raises `ColumnError` for a missing column or text among the numbers and `DataError`
+    for an empty frame or two rows with the same keys.
     """
     frame = as_frame(data, what=what)
     require_columns(frame, [*keys, *structure, *numbers], what=what)
@@ -63,7 +62,7 @@ def checked(
 
 
 def _texts(frame: pd.DataFrame) -> list[str]:
-    """Return the reasons of a table, messages as they are; "" where there is none."""
+    """Return the reasons of a table, with messages unchanged; "" if there is none."""
     if "reason" not in frame:
         return [""] * len(frame)
     return [
@@ -131,9 +130,9 @@ def shown_pairs(
     single: Mapping[str, str],
     names: Mapping[Any, str] | None = None,
 ) -> dict[str, str]:
-    """Return how labels are shown: of each row its label, kind, and one or two names.
+    """Return the displayed labels, given for each row its label, kind, and one or two names.
 
-    `single` says how each name is shown; `names` may have one for a whole label.
+    `single` gives the displayed form of a name; `names` may contain one for a whole label.
     """
     shown = {}
     for label, kind, (first, second) in rows:
@@ -156,7 +155,7 @@ def pivot(frame: pd.DataFrame, *keys: str, value: str) -> dict[tuple[str, ...], 
     return {tuple(map(str, row)): float(x) for row, x in zip(rows, frame[value], strict=True)}
 
 
-# What a missing number is called in a note.
+# The name of a missing number in a note.
 _WORDS = {
     "estimate": "estimate",
     "conf_low": "interval",
@@ -185,8 +184,8 @@ def gap_notes(
 ) -> tuple[str, ...]:
     """State for each reason which numbers are missing, and give the other remarks of `reason`.
 
-    `method` names a column beside the keys; a row that is the same under all
-    methods is named once, without it.
+    `method` names a further column besides the keys. A row with the same reason for all methods is
+    named once, without the method.
     """
     shown = {key: shown_labels(frame, key, names) for key in keys}
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
@@ -228,7 +227,7 @@ def _whole_groups(
     shown: Mapping[str, Mapping[str, str]],
     rows: Sequence[Mapping[str, Any]],
 ) -> list[str] | None:
-    """Return the names of one key that tell these rows from all others, if they are fewer."""
+    """Return the values of one key that identify these rows, if they are fewer than the rows."""
     different = frame[list(shown)].drop_duplicates()
     for key in shown:
         values = list(dict.fromkeys(row[key] for row in rows))

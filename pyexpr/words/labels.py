@@ -15,14 +15,14 @@ DASH = "—"
 CEILING, CORRELATION = "Highest possible", "correlation"
 MINUS = "−"
 
-# The models that a study adds to its own: what guesses, and the human raters.
+# The models that a study adds: random baselines, and the human raters.
 BASELINES = ("uniform", "normal", "prior")
 HUMAN = ("human",)
 
-# Of contexts, questions and features: all else in them is the user's, "normal" too.
+# Names of contexts, questions and features; all other labels, also "normal", are the user's.
 _KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
 OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
-# "normal" is a model elsewhere.
+# Elsewhere "normal" is a model.
 _METHODS = {name: method.label for name, method in INTERVAL_METHODS.items()}
 _KNOWN = (
     _KNOWN_LABELS
@@ -52,8 +52,9 @@ _KNOWN = (
 SIGNED = tuple(name for name, kind in KINDS.items() if kind.signed)
 #: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
 OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
-# What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
-# the point. All else keeps it: errors, weights, slopes, F, and differences of whatever two.
+# Quantities that cannot exceed 1, or are conventionally printed in this way (RMSEA, SRMR). In APA
+# style they have no zero before the point. All others keep it: errors, weights, slopes, F, and all
+# differences.
 _BELOW_ONE = {name for name, kind in KINDS.items() if kind.bounded} | {
     "p_value", "icc", "std_loading", "std_residual_variance", "score_reliability", "cfi", "rmsea",
     "srmr", "share",
@@ -65,11 +66,10 @@ _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     """Return the displayed name of a label: the user's, the package's, or the label itself, tidied.
 
-    Of models, metrics and terms; contexts, questions and features are for `label_name`,
-    methods of intervals for `method_name`. Only labels written like code
-    (``points_displacement``) are tidied; all others stay as the user wrote them. What a row
-    compares is named by
-    `pyexpr.words.frames.shown_labels`.
+    This is for models, metrics and terms; use `label_name` for contexts, questions and features,
+    and `method_name` for methods of intervals. Only labels written like code
+    (``points_displacement``) are tidied; all others stay as the user wrote them.
+    `pyexpr.words.frames.shown_labels` names the two things that a row compares.
     """
     text = str(label)
     base = base_metric(text)
@@ -79,7 +79,7 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
 
 
 def method_name(method: object, names: Mapping[str, str] | None = None) -> str:
-    """Return the name of a method of intervals, as `display_name` does of models and metrics.
+    """Return the name of a method of intervals, like `display_name` for models and metrics.
 
     Examples
     --------
@@ -112,12 +112,12 @@ def _named(text: str, names: Mapping[str, str] | None, known: Mapping[str, str])
 
 
 def is_known(label: str) -> bool:
-    """Whether a model, metric or method is one of ours, which has a name for reading."""
+    """Whether a model, metric or method is one of the package, which has a displayed name."""
     return label != ALL and base_metric(label) in _KNOWN
 
 
 def name_in_sentence(label: str) -> str:
-    """Return a model's, metric's or method's name as it stands within a sentence.
+    """Return a model's, metric's or method's name in its form within a sentence.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def name_in_sentence(label: str) -> str:
 
 
 def label_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str:
-    """Return a context's, question's or feature's name so; what the user wrote stays as it is.
+    """Return a context's, question's or feature's name in a sentence; user's labels are unchanged.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def base_metric(metric: str) -> str:
 
 
 def direction(metric: str) -> str:
-    """Return "lower" or "higher", whichever is better, or "" where neither is."""
+    """Return "lower" or "higher", whichever is better, or "" if neither is."""
     base = base_metric(metric)
     return KINDS[base].better if base in KINDS else ""
 
@@ -174,7 +174,7 @@ def distinct_names(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return `names` and with them those of `labels`, told apart as `label_names` does."""
+    """Return `names` together with the distinct names of `labels` (`label_names`)."""
     return {**(names or {}), **label_names(labels, names)}
 
 
@@ -184,7 +184,7 @@ def is_below_one(quantity: str) -> bool:
 
 
 def number(value: float, digits: int = 2, *, of: str = "") -> str:
-    """Format as APA does: ``0.84``, and ``.84`` where `of` is a quantity that cannot pass 1.
+    """Format in APA style: ``0.84``, and ``.84`` if `of` is a quantity that cannot exceed 1.
 
     NaN is an em dash; infinities are ``∞`` and ``−∞``.
 
@@ -219,7 +219,7 @@ def p_value(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Format a count: whole where it is whole, one decimal otherwise."""
+    """Format a count, with one decimal if it is not a whole number."""
     if math.isnan(value):
         return DASH
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

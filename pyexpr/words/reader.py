@@ -13,7 +13,7 @@ _UNBROKEN = "\u00a0"
 
 
 class _Reader(Voice):
-    """Our names as tables show them, numbers as APA prints them; targets by the study's name."""
+    """Names as in tables, numbers in APA style, and targets by the study's name for them."""
 
     def __init__(self, unit: str) -> None:
         self.things = {"target": unit, "targets": f"{unit}s"}
@@ -37,7 +37,7 @@ class _Reader(Voice):
         return f"{self.number(text)}%"
 
     def p(self, value: float) -> str:
-        # A line does not end within it.
+        # A line must not be broken within it.
         return super().p(value).replace(" ", _UNBROKEN)
 
 
@@ -52,7 +52,7 @@ def readers_reason(text: str) -> str:
 def readers_note(note: str, unit: str = "clip") -> str:
     """Return a note as a sentence without names of columns or calls; "" if it is not to be shown.
 
-    `unit` is what a row of the study is called.
+    `unit` is the study's name for a row.
 
     Examples
     --------
@@ -63,10 +63,10 @@ def readers_note(note: str, unit: str = "clip") -> str:
     'In all, 3 clips are not tested.'
     """
     text = in_voice(note, _Reader(unit))
-    # A sentence does not begin with a numeral.
+    # A sentence must not begin with a numeral.
     return sentence(f"in all, {text}" if text[:1].isdigit() else text)
 
 
 def readers_notes(notes: Iterable[str], unit: str = "clip") -> list[str]:
-    """Return the notes that a reader needs, each once."""
+    """Return the notes that a reader needs, without duplicates."""
     return [note for note in dict.fromkeys(readers_note(note, unit) for note in notes) if note]

@@ -16,7 +16,7 @@ NO_FEATURES = Template("without_features", "rated, but not in the table of featu
 NO_RATINGS_OF = Template("features_unrated", "in the table of features, but without ratings")()
 BEFORE_ANALYSIS = (NO_RECORDING, NO_RATINGS, FEW_CLIPS, NO_FEATURES, NO_RATINGS_OF)
 
-# What a study counts before any analysis, by the names that its record has.
+# The counts of a study before any analysis, by their names in its record.
 RATINGS_UNSCORED = "ratings without a score"
 RATINGS_OFF_SCALE = "ratings outside of the scale"
 RATINGS_ALONE = "ratings of clips with another rating missing"
@@ -37,7 +37,7 @@ DROPPED = {
 
 
 def listed_words(words: Iterable[str], last: str = "and") -> str:
-    """Join words as a sentence does: ``a, b, and c``.
+    """Join words for a sentence: ``a, b, and c``.
 
     Examples
     --------
@@ -66,7 +66,7 @@ _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def spelled(number: int, one: str) -> str:
-    """Return a number with its noun, in words below 10, as APA writes them in prose.
+    """Return a number with its noun; numbers below 10 are words, as in APA style.
 
     Examples
     --------
@@ -78,19 +78,19 @@ def spelled(number: int, one: str) -> str:
 
 
 def were(number: float) -> str:
-    """Return the verb of so many things in the past: ``was`` of one, ``were`` of more."""
+    """Return the past verb for a number of things: ``was`` for one, ``were`` for more."""
     return "was" if number == 1 else "were"
 
 
 def sentence(text: str) -> str:
-    """Return text as a sentence: first letter large, full stop at the end.
+    """Return text as a sentence, with a capital letter and a full stop.
 
     Examples
     --------
     >>> sentence("no interval here")
     'No interval here.'
     """
-    # Not str.split, which would remove the spaces at which a line may not end.
+    # str.split is not used, because it would remove non-breaking spaces.
     text = _BLANKS.sub(" ", text).strip(" ")
     if not text:
         return ""

@@ -50,17 +50,17 @@ if TYPE_CHECKING:
     from pyexpr.inference.bootstrap.draws import Statistic
     from pyexpr.inference.clusters import ClusterColumns
 
-# Standard errors by jackknife and replicates further apart than this factor are not of one
-# statistic's sampling alone: of means and correlations of 12 to 60 subjects, normal or
-# heavy-tailed, 1 in 860 simulated tables were, of medians and quantiles a third, of extremes
-# two thirds.
+# The standard errors of the jackknife and of the replicates rarely differ by more than this factor
+# by chance. In simulated tables of 12 to 60 subjects, normal or heavy-tailed, they did in 1 of 860
+# tables for means and correlations, in a third for medians and quantiles, and in two thirds for
+# extremes.
 _FAR_APART = 1.5
-# With fewer clusters the two differ for any statistic.
+# With fewer clusters the two standard errors differ for any statistic.
 _FEWEST = 12
 NOTHING_TESTED = say(
     "adjust applies to tests, but nothing was tested; give {null=}, the null value"
 )
-# Replicates that tell a standard deviation to a tenth.
+# Number of replicates that give a standard deviation to within a tenth.
 _ENOUGH = 100
 
 
@@ -105,7 +105,7 @@ class BootstrapResult(ReplicatedResult):
 
     @property
     def n_clusters(self) -> int:
-        """Return the number of clusters; of two crossed memberships, of the smaller."""
+        """Return the number of clusters; with two crossed memberships, the smaller of the two."""
         memberships = self.draws.plan.memberships
         return len(self.clusters) if memberships is None else min(memberships.sizes)
 
@@ -113,8 +113,8 @@ class BootstrapResult(ReplicatedResult):
         """Return one row per statistic.
 
         Columns: term, estimate, std_error, statistic, df, p_value, conf_low, conf_high,
-        method, n, n_clusters, n_undefined, reason; after `adjust`, in which all statistics are one
-        family, also p_adjusted and adjustment.
+        method, n, n_clusters, n_undefined, reason; after `adjust` also p_adjusted and adjustment.
+        All statistics are one family.
         """
         return ReplicatedResult.tidy(self)
 
@@ -200,7 +200,7 @@ class BootstrapResult(ReplicatedResult):
         return (*jumps, *found)
 
     def _spread(self) -> NDArray[np.float64]:
-        """Return the standard deviation of the replicates, NaN where few are defined."""
+        """Return the standard deviation of the replicates; NaN if few are defined."""
         values = self.evidence.replicates
         spread = np.full(len(values), np.nan)
         for i, row in enumerate(values):
@@ -368,7 +368,7 @@ def cluster_bootstrap(
             )
         )
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
-        draws.errors(0, 0)  # says that there are none, before the work and not after it
+        draws.errors(0, 0)  # raises an error if there are none, before the work and not after it
     without = draws.without()
     drawn = draws.replicates(first, int(n_boot))
     if memberships is None:
@@ -401,7 +401,7 @@ def cluster_bootstrap(
 def _jackknife(
     draws: Called | Compiled, without: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> JackknifeGroup:
-    """Return the statistics without each cluster; `rows` are those of each."""
+    """Return the statistics without each cluster; `rows` are the rows of each cluster."""
     terms, memberships = np.arange(len(without)), draws.plan.memberships
     if memberships is None:
         return JackknifeGroup(terms, without, draws.plan.strata)

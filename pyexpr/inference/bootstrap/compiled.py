@@ -1,7 +1,7 @@
 """Interface to numba: compiled functions become functions that the kernel can call.
 
-A statistic is wrapped in a C callback that catches what it raises: an exception
-that left a callback would print a line and return 0.0.
+A statistic is wrapped in a C callback that catches its exceptions. Otherwise, an exception in a
+callback would print a line, and the callback would return 0.0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def is_compiled(statistic: object) -> bool:
     return type(statistic).__module__.partition(".")[0] == "numba"
 
 
-# A metric is compiled once.
+# Each metric is compiled only once.
 @lru_cache(maxsize=64)
 def on_repeated_rows(metric: Callable[..., Any]) -> Callable[..., Any]:
     """Return a statistic of (rows, weights) from a compiled metric of (truth, prediction).
@@ -81,7 +81,8 @@ def compile_statistic(
     is_callback = hasattr(statistic, "address")
     try:
         if is_callback:
-            # Compiled anew as a plain function, whose exceptions can be caught.
+            # The Python function is compiled again without a callback, so that its exceptions can
+            # be caught.
             inner = _jitted(numba, statistic.__wrapped__)  # type: ignore[attr-defined]
             callback = _whole(name, lambda: _callback(numba, inner, pointers=True))
             compiled = CompiledStatistic(*callback, 1)
@@ -134,17 +135,17 @@ def _jitted(numba: Any, function: Callable[..., Any]) -> Any:
     return numba.njit(function)
 
 
-# Compiling takes a second: a statistic is compiled once.
+# Compiling takes a second, so each statistic is compiled only once.
 @lru_cache(maxsize=64)
 def _callback(
     numba: Any, inner: Any, *, several: int = 0, pointers: bool = False
 ) -> tuple[int, Any]:
-    """Wrap a compiled function as a C callback; return its address and what keeps it alive."""
+    """Wrap a compiled function as a C callback; return its address and an owner to keep alive."""
     carray, double = numba.carray, numba.types.CPointer(numba.types.float64)
     whole = numba.types.int64
     signature = whole(double, whole, whole, double, double)
 
-    # `return` may not stand inside `try` in compiled code.
+    # Compiled code does not allow `return` inside `try`.
     if pointers:
 
         def run(rows, k, n, weights, values):  # type: ignore[no-untyped-def]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Statistic = Callable[[Any, NDArray[np.float64]], Any]
 
 TABLE = "the table"
-# So many ranges of replicates for each process: the last ones end at about the same time.
+# Number of ranges of replicates per process, so that all processes end at about the same time.
 _RANGES = 4
 NO_ERRORS_WITHIN = (
     "studentized intervals require a standard error within each replicate, which a custom "
@@ -44,20 +44,20 @@ NO_ERRORS_WITHIN = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which clusters are drawn how often.
+    """How often each cluster is drawn.
 
     Attributes
     ----------
     position : (n,) int64
         Each row's cluster among the clusters sorted by stratum.
     order : (G,) int64
-        The cluster at each such position, among those sorted by label.
+        The cluster at each of these positions, as a position among the clusters sorted by label.
     strata : tuple of int
         Sizes of the strata.
     n_jobs : int, optional
-        In how many processes at a time a Python function is called.
+        Number of processes in which a Python function is called.
     memberships : Memberships, optional
-        Where rows belong to two clusters: the clusters are then cells.
+        Given if rows belong to two clusters: the clusters are then cells.
     """
 
     position: NDArray[np.int64]
@@ -76,7 +76,7 @@ class Plan:
         return draw_counts(self.strata, n, seed=self.seed, first=first).astype(np.float64)
 
     def without(self) -> NDArray[np.float64]:
-        """Return how often each cluster counts without each of them, or without each member."""
+        """Return how often each cluster counts if each of them, or each member, is left out."""
         return (
             without_each(self.strata)
             if self.memberships is None
@@ -86,7 +86,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StatisticDraws(ABC):
-    """What both kinds have in common; see `Draws`."""
+    """What called and compiled statistics have in common; see `Draws`."""
 
     plan: Plan
     terms: tuple[str, ...]
@@ -104,7 +104,7 @@ class StatisticDraws(ABC):
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
-        """Return the clusters, which all statistics share; with two memberships, the members."""
+        """Return the clusters, the same for all statistics; with two memberships, the members."""
         if self.plan.memberships is not None:
             return [np.arange(sum(self.plan.memberships.sizes))]
         return [self.plan.order]
@@ -165,7 +165,7 @@ class Called(StatisticDraws):
         return values
 
     def _of_ranges(self, first: int, n: int, jobs: int) -> NDArray[np.float64]:
-        """Return the same from several processes; where Ctrl-C is pressed, those without a gap."""
+        """Return the same from several processes; after Ctrl-C, those before the first gap."""
         size = max(1, -(-n // (_RANGES * jobs)))
         starts = range(0, n, size)
         shared = Shared(Sent(self))
@@ -206,9 +206,9 @@ class Called(StatisticDraws):
         return np.stack([self._value(left) for left in counts], axis=1)
 
     def _value(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Its own rows for each call: no version of pandas copies all that may be written to,
-        # and the copy takes a tenth of the time of a correlation of its columns, or less than
-        # all of it for a hundred thousand rows.
+        # Each call gets its own rows, because no version of pandas copies everything that may be
+        # written to. The copy takes a tenth of the time of a correlation of two columns, and less
+        # than this time even for a hundred thousand rows.
         values, names = named_values(self.statistic(self.rows.copy(), counts[self.plan.position]))
         if names != self.terms:
             raise DataError(
@@ -220,10 +220,10 @@ class Called(StatisticDraws):
 
 @dataclass(frozen=True, slots=True)
 class NotCompiled(StatisticDraws):
-    """Stands in a saved result for functions that the kernel calls, which no file can hold."""
+    """A placeholder in saved results for functions called by the kernel, which cannot be stored."""
 
     data: ClusteredRows
-    digest: bytes  # of the rows
+    digest: bytes  # number of rows
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Refuse."""
@@ -296,10 +296,11 @@ def _of_range(sent: Sent, first: int, n: int) -> NDArray[np.float64]:
 
 
 def without_each(strata: Sequence[int]) -> NDArray[np.float64]:
-    """Return how often each cluster counts where one is left out, (clusters, clusters).
+    """Return how often each cluster counts if each one is left out, (clusters, clusters).
 
-    With strata in whole numbers that leave every stratum its weight, as it has in every draw:
-    the others of its own count G_h times, those of other strata G_h - 1 times.
+    With strata, the numbers are whole numbers that keep the weight of every stratum, as every draw
+    does: the other clusters of the same stratum count G_h times, and those of other strata G_h - 1
+    times.
     """
     if len(strata) == 1:
         return np.asarray(1 - np.eye(strata[0]))
@@ -350,8 +351,8 @@ def read_statistic(
                 "{columns=} is only for compiled statistics; a Python function gets the whole table"
             )
         )
-    # Its own: what the user changes later is not shared. Counted from 0, so that a label
-    # means one row.
+    # A copy, so that later changes by the user have no effect. Its index counts from 0, so that a
+    # label identifies one row.
     rows = frame.copy()
     rows.index = pd.RangeIndex(len(rows))
     estimate, terms = named_values(statistic(rows.copy(), np.ones(len(rows))))
@@ -417,7 +418,7 @@ def _check_estimate(estimate: NDArray[np.float64], terms: Sequence[str]) -> None
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mark infinite values as undefined, in place: no mean or spread includes them."""
+    """Set infinite values to NaN in place, so that no mean or spread includes them."""
     values[np.isinf(values)] = np.nan
     return values
 
@@ -425,7 +426,8 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return the values of a statistic and their names."""
     items = dict(found) if isinstance(found, Mapping) else {"statistic": found}
-    # A masked number is an undefined one; float() would warn, and in an array give what it hides.
+    # A masked number is undefined. float() would warn, and for arrays give the value behind the
+    # mask.
     items = {name: unmasked(value) for name, value in items.items()}
     try:
         if any(isinstance(value, (str, bytes)) for value in items.values()):

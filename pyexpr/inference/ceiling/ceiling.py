@@ -122,10 +122,10 @@ def rating_ceiling(
         is not computed over all contexts; call the function without `context` for that.
     form : {None, "ICC(1,k)", "ICC(C,k)"}
         What counts as error of the ratings. ``"ICC(1,k)"``: all differences between the raters of a
-        target. ``"ICC(C,k)"``: these without the severity of the raters, where every rater rated
-        every target, so that severity does not contribute to differences between targets. By
-        default ``"ICC(1,k)"``; it is an error if every rater rated every target and no form was
-        chosen.
+        target. ``"ICC(C,k)"``: these without the severity of the raters. It requires that every
+        rater rated every target, so that severity does not contribute to differences between
+        targets. By default ``"ICC(1,k)"``; it is an error if every rater rated every target and no
+        form was chosen.
     n_boot, confidence, seed, progress, first_replicate
         As for `compare_models`. The draws are the same.
     method : str, optional

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 TABLE = "the table of predictions"
 RATINGS = "the ratings"
 ONE_WAY, CONSISTENCY = "ICC(1,k)", "ICC(C,k)"
-# Of the truth's variance that the weighted mean ratings must explain: files round it.
+# Proportion of the truth's variance that the weighted mean ratings must explain; it is below 1
+# because values in files are rounded.
 _EXPLAINED = 0.999
-# Names of columns whose values are different things that raters were asked about one target.
+# Names of columns that usually hold the questions that raters answered about one target.
 _QUESTIONS = frozenset({"question", "item", "scale", "indicator"})
 
 
@@ -245,7 +246,7 @@ def _weights(
     with np.errstate(invalid="ignore"):
         means = np.bincount(cell, value, size) / np.bincount(cell, minlength=size)
     means = means.reshape(len(truth), n_questions)
-    # A score of a target without some question was computed otherwise.
+    # If a target lacks a question, its score was computed in another way.
     there = ~np.isnan(means).any(axis=1)
     x, y = means[there] - means[there].mean(axis=0), truth[there] - truth[there].mean()
     found = np.linalg.lstsq(x, y, rcond=None)[0] if len(y) else np.zeros(n_questions)
@@ -318,7 +319,7 @@ def crossed_columns(scores: Composite, apart: NDArray[np.float64], n: int) -> ND
 
 
 def _crossed(scores: Composite, n: int, form: str | None, where: str) -> int:
-    """Return the number of raters whose severity is no error, 0 if severity counts as error."""
+    """Return the number of raters whose severity is not error; 0 if severity counts as error."""
     labels = np.unique(scores.rater)
     complete = len(labels) > 1 and len(labels) * n == len(scores.target)
     if form == CONSISTENCY and not complete:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# What is drawn, and its mark.
+# The metrics that are drawn, with their markers.
 _KINDS = {
     "ceiling": "highest correlation with the truth that is possible",
     "correlation": "correlation with the truth",
     "error_free_correlation": "correlation with the error-free score",
 }
-# From no correlation to the full.
+# The axis extends from a correlation of 0 to 1.
 _WHOLE = (0.0, 1.0)
 
 

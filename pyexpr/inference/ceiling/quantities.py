@@ -1,4 +1,4 @@
-"""What the ceiling consists of, computed from sums per subject."""
+"""The quantities of the ceiling, computed from sums per subject."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_MODEL = {
 _SHARED = 6
 # Columns of each model: prediction, its square, its product with the truth, squared error.
 _OF_EACH = 4
-# A variance is rounding below this part of the mean square.
+# A variance below this fraction of the mean square is treated as a rounding error.
 _ROUNDING = 1e-12
 
 
@@ -50,12 +50,13 @@ class CeilingSums:
     Attributes
     ----------
     sums : (subjects, 6 + 4 models + raters) float64
-        Of the centred truth and predictions. The last columns hold the sum over targets of each
-        rater's deviation from the mean of the target, if severity does not count as error.
+        Sums of the centred truth and predictions. The last columns hold the sum over targets of
+        each rater's deviation from the mean of the target, if severity does not count as error.
     raters : int
         Their number, 0 if severity counts as error.
     mean_squares : (1 + models,) float64
-        Of truth and predictions before they were centred, against which a variance is rounding.
+        Mean squares of truth and predictions before centring. A variance that is tiny relative to
+        them is a rounding error.
     """
 
     sums: Array
@@ -78,7 +79,7 @@ class CeilingSums:
                 within = within - n * (means**2).sum(axis=-1)
                 df = df - (self.raters - 1)
             error = np.where(df > 0, within / df, np.nan) * inverse / n
-            # Rounding may leave a little less than nothing.
+            # Rounding errors can make it slightly negative.
             error = np.maximum(error, 0.0)
             reliability = 1 - error / (variance * n / (n - 1))
             ceiling = np.sqrt(np.where(reliability > 0, reliability, np.nan))
@@ -106,7 +107,7 @@ class CeilingSums:
         return np.where(variance > _ROUNDING * self.mean_squares[column], variance, np.nan)
 
     def worth(self) -> float:
-        """Return the number of subjects of equal size that these are worth."""
+        """Return the effective number of subjects of equal size."""
         n = self.sums[:, 0]
         return float(n.sum() ** 2 / (n**2).sum())
 
@@ -123,7 +124,7 @@ class CeilingSums:
         return self.values(counts.astype(np.float64) @ self.sums).T
 
     def reasons(self) -> list[str]:
-        """Return why a quantity is undefined for all subjects; "" where it is defined."""
+        """Return why each quantity is undefined for all subjects; "" if it is defined."""
         values = self.estimate()
         without_error = np.isnan(values[2])
         if self._constant(1, 0):
@@ -147,7 +148,7 @@ class CeilingSums:
         ]
 
     def _constant(self, column: int, of: int) -> bool:
-        """Return whether a column of the sums, whose squares follow it, does not vary."""
+        """Return whether a variable is constant; its squares are in the next column of the sums."""
         total = self.sums.sum(axis=0)
         n = total[0]
         spread = np.asarray(total[column + 1] / n - (total[column] / n) ** 2)

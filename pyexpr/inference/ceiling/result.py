@@ -39,7 +39,7 @@ NO_ERRORS_WITHIN = say(
     "the ceiling has no studentized intervals, which require a standard error in every replicate; "
     "use {method='jackknife_t'} or {method='bca'}"
 )
-# Sums times replicates of one piece, which take a fraction of a second.
+# Number of sums times replicates of one piece, which takes a fraction of a second.
 _STEP = 2_000_000
 
 
@@ -49,13 +49,13 @@ class CeilingContext:
 
     context: str
     sums: CeilingSums
-    subjects: NDArray[np.int64]  # positions among all
+    subjects: NDArray[np.int64]  # positions among all subjects
     n: int
 
 
 @dataclass(frozen=True, slots=True)
 class CeilingDraws:
-    """The replicates of all contexts, any range of them: each a draw of the context's subjects."""
+    """Any range of the replicates of all contexts; each is a draw of the subjects of a context."""
 
     contexts: tuple[CeilingContext, ...]
     seed: int

@@ -1,9 +1,9 @@
 """Least squares with cluster-robust variances, small-sample degrees of freedom and tests.
 
-All that depends on rows is reduced, once, to small matrices of each cluster in the
-orthonormal coordinates of the design, X = Q R: any number of contrasts then costs nothing that
-grows with the rows. Where columns fall into groups that are 0 in each other's rows, such as the
-features of several contexts, so do the coordinates, and each group has small matrices of its own.
+The rows are reduced once to small matrices per cluster, in the orthonormal coordinates of the
+design, X = Q R. The cost of further contrasts therefore does not depend on the number of rows. If
+columns form groups that are 0 in each other's rows, such as the features of several contexts, the
+coordinates form the same groups, and each group has its own small matrices.
 
 Sources: Bell and McCaffrey (2002), Survey Methodology 28, 169-181; Pustejovsky and
 Tipton (2018), J. Bus. Econ. Stat. 36, 672-683.
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 CORRECTIONS = ("CR0", "CR1", "CR2", "CR3")
-# Of the design's columns at unit length: a smaller ratio of singular values is no rank.
+# With columns scaled to unit length, a smaller ratio of singular values means linear dependence.
 RANK = 1e-10
-# A cluster that determines a direction alone has 1 - h = 0 there, but for rounding.
+# A cluster that alone determines a direction has 1 - h = 0 there, apart from rounding.
 NOTHING_LEFT = 1e-12
-# Residuals within this of the largest label are its rounding, not variation.
+# Residuals below this fraction of the largest label are treated as rounding errors.
 ROUNDING = 1e-12
-# Numbers that are computed at once.
+# Largest number of values computed at once.
 _AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Columns of the design that are 0 in all rows of the others, in the coordinates of Q.
+    """Columns that are 0 in all rows of the other blocks, in the coordinates of Q.
 
     Attributes
     ----------
     columns : ndarray of int, shape (p,)
         Their positions among all columns.
     clusters : ndarray of int, shape (G,)
-        The clusters that have rows where they are not 0.
+        The clusters with rows in which these columns are not 0.
     gram, first, second : ndarray, shape (G, p, p)
         ``Q_g' Q_g``, ``Q_g' A_g Q_g`` and ``Q_g' A_g^2 Q_g``.
     """
@@ -59,7 +59,7 @@ class Block:
 
 
 class DesignBlock(NamedTuple):
-    """Rows (n,) of a design, and the values (n, p) of the columns that are not 0 there alone.
+    """Rows (n,) of a design, and the values (n, p) of the columns that are 0 in all other rows.
 
     `columns` (p,) are their positions among all columns.
     """
@@ -82,7 +82,7 @@ class ClusterOLS:
     n, n_clusters : int
         Rows and clusters.
     rounding : float
-        Error of a row's residual that is no variation: `ROUNDING` of the largest label.
+        Rounding error of a row's residual: `ROUNDING` times the largest label.
     """
 
     coef: NDArray[np.float64]
@@ -95,7 +95,7 @@ class ClusterOLS:
     _raw: NDArray[np.float64] = field(repr=False)  # (G, p): Q_g' e_g
     _scores: NDArray[np.float64] = field(repr=False)  # (G, p): Q_g' A_g e_g
     _blocks: tuple[Block, ...] = field(repr=False)
-    _alone: NDArray[np.float64] = field(repr=False)  # (p, p): onto what one cluster determines
+    _alone: NDArray[np.float64] = field(repr=False)  # (p, p): projection
 
     def vcov(self) -> NDArray[np.float64]:
         """Return the cluster-robust covariance of the coefficients, (p, p)."""
@@ -109,9 +109,9 @@ class ClusterOLS:
     def leverage(self, contrasts: ArrayLike) -> NDArray[np.float64]:
         """Return the proportion of each contrast's leverage by cluster, (m, G).
 
-        For a coefficient: of the sum of squares of its column's residuals on the other
-        columns. Of errors that are independent and alike, also the cluster's share of
-        the contrast's variance.
+        For a coefficient, the leverage is the sum of squares of the residuals of its column,
+        regressed on the other columns. If errors are independent with equal variance, this is also
+        the cluster's share of the contrast's variance.
         """
         directions = self._checked(contrasts) @ self._root
         shares = np.empty((len(directions), self.n_clusters))
@@ -122,7 +122,8 @@ class ClusterOLS:
     def determined(self, contrasts: ArrayLike) -> NDArray[np.float64]:
         """Return the part of each contrast's variance that residuals cannot show, (m,).
 
-        That in directions which one cluster alone determines: its residuals there are 0.
+        This is the part in directions that one cluster alone determines, because its residuals are
+        0 there.
         """
         directions = self._checked(contrasts) @ self._root
         own = np.einsum("ka,ab,kb->k", directions, self._alone, directions)
@@ -145,11 +146,10 @@ class ClusterOLS:
 
         Notes
         -----
-        Statistic and p-value are NaN where the residuals behind a contrast are rounding
-        of the label. ``df = tr(O)^2 / tr(O^2)``, O the matrix of ``p_g' p_h`` over clusters, with
-        ``p_g = (I - H)_g' A_g X_g (X'X)^-1 c``: independent errors of equal
-        variance are the working model. Checked against: clubSandwich's
-        ``coef_test`` and ``linear_contrast``.
+        Statistic and p-value are NaN if the residuals behind a contrast are rounding errors. ``df =
+        tr(O)^2 / tr(O^2)``, where O is the matrix of ``p_g' p_h`` over clusters, with ``p_g = (I -
+        H)_g' A_g X_g (X'X)^-1 c``. The working model is that of independent errors with equal
+        variance. Checked against: clubSandwich's ``coef_test`` and ``linear_contrast``.
         """
         weights = self._checked(contrasts)
         directions = weights @ self._root  # (m, p)
@@ -170,18 +170,19 @@ class ClusterOLS:
         contrasts : array_like, shape (q, p)
             Linearly independent.
         weakest : float
-            As for `contrasts`: bounds the denominator's degrees of freedom.
+            As for `contrasts`. It bounds the denominator's degrees of freedom.
 
         Notes
         -----
-        ``eta = q (q + 1) / sum Var(D_st)``, D the standardised variance estimate, and
-        ``(eta - q + 1) / (eta q) W ~ F(q, eta - q + 1)``. Checked against:
-        clubSandwich's ``Wald_test(test = "HTZ")``.
+        ``(eta - q + 1) / (eta q) W ~ F(q, eta - q + 1)``, with ``eta = q (q + 1) / sum Var(D_st)``,
+        where D is the standardised variance estimate. Checked against: clubSandwich's
+        ``Wald_test(test = "HTZ")``.
         """
         weights = self._checked(contrasts)
         q = len(weights)
         directions = weights @ self._root
-        # Of each cluster, (G, q, p) and (G, q, q): Omega's blocks are own - z z', and -z_g z_h'.
+        # For each cluster, (G, q, p) and (G, q, q). The blocks of Omega are own - z z' and -z_g
+        # z_h'.
         z = self._times(directions, self._blocks).transpose(1, 0, 2)
         own = np.zeros((self.n_clusters, q, q))
         for block in self._blocks:
@@ -210,8 +211,8 @@ class ClusterOLS:
 
         Notes
         -----
-        ``2 E^2 / Var`` of the sum, with independent errors of equal variance as the working model:
-        Satterthwaite's degrees of freedom of a single contrast.
+        They are ``2 E^2 / Var`` of the sum, under the working model of independent errors with
+        equal variance. For a single contrast they are Satterthwaite's degrees of freedom.
         """
         weights = self._checked(contrasts)
         directions = weights @ self._root
@@ -223,7 +224,7 @@ class ClusterOLS:
         among = z @ z.transpose(0, 2, 1)
         diagonal = own - among
         trace = float(np.trace(diagonal, axis1=1, axis2=2).sum())
-        # Of two clusters the products of z, without those of one cluster with itself.
+        # The products of z of two different clusters.
         flat = z.reshape(-1, z.shape[2])
         others = float(np.sum((flat.T @ flat) ** 2) - np.sum(among**2))
         total = float(np.sum(diagonal**2)) + max(others, 0.0)
@@ -232,18 +233,18 @@ class ClusterOLS:
     def wild_pivots(
         self, contrast: ArrayLike, signs: NDArray[np.float64], *, null: float
     ) -> tuple[float, NDArray[np.float64]]:
-        """Return t and the wild cluster bootstrap's t*, the null imposed.
+        """Return t and the t* of the wild cluster bootstrap, under the null hypothesis.
 
         Parameters
         ----------
         contrast : array_like, shape (p,)
         signs : ndarray, shape (B, G)
-            What each cluster's restricted residuals are multiplied by.
+            The multipliers of each cluster's restricted residuals.
         null : float
 
         Notes
         -----
-        O(B G p): residuals enter through their sums per cluster alone.
+        The cost is O(B G p), because residuals enter only through their sums per cluster.
         """
         c = self._checked(contrast)
         d = (c @ self._root)[0]
@@ -262,13 +263,13 @@ class ClusterOLS:
         return gap / error if moves else float("nan"), np.asarray(pivots)
 
     def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
-        """Return what each cluster adds to contrasts, (G, m); squares sum to the variance."""
+        """Return each cluster's contribution to contrasts, (G, m); squares sum to the variance."""
         return np.asarray(self._scores @ (self._checked(contrasts) @ self._root).T)
 
     def _by_blocks(
         self, directions: NDArray[np.float64]
     ) -> Iterator[tuple[list[Block], NDArray[np.int64]]]:
-        """Yield blocks, and some of the directions (m, p) that are 0 outside of them."""
+        """Yield blocks, each with the directions (m, p) that are 0 outside of it."""
         active = np.stack(
             [directions[:, block.columns].any(axis=1) for block in self._blocks], axis=1
         )
@@ -297,7 +298,7 @@ class ClusterOLS:
     def _squares(
         self, directions: NDArray[np.float64], blocks: Sequence[Block], which: str
     ) -> NDArray[np.float64]:
-        """Return d' S_g d of each direction and cluster, (m, G), S one of a block's matrices."""
+        """Return d' S_g d of each direction and cluster, (m, G); S is one of a block's matrices."""
         found = np.zeros((len(directions), self.n_clusters))
         for block in blocks:
             d = directions[:, block.columns]
@@ -314,7 +315,7 @@ class ClusterOLS:
         return found
 
     def _rounding_of(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the standard errors (m,) that rounding of the residuals alone would give."""
+        """Return the standard errors (m,) if residuals were only rounding errors."""
         return np.asarray(self.rounding * np.linalg.norm(directions, axis=1))
 
     def _checked(self, contrasts: ArrayLike) -> NDArray[np.float64]:
@@ -340,17 +341,17 @@ def cluster_ols(
     Parameters
     ----------
     X : array_like, shape (n, p)
-        The design, with its intercept if it is to have one; finite.
+        The design, including an intercept column if one is wanted; finite.
     y : array_like, shape (n,)
         The label; finite.
     cluster : array_like of int, shape (n,)
         The cluster of each row.
     cr : {"CR0", "CR1", "CR2", "CR3"}
-        Adjustment A_g of a cluster's residuals: none; ``sqrt(G/(G-1))``;
-        ``(I - H_gg)^(-1/2)``, the bias-reduced one for an identity working model;
-        ``(I - H_gg)^(-1)``, near the jackknife.
+        Adjustment A_g of a cluster's residuals. CR0: none. CR1: ``sqrt(G/(G-1))``. CR2: ``(I -
+        H_gg)^(-1/2)``, which reduces bias under an identity working model. CR3: ``(I -
+        H_gg)^(-1)``, which is close to the jackknife.
     names : sequence of str, optional
-        Of the columns, for messages.
+        Names of the columns, for messages.
 
     Returns
     -------
@@ -364,12 +365,11 @@ def cluster_ols(
 
     Notes
     -----
-    The variance is ``M (sum_g X_g' A_g e_g e_g' A_g X_g) M``, ``M = (X'X)^-1``. Where a
-    cluster alone determines a coefficient, CR2 and CR3 use the generalised inverse, as
-    clubSandwich does for CR2: the standard error of that coefficient is then that of the
-    other clusters' part alone, and means nothing (`ClusterOLS.determined`).
-    Checked against: clubSandwich's ``vcovCR``, ``coef_test``, ``linear_contrast`` and
-    ``Wald_test``.
+    The variance is ``M (sum_g X_g' A_g e_g e_g' A_g X_g) M``, ``M = (X'X)^-1``. If a cluster alone
+    determines a coefficient, CR2 and CR3 use the generalised inverse, as clubSandwich does for CR2.
+    The standard error of that coefficient then only reflects the other clusters, and is meaningless
+    (`ClusterOLS.determined`). Checked against: clubSandwich's ``vcovCR``, ``coef_test``,
+    ``linear_contrast`` and ``Wald_test``.
 
     Examples
     --------
@@ -410,7 +410,7 @@ def blocked_ols(
     cr: str = "CR2",
     names: Sequence[str] | None = None,
 ) -> ClusterOLS:
-    """Do what `cluster_ols` does, given the design's blocks: each row and column is in one."""
+    """Do what `cluster_ols` does, given the design's blocks, which share no row or column."""
     codes = np.unique(cluster, return_inverse=True)[1].reshape(-1)
     G = int(codes.max()) + 1 if len(codes) else 0
     if G < 2:
@@ -427,7 +427,8 @@ def blocked_ols(
         y = label[block.rows]
         fit = basis.T @ y
         residual = y - basis @ fit
-        # Once more: a sum over many rows leaves rounding of all of them in each residual.
+        # A second step of least squares: a sum over many rows leaves its rounding error in each
+        # residual.
         again = basis.T @ residual
         projected[at], residual = fit + again, residual - basis @ again
         root[np.ix_(at, at)] = own_root
@@ -443,7 +444,7 @@ def blocked_ols(
 
 
 class _Reduced(NamedTuple):
-    """What is kept of the rows of a block; see `Block` and `ClusterOLS`."""
+    """The small matrices that are kept for a block; see `Block` and `ClusterOLS`."""
 
     clusters: NDArray[np.int64]
     raw: NDArray[np.float64]
@@ -461,7 +462,7 @@ def _reduced(
     cr: str,
     G: int,
 ) -> _Reduced:
-    """Reduce the rows of a block; clusters of equal size at once, in one array."""
+    """Reduce the rows of a block; clusters of equal size are processed together, in one array."""
     p = basis.shape[1]
     sizes = np.bincount(codes, minlength=G)
     clusters = np.flatnonzero(sizes)
@@ -481,7 +482,7 @@ def _reduced(
             across = block.transpose(0, 2, 1)
             raw[some] = _applied(across, left_over)
             gram[some] = across @ block
-            # Of the block's two matrices of products the smaller has all its singular values.
+            # The smaller of the block's two matrices of products has all of its singular values.
             if size < p:
                 values, U = np.linalg.eigh(block @ across)
                 inner = across @ U
@@ -510,9 +511,10 @@ def _applied(matrices: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDA
 def _satterthwaite(z: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ``tr(O)^2 / tr(O^2)`` of each contrast, (m,), ``O_gh = [g = h] own_g - z_g' z_h``.
 
-    z is (m, G, p) and own (m, G). Without the G x G matrix: the sum of all squared ``z_g' z_h``
-    is that of the p x p matrix of products. A pair g = h is then taken off again, so that
-    clusters beside which the others vanish are left out there (`_large`), and paired one by one.
+    z is (m, G, p) and own is (m, G). The G x G matrix is not needed: the sum of all squared ``z_g'
+    z_h`` is computed from the p x p matrix of products, and the pairs g = h are subtracted again.
+    Clusters that are much larger than all others (`_large`) would lose digits in this subtraction,
+    so they are left out of the sum and their pairs are added one by one.
     """
     squares = np.sum(z**2, axis=2)
     diagonal = own - squares
@@ -533,10 +535,10 @@ def _satterthwaite(z: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[
 
 
 def _large(squares: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return the clusters with more than half of the leverage of a contrast, or nearly.
+    """Return the clusters with about half of the leverage of a contrast, or more.
 
-    Of the others own - squares is at least squares, so that what is added and taken off again
-    is no larger than the sum.
+    For the other clusters own - squares is at least squares, so that what is added and then
+    subtracted is not larger than the sum.
     """
     return squares > 0.5 * own
 
@@ -558,7 +560,7 @@ def _spread(z: NDArray[np.float64], own: NDArray[np.float64]) -> float:
     for g in np.flatnonzero(large):
         pairs = _traces(z[g] @ z.transpose(0, 2, 1))
         pairs[g] = 0.0
-        # Among the large each pair is met twice.
+        # Each pair of large clusters is counted twice.
         total += np.sum(np.where(large, pairs, 2 * pairs))
     return float(_traces(diagonal).sum() + total)
 

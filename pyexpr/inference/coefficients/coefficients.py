@@ -242,7 +242,7 @@ class CoefficientResult(CoefficientEvidence, Result):
                 ("retune", self.retuned, other.retuned),
                 ("intercepts", self.intercepts, other.intercepts),
             ]
-            # Of the slopes, which have no replicates, those of the first remain.
+            # Slopes have no replicates, so those of the first result are kept.
             one, another = (
                 (part.data, part.draws, [part.method_of(space) for space in part.spaces])
                 for part in (self, other)
@@ -634,7 +634,7 @@ def context_coefficients(
     ]
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
-    # Of several threads BLAS adds in another order, and they hinder one another in small matrices.
+    # With several threads, BLAS adds in another order, and is slower for small matrices.
     with threadpool_limits(limits=1, user_api="blas"):
         for models in groups:
             why = least_squares_problem(data, models, intercepts)
@@ -687,7 +687,7 @@ context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[a
 def _check_two(
     data: CoefficientData, penalties: Sequence[Penalty], cr: str, tests: str | None
 ) -> None:
-    """Raise `DataError` for options that two memberships cannot have."""
+    """Raise `DataError` for options that are not available with two memberships."""
     assert data.memberships is not None
     for c, name in enumerate((None, *data.contexts)):
         used = np.ones(len(data.y), dtype=bool) if name is None else data.context == c - 1

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from pyexpr.inference.clusters import ClusterColumns
 
 _TABLE = "X"
-# A column whose spread is rounding of its mean is constant.
+# A column is constant if its spread is only a rounding error relative to its mean.
 _CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class CoefficientData:
-    """Complete rows, and who and where they are from.
+    """Complete rows, with their subjects and contexts.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class CoefficientData:
     constant : ndarray of bool, shape (C, p)
         Which features are constant in which contexts.
     memberships : Memberships, optional
-        Where rows belong to two clusters: subjects are then cells, the pairs of members.
+        Given if rows belong to two clusters. Subjects are then cells, which are pairs of members.
     """
 
     X: NDArray[np.float64]
@@ -72,12 +72,12 @@ class CoefficientData:
 
     @property
     def n_clusters(self) -> int:
-        """The number of subjects; of two crossed memberships, of the smaller."""
+        """The number of subjects; with two crossed memberships, the smaller of the two."""
         return len(self.subjects) if self.memberships is None else min(self.memberships.sizes)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The contexts, and "all" where there are several."""
+        """The contexts, and "all" if there are several."""
         return (*self.contexts, ALL) if len(self.contexts) > 1 else self.contexts
 
     def clusters_in(self, rows: NDArray[np.int64]) -> int:
@@ -94,7 +94,7 @@ class CoefficientData:
         return np.flatnonzero(self.context == self.contexts.index(model))
 
     def label(self, model: str) -> NDArray[np.float64]:
-        """Return the label that the weights of a model are of."""
+        """Return the label to which the weights of a model are fitted."""
         return self.y_tested if model == ALL else self.y
 
 
@@ -134,7 +134,7 @@ def read_data(
         X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
     frame = as_frame(X, what=_TABLE)
     if bare:
-        # Its rows have no labels: they are those of the Series beside it, if there is one.
+        # An array has no row labels; it takes those of the Series beside it, if there is one.
         for other in (context, *columns_of(cluster, len(frame)), y, y_pooled):
             if isinstance(other, pd.Series) and len(other) == len(frame):
                 frame = frame.set_axis(other.index, axis=0)
@@ -187,7 +187,7 @@ def read_data(
                 "subjects"
             )
     values, label = values[used], label[used]
-    # The same object where there is one label: what is compared knows it by that.
+    # With a single label, both names refer to the same object, which comparisons rely on.
     tested = label if y_pooled is None else tested[used]
     scale, constant = pooled_scale(values, codes, len(names))
     return CoefficientData(
@@ -199,7 +199,7 @@ def read_data(
 def as_fitted(
     model: Any, X: Any, *, context: str | ArrayLike | None, cluster: str | ArrayLike
 ) -> tuple[Any, str | ArrayLike]:
-    """Return X in the columns a `ContextualRegressor` was fitted on, and where its contexts are.
+    """Return X with the columns of a fitted `ContextualRegressor`, and the position of contexts.
 
     Columns are matched by name if both have names, otherwise by position.
     """
@@ -290,7 +290,7 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     array = np.asarray(own)
     if array.ndim != 1 and array.shape[1:] != (1,):
         raise DataError(f"{name} must be one value per row, but its shape is {array.shape}")
-    # The array of a Series knows its missing values; that of NumPy may hold them as objects.
+    # The array of a Series marks missing values; in a NumPy array they may be objects.
     flat = own.array if isinstance(own, pd.Series) else array.reshape(-1)
     values: pd.DataFrame = pd.DataFrame({name: flat})
     if len(values) != len(frame):

@@ -1,10 +1,10 @@
 """Desparsified elastic net: tests of slopes with too many features for least squares.
 
 Source: van de Geer, Buehlmann, Ritov and Dezeure (2014), Ann. Statist. 42, 1166-1202.
-Their variance, from the residuals of the regularised fit, is too small for few subjects
-(summed over subjects it covered .92 where .95 was wanted, at 24 subjects and 14 features):
-the fit has followed the very rows it leaves. Here every subject is left out in turn and
-all is fitted anew, the penalties as they are (docs/coverage_coefficients.md).
+Their variance is computed from the residuals of the regularised fit. It is too small for few
+subjects, because the fit has adapted to the same rows: with sums over subjects, the coverage was
+.92 instead of .95 for 24 subjects and 14 features. Here every subject is left out in turn and
+everything is fitted again with the same penalties (docs/coverage_coefficients.md).
 """
 
 from __future__ import annotations
@@ -33,34 +33,35 @@ if TYPE_CHECKING:
 
 NODE_FOLDS = 10
 N_PENALTIES = 20
-# The smallest penalty tried, as a part of the largest.
+# The smallest penalty tried, as a fraction of the largest.
 SMALLEST = 1e-3
-# A feature of which the others leave a smaller part of the variance is their combination.
+# If the other features leave a smaller part of its variance, a feature is a linear combination of
+# them.
 NOTHING_OWN = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
 class Desparsified:
-    """Slopes with the bias of the penalty taken off, and what each subject adds to them.
+    """Slopes corrected for the bias of the penalty, with the influence of each subject.
 
     Attributes
     ----------
     coef : ndarray, shape (p,)
-        NaN where `missing` says why.
+        NaN for slopes that are missing for the reason in `missing`.
     influence : ndarray, shape (G, p)
-        ``(mean_h b_(h) - b_(g)) (G - 1)/G``, b_(g) the slopes without subject g and G the
-        subjects with rows; 0 for the others. NaN for a slope that is undefined without
-        one of them.
+        ``(mean_h b_(h) - b_(g)) (G - 1)/G``, where b_(g) are the slopes without subject g and G is
+        the number of subjects with rows; 0 for subjects without rows. NaN for a slope that is
+        undefined without one of the subjects.
     present : ndarray of bool, shape (G, p)
-        Which subjects have rows behind each coefficient.
+        Whether each subject has rows that enter each coefficient.
     unit : ndarray, shape (p,)
         Standard error that independent errors of variance 1 would give.
     missing : ndarray of object, shape (p,)
         Why there is no slope, or "".
     shares : ndarray, shape (G, p)
-        Of the sum of squares of the residuals Z_j, the part of each subject.
+        The share of each subject in the sum of squares of the residuals Z_j.
     rounding : float
-        Error of a label that is no variation: `ROUNDING` of the largest.
+        Rounding error of a label: `ROUNDING` times the largest label.
     """
 
     coef: NDArray[np.float64]
@@ -78,12 +79,11 @@ class Desparsified:
     def contrasts(
         self, contrasts: ArrayLike, *, null: float = 0.0, weakest: ArrayLike | None = None
     ) -> ContrastTests:
-        """Test linear contrasts with t on G - 1, G the subjects behind the contrast.
+        """Test linear contrasts by t with G - 1 degrees of freedom, for G subjects.
 
-        On `weakest`, (m,), where that is given and smaller.
-
-        ``SE^2 = G/(G - 1) sum_g (influence_g'c)^2``: of slopes in one context the
-        jackknife's. NaN where the variation is rounding of the label.
+        The degrees of freedom are `weakest`, (m,), if these are given and smaller. The squared
+        standard error is ``G/(G - 1) sum_g (influence_g'c)^2``, which for slopes in one context is
+        that of the jackknife. It is NaN if the variation is only a rounding error of the label.
         """
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         G = self._counts(weights)
@@ -113,7 +113,7 @@ class Desparsified:
         )
 
     def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
-        """Return what each subject adds to contrasts, (G, m)."""
+        """Return the contribution of each subject to contrasts, (G, m)."""
         return _weighted(self.influence, np.atleast_2d(np.asarray(contrasts, dtype=np.float64)))
 
     def _counts(self, weights: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -124,10 +124,10 @@ class Desparsified:
 
 
 def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what contrasts (m, p) make of values (k, p), (k, m)."""
+    """Return the contrasts (m, p) of values (k, p), as (k, m)."""
     missing = np.isnan(values)
     found = np.where(missing, 0.0, values) @ weights.T
-    # A contrast that leaves a slope out does not miss it.
+    # A slope with weight 0 may be missing.
     found[missing @ (weights != 0).T] = np.nan
     return np.asarray(found)
 
@@ -144,23 +144,24 @@ def desparsified(
     seed: int = 0,
     n_threads: int | None = None,
 ) -> Desparsified:
-    """Take the penalty's bias off a regularised fit.
+    """Correct a regularised fit for the bias of its penalty.
 
     Parameters
     ----------
     X : ndarray, shape (n, p)
-        Features in the scale the slopes are wanted in, none constant.
+        Features on the scale to which the slopes refer; none is constant.
     y : ndarray, shape (n,)
     codes : ndarray of int, shape (n,)
         The subject of each row, below `n_subjects`.
     beta : ndarray, shape (1 + G, p)
-        Slopes of the regularised fit in that scale: on all rows, then without each of the
-        G subjects that have rows, in the order of their codes.
+        Slopes of the regularised fit on that scale: first from all rows, then without each of the G
+        subjects that have rows, in the order of their codes.
     groups : ndarray of int, shape (n,), optional
-        Rows of a group have an intercept of their own; None: one for all.
+        Each group of rows has its own intercept; None: one intercept for all rows.
     node_alpha : float, optional
-        Penalty of the nodewise lassos, of features at unit standard deviation; None
-        chooses one for all by `NODE_FOLDS` folds of subjects; kept where one is left out.
+        Penalty of the nodewise lassos, for features with unit standard deviation. None chooses one
+        penalty for all by `NODE_FOLDS` folds of subjects. The same penalty is used if a subject is
+        left out.
 
     Returns
     -------
@@ -169,9 +170,9 @@ def desparsified(
     Notes
     -----
     Z_j are the residuals of the lasso of X_j on the other features,
-    ``b_j = beta_j + Z_j'(y - X beta)/(Z_j'X_j)``; all columns centred, on the rows that
-    are there. Checked against: least squares and its refits without each subject, which
-    it equals without penalties, and scikit-learn's lassos.
+    ``b_j = beta_j + Z_j'(y - X beta)/(Z_j'X_j)``; all columns are centred on the rows used. Checked
+    against: least squares and its refits without each subject, which are the same without
+    penalties, and scikit-learn's lassos.
     """
     present, own = np.unique(codes, return_inverse=True)
     own = own.reshape(-1)
@@ -183,7 +184,8 @@ def desparsified(
     Z = _nodewise(X, own, counts, node_alpha, seed, n_threads)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.einsum("bji,bij->bj", Z, xx)
-        # Of the whole sample's sum of squares: what is left without a subject may be rounding.
+        # Relative to the sum of squares of the whole sample, because what remains without a subject
+        # may be a rounding error.
         dependent = _dependent(X, xx, n_rows) | (np.abs(reach) <= 1e-12 * np.diagonal(xx[0]))
         slopes = beta + np.einsum("bji,bi->bj", Z, xy - np.einsum("bij,bj->bi", xx, beta)) / reach
         unit = np.sqrt(np.einsum("ji,ik,jk->j", Z[0], xx[0], Z[0])) / np.abs(reach[0])
@@ -208,13 +210,13 @@ def _dependent(
 ) -> NDArray[np.bool_]:
     """Return which features are linear combinations of the others, (B, p).
 
-    In all rows X, then without each subject by the products `xx` about the means, (B, p, p).
-    With as many features as rows each is a combination of the others by their number alone:
-    there it is those that are proportional to another.
+    First in all rows X, then without each subject, from the products `xx` about the means, (B, p,
+    p). With at least as many features as rows, every feature is a linear combination of the others.
+    In this case only features that are proportional to another one are returned.
     """
     p = X.shape[1]
     squares = np.diagonal(xx, axis1=1, axis2=2)
-    # A feature that is constant without a subject is no combination, and `reach` knows it.
+    # A feature that is constant without a subject is not a combination; `reach` excludes it.
     constant = squares <= 1e-12 * squares[0]
     length = np.sqrt(np.where(constant, np.inf, squares))
     correlation = xx / length[:, :, None] / length[:, None, :]
@@ -223,7 +225,7 @@ def _dependent(
     many = n_rows - 1 > p
     if many.any():
         values, vectors = np.linalg.eigh(correlation[many] + np.eye(p))
-        # The products know an eigenvalue of 0 to their rounding; the rows know its root.
+        # An eigenvalue of 0 is computed from products to their precision, and its root from rows.
         found[many] |= _own(values, vectors, 1e-15) <= NOTHING_OWN
     if many[0]:
         scaled = (X - X.mean(axis=0)) / length[0]
@@ -235,9 +237,10 @@ def _dependent(
 def _own(
     values: NDArray[np.float64], vectors: NDArray[np.float64], least: float
 ) -> NDArray[np.float64]:
-    """Return what the others leave of each feature's variance, 1/(C^-1)_jj, (..., p).
+    """Return each feature's variance that others do not explain, 1/(C^-1)_jj, (..., p).
 
-    From the eigenvalues of the correlations C, at least `least`, and their vectors.
+    It is computed from the eigenvalues of the correlations C, raised to at least `least`, and the
+    eigenvectors.
     """
     inverse = np.einsum("...jk,...k->...j", vectors**2, 1 / np.maximum(values, least))
     return np.asarray(1 / inverse)
@@ -260,7 +263,7 @@ def _centred_products(
             block = rows[(own == g) & (groups == c)]
             of_subject[g] = block.T @ block
         sums = np.einsum("bg,gij->bij", counts, of_subject, optimize=True)
-        # A group that only the subject left out has is empty: all its sums are 0.
+        # A group with rows of only the omitted subject becomes empty, and all its sums are 0.
         mean = sums[:, 0, 1:] / np.maximum(sums[:, 0, 0, None], 1)
         about += sums[:, 1:, 1:] - sums[:, 0, 1:, None] * mean[:, None, :]
     return about[:, :-1, :-1], about[:, :-1, -1]
@@ -274,9 +277,9 @@ def _nodewise(
     seed: int,
     n_threads: int | None,
 ) -> NDArray[np.float64]:
-    """Return what makes Z_j of the features, (B, p, p): 1 at j, minus the lasso's slopes elsewhere.
+    """Return the weights of features in Z_j, (B, p, p): 1 at j, minus the slopes of the lasso.
 
-    At one penalty for all.
+    All lassos have the same penalty.
     """
     p = X.shape[1]
     Z = np.tile(np.eye(p), (len(counts), 1, 1))

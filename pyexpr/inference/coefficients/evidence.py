@@ -32,12 +32,12 @@ class CoefficientEvidence:
     data : CoefficientData
         The rows used.
     weights : tuple of Weights
-        Of each context, then over all; with their replicates.
+        The weights of each context, then those over all contexts, with their replicates.
     spaces : tuple of SlopeSpace
-        The slopes of the contexts, jointly; then those over all.
+        The slopes of the contexts, estimated jointly; then those over all contexts.
     differences : mapping
-        Of each pair of contexts: replicates of the difference of weights, or why there
-        are none.
+        For each pair of contexts, the replicates of the difference of weights, or why there are
+        none.
     rule : str, optional
         The adjustment for several tests.
     """
@@ -52,12 +52,12 @@ class CoefficientEvidence:
     rule: str | None = None
 
     def space_of(self, model: int) -> tuple[SlopeSpace, int]:
-        """Return where the slopes of a model are: a space, and its place there."""
+        """Return the space that contains the slopes of a model, and the model's position in it."""
         C = len(self.data.contexts)
         return (self.spaces[0], model) if model < C else (self.spaces[1], 0)
 
     def method_of(self, space: SlopeSpace) -> str:
-        """Return how slopes were estimated, as tables name it."""
+        """Return how slopes were estimated, as it is named in tables."""
         if isinstance(space.slopes, ClusterOLS):
             return f"least squares, {space.slopes.cr}"
         if isinstance(space.slopes, TwoWayOLS):
@@ -65,7 +65,7 @@ class CoefficientEvidence:
         return "desparsified"
 
     def joint_space(self) -> SlopeSpace:
-        """Return the slopes of all contexts; an error if there is one context only."""
+        """Return the slopes of all contexts; raise an error if there is only one context."""
         if len(self.data.contexts) < 2:
             raise DataError(
                 f"there is only one context, {self.data.contexts[0]!r}, so there are no contrasts"
@@ -93,7 +93,7 @@ class CoefficientEvidence:
     ) -> dict[str, Any]:
         """Return the tested columns of contrasts, adjusted within each family.
 
-        `missing` says of each why it is None or refused, or "".
+        `missing` holds, for each contrast, why it is None or refused; otherwise "".
         """
         tests = space.tests(contrasts)
         low, high = tests.limits(self.confidence)

@@ -49,8 +49,8 @@ def fit_model(
 class DrawnWeights(NamedTuple):
     """Replicates of the weights of every model (n, p), and of differences between contexts.
 
-    `differences` holds those, (n, p), whose contexts do not have the same subjects: each pair
-    is drawn from the subjects of both.
+    `differences` holds the differences, (n, p), between contexts that do not have the same
+    subjects. For each pair, the subjects of both contexts are drawn together.
     """
 
     weights: list[NDArray[np.float64]]
@@ -64,16 +64,16 @@ class WeightDraws:
     Attributes
     ----------
     models : tuple of FittedModel
-        Of each context, then over all.
+        The models of each context, then the one over all contexts.
     incomparable : mapping
-        Of pairs of contexts whose weights are not comparable: why.
+        For pairs of contexts whose weights are not comparable, the reason.
     pairs : tuple
-        Of the others.
+        The other pairs of contexts.
     seed : int
     progress : bool, optional
         Whether to show a bar.
     memberships : Memberships, optional
-        Where rows belong to two clusters: of all cells.
+        Memberships of all cells; given if rows belong to two clusters.
     """
 
     models: tuple[FittedModel, ...]
@@ -84,7 +84,7 @@ class WeightDraws:
     memberships: Memberships | None = None
 
     def replicates(self, first: int, n: int) -> DrawnWeights:
-        """Return replicates `first` to ``first + n - 1``, or those made when Ctrl-C was pressed."""
+        """Return replicates `first` to ``first + n - 1``, or those computed before Ctrl-C."""
         p = len(self.models[0].estimate)
         weights = [np.empty((n, p)) for _ in self.models]
         apart = [pair for pair in self.pairs if not self._alike(*pair)]
@@ -111,7 +111,7 @@ class WeightDraws:
         return found
 
     def _alike(self, a: int, b: int) -> bool:
-        """Say whether two contexts have the same subjects, who are drawn together anyhow."""
+        """Return whether two contexts have the same subjects, whose draws are then the same."""
         return np.array_equal(self.models[a].model.subjects, self.models[b].model.subjects)
 
     def _difference(self, pair: tuple[int, int], first: int, n: int) -> NDArray[np.float64]:

@@ -1,11 +1,10 @@
 """The effective number of subjects of a slope, and its consequences for the test.
 
-A slope's leverage is what is left of its regressor once the other columns and intercepts
-are partialled out; a subject's share is its part of that sum of squares. Where one subject
-has nearly all, nothing in the data says how slopes vary between subjects: a cluster-robust
-standard error then comes from the others, who hardly count, and is far too small.
-
-What the limits here rest on is in docs/coverage_coefficients.md.
+The leverage of a slope is the sum of squares of its regressor after the other columns and
+intercepts are partialled out. A subject's share is its part of this sum. If one subject has nearly
+all of the leverage, the data do not show how slopes vary between subjects. A cluster-robust
+standard error then comes from the other subjects, who hardly contribute to the slope, and is far
+too small. The simulations behind the limits used here are in docs/coverage_coefficients.md.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ FEW = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The basis of each slope of a space; every array is (k,), without intercepts.
+    """How many subjects support each slope of a space; every array is (k,), without intercepts.
 
     Attributes
     ----------
     n_effective : ndarray
-        One over the sum of the subjects' squared shares of leverage: the number of
-        subjects, if they shared it equally.
+        One divided by the sum of the subjects' squared shares of leverage. It is the number of
+        subjects if all shares are equal.
     df : ndarray
         Degrees of freedom of the coefficient's own test.
     why_not : tuple of str
@@ -53,11 +52,11 @@ class Support:
     why_not: tuple[str, ...]
 
     def weakest_df(self, contrast: NDArray[np.float64]) -> float:
-        """Return the least degrees of freedom among the coefficients of a contrast."""
+        """Return the smallest degrees of freedom among the coefficients of a contrast."""
         return float(self.df[np.flatnonzero(contrast)].min())
 
     def least(self, contrast: NDArray[np.float64]) -> float:
-        """Return the effective number of subjects of a contrast: that of its weakest slope."""
+        """Return the effective number of subjects of a contrast, that of its weakest slope."""
         return float(self.n_effective[np.flatnonzero(contrast)].min())
 
     def why_refused(self, contrast: NDArray[np.float64]) -> str:
@@ -76,10 +75,10 @@ def support_of(
     Parameters
     ----------
     shares : ndarray, shape (k, G)
-        Non-negative, of sum 1 over subjects; NaN for a coefficient that there is not.
+        Non-negative, with sum 1 over subjects; NaN for a coefficient that does not exist.
     df : ndarray, shape (k,)
     subjects : sequence of length G
-        Labels, for the sentence.
+        Labels of the subjects, for messages.
     determined : ndarray, shape (k,), optional
         Part of the coefficient's variance in directions that one subject alone determines.
 
@@ -95,7 +94,7 @@ def support_of(
         largest = float(np.max(own))
         alone = determined is not None and determined[k] > DETERMINED
         if largest > LARGEST_SHARE or alone:
-            # Below 100 % unless it is all.
+            # 100 % is shown only if the subject has all of the leverage.
             percent = min(round(100 * largest), 99) if largest < 1 else 100
             label = subjects[int(np.argmax(own))]
             why.append(LEVERAGE(subject=label, share=percent))
@@ -107,13 +106,13 @@ def support_of(
 def bounded_df(df: float, weakest: float) -> float:
     """Return the degrees of freedom of a contrast, given those of its weakest slope.
 
-    Satterthwaite's weigh slopes by the variance that equal errors would give; where slopes
-    themselves vary between subjects, the one on few subjects has more of it.
+    Satterthwaite's degrees of freedom weight slopes by their variance under equal errors. If slopes
+    themselves vary between subjects, the slope with few subjects has a larger part of the variance.
     """
     return weakest if weakest < WEAKER * df else df
 
 
 def few_subjects_df(df: NDArray[np.float64], n_effective: NDArray[np.float64]) -> NDArray:  # type: ignore[type-arg]
-    """Return the degrees of freedom of jackknifed slopes: n_effective - 1 where that is few."""
+    """Return the degrees of freedom of jackknifed slopes: n_effective - 1 if that is small."""
     few = n_effective < FEW * (df + 1)
     return np.where(few, np.maximum(n_effective - 1, 1.0), df)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyexpr.base.messages import Template, say
 
-# What tables and sentences of the report say already, in its own words.
+# Notes whose content the tables and sentences of the report already state.
 NOTE_WEIGHTS = Template(
     "weights_are_described",
     "{column estimate}, {column boot_std_error}, {column procedure_low} and "
@@ -59,7 +59,7 @@ METHODS_APART = say(
     "the variance named in {cr=}; {tests=} determines how slopes are estimated"
 )
 
-# Why a number is missing.
+# Reasons why a number is missing.
 NO_VARIATION = Template("no_variation", "there is no variation between subjects")()
 NEEDS_ONE = Template("needs_one_subject", "undefined if one of the subjects is left out")()
 OF_WEIGHTS = Template("of_weights", "weights: {reason}")

@@ -1,8 +1,8 @@
 """Regularised weights refitted to resampled subjects: the variation of the procedure.
 
-Descriptive throughout. With penalties of their own, a test of equal slopes in two
-contexts rejects too often, and with an L1 penalty the bootstrap of a weight whose
-true value is zero is inconsistent; so there are no p-values here.
+These results are descriptive and have no p-values. If two contexts have different penalties, a test
+of equal slopes rejects too often. With an L1 penalty, the bootstrap of a weight whose true value is
+zero is inconsistent.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The paper's grid.
+# The grid of the paper.
 ALPHAS = (0.01, 0.05, 0.1, 0.5, 1.0)
 L1_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_FOLDS = 5
-# Subjects' numbers of rows differ much where the largest is above this times the median.
+# Numbers of rows per subject are uneven if the largest is above this multiple of the median.
 UNEVEN = 2.0
-# Errors closer than this (relative) are ties: they differ by rounding.
+# Errors whose relative difference is smaller than this are ties, which differ only by rounding.
 TIE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """The penalty of one model, and the grid it is tuned on (ascending, one value: fixed)."""
+    """The penalty of one model, with its ascending grid for tuning; a single value is fixed."""
 
     alphas: tuple[float, ...]
     l1_ratios: tuple[float, ...]
 
     @property
     def fixed(self) -> bool:
-        """Whether there is nothing to tune."""
+        """Whether the penalty is fixed."""
         return len(self.alphas) == len(self.l1_ratios) == 1
 
 
 def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Penalty]:
-    """Return each model's grid; a mapping gives a value per model, a number one to all."""
+    """Return the grid of each model; a mapping has one per model, a number is for all."""
 
     def grids(value: Any, default: tuple[float, ...], name: str, high: float) -> list[Any]:
         if isinstance(value, Mapping):
@@ -111,11 +111,12 @@ def folds_of(
     Parameters
     ----------
     n_rows : ndarray of int, shape (n_subjects,), optional
-        Rows of each subject; None: all have as many.
+        Number of rows of each subject; None: all subjects have the same number.
     balance : {None, "subjects", "rows"}
-        "subjects": in turn. "rows": those with the most rows first, each to the fold with
-        the fewest rows; with equal numbers of rows that is in turn. None: "rows" if the
-        largest subject has more than `UNEVEN` times the rows of the median one.
+        "subjects": subjects are assigned to the folds in turn. "rows": subjects with the most rows
+        come first, and each is assigned to the fold with the fewest rows; with equal numbers of
+        rows this is the same as in turn. None: "rows" if the largest subject has more than `UNEVEN`
+        times the rows of the median subject.
     """
     words = generator(checked_seed(seed), FOLDS).bit_generator.random_raw(n_subjects)
     fold = np.empty(n_subjects, dtype=np.int64)
@@ -139,11 +140,11 @@ class Weights:
     Attributes
     ----------
     estimate : ndarray, shape (p,)
-        Of the features standardised (divisor n) on the rows fitted.
+        Weights of the features, which are standardised (divisor n) in the fitted rows.
     alpha, l1_ratio : float
         The penalty of the estimate.
     replicates : ndarray, shape (n_boot, p)
-        NaN where a resample has no solution.
+        NaN if a resample has no solution.
     """
 
     estimate: NDArray[np.float64]
@@ -178,14 +179,14 @@ class PenalisedModel:
         codes: NDArray[np.int64],
         n_threads: int | None,
     ) -> PenalisedModel:
-        """From rows (n, p), labels (n,) and the subject's code of each row, (n,)."""
+        """Return the model of rows (n, p), labels (n,) and the code of each row's subject, (n,)."""
         subjects, own = np.unique(codes, return_inverse=True)
         places = own.reshape(-1)
         products = cross_products(X, y, places, len(subjects))
         return cls(subjects, products, np.bincount(places), n_threads)
 
     def fitted(self, penalty: Penalty, *, retune: bool, n_folds: int, seed: int) -> FittedModel:
-        """Fit to all subjects; tune by folds of subjects if requested, again in every refit."""
+        """Fit the model to all subjects; tune by folds of subjects, also in refits if requested."""
         G = self.products.n_clusters
         everyone = np.ones((1, G), dtype=np.int64)
         fold = None
@@ -195,7 +196,8 @@ class PenalisedModel:
                     "tuning requires rows of at least 2 subjects, but there is only 1; give "
                     "one alpha and one l1_ratio"
                 )
-            # Made of subjects before any is drawn: copies of one stay in one fold.
+            # Folds are made of subjects before drawing, so that copies of a subject stay in one
+            # fold.
             fold = folds_of(G, min(n_folds, G), seed, n_rows=self.n_rows)
         estimate, chosen = self.solve(everyone, penalty, fold)
         alpha, l1_ratio = penalty.alphas[chosen[0, 0]], penalty.l1_ratios[chosen[0, 1]]
@@ -247,7 +249,7 @@ class PenalisedModel:
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A model with its weights on all subjects, and how they are refitted on others.
+    """A model with its weights from all subjects, and its refits to resampled subjects.
 
     Attributes
     ----------
@@ -256,10 +258,11 @@ class FittedModel:
     alpha, l1_ratio : float
         The penalty of the estimate.
     penalty : Penalty
-        That of refits; the whole grid where each chooses anew, by `fold`.
+        The penalty of refits; the whole grid if each refit is tuned again, by `fold`.
     fold : ndarray of int, shape (G,), optional
     memberships : Memberships, optional
-        Where rows belong to two clusters: of the model's subjects, which are then cells.
+        Memberships of the model's subjects, which are then cells; given if rows belong to two
+        clusters.
     """
 
     model: PenalisedModel
@@ -271,7 +274,7 @@ class FittedModel:
     memberships: Memberships | None = None
 
     def refits(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the weights of each resample (B, p); NaN where there is no solution."""
+        """Return the weights of each resample (B, p); NaN if there is no solution."""
         return self.model.solve(counts, self.penalty, self.fold)[0]
 
     def drawn(self, n: int, seed: int, first: int) -> NDArray[np.float64]:
@@ -288,7 +291,7 @@ class FittedModel:
 
 
 def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the position of each lowest error; ties go to the larger alpha, then l1_ratio."""
+    """Return the position of each lowest error; of ties, with the largest alpha, then l1_ratio."""
     flat = errors.reshape(len(errors), -1)
     least = np.where(np.isnan(flat), np.inf, flat).min(axis=1, keepdims=True)
     tied = flat <= least * (1 + 2 * TIE)
@@ -312,7 +315,7 @@ class Procedure:
 def describe(
     estimate: NDArray[np.float64], replicates: NDArray[np.float64], confidence: float
 ) -> Procedure:
-    """Summarise replicates (B, p): spread, percentile interval, share not zero, share of one sign.
+    """Summarise replicates (B, p): spread, percentile interval, shares not 0 and of one sign.
 
     `same_sign` is the share of replicates with the sign of the estimate, NaN for an
     estimate of exactly 0. Without an estimate the summaries of the replicates are missing, too.

@@ -31,7 +31,8 @@ from pyexpr.resampling.tests import ContrastTests, WaldTest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Condition of a context's correlation matrix of features beyond which least squares is not used.
+# Least squares is not used if the condition number of a context's correlation matrix of features is
+# larger.
 LARGEST_CONDITION = 1e4
 METHODS = ("least_squares", "desparsified")
 INTERCEPTS = ("context", "common")
@@ -45,15 +46,15 @@ class SlopeSpace:
     ----------
     slopes : ClusterOLS, TwoWayOLS or Desparsified
     slot : ndarray of int, shape (C, p)
-        Position of each (context, feature) among the coefficients; -1 where there is none.
+        Position of each (context, feature) among the coefficients; -1 if it has no slope.
     missing : ndarray of object, shape (C, p)
-        Why there is none.
+        Why there is no slope.
     n_clusters : int
-        Subjects in all.
+        Total number of subjects.
     method : str
         "least_squares" or "desparsified".
     support : Support
-        On how many subjects each coefficient rests, and why some are not tested.
+        Effective number of subjects of each coefficient, and why some are not tested.
     """
 
     slopes: ClusterOLS | TwoWayOLS | Desparsified
@@ -64,7 +65,7 @@ class SlopeSpace:
     support: Support
 
     def weights(self, terms: Sequence[tuple[int, int, float]]) -> NDArray[np.float64] | None:
-        """Return the contrast with these (context, feature, weight), None if one is missing."""
+        """Return the contrast with these (context, feature, weight); None if a slope is missing."""
         contrast = np.zeros(len(self.slopes.coef))
         for c, j, weight in terms:
             if self.slot[c, j] < 0:
@@ -73,7 +74,7 @@ class SlopeSpace:
         return contrast
 
     def why_missing(self, contexts: Sequence[int], feature: int) -> str:
-        """Return why a feature has no tested slope in one of these contexts, "" if in all."""
+        """Return why a feature has no tested slope in one of these contexts; "" if it has all."""
         for c in contexts:
             slot = self.slot[c, feature]
             why = self.missing[c, feature] or (self.support.why_not[slot] if slot >= 0 else "")
@@ -82,7 +83,7 @@ class SlopeSpace:
         return ""
 
     def tests(self, contrasts: Sequence[NDArray[np.float64] | None]) -> ContrastTests:
-        """Test contrasts; NaN where one is None, and all but the estimate where it is refused."""
+        """Test contrasts; a contrast that is None has NaN, and a refused one only its estimate."""
         known = [i for i, contrast in enumerate(contrasts) if contrast is not None]
         columns = np.full((5, len(contrasts)), np.nan)
         if known:
@@ -104,18 +105,18 @@ class SlopeSpace:
         return self.slopes.wald(np.array(contrasts), weakest=weakest)
 
     def n_effective(self, contrast: NDArray[np.float64] | None) -> float:
-        """Return the effective number of subjects of a contrast; NaN where it is None."""
+        """Return the effective number of subjects of a contrast; NaN if the contrast is None."""
         return float("nan") if contrast is None else self.support.least(contrast)
 
     def tested(self, context: int, feature: int) -> bool:
-        """Say whether there is a slope, and it is tested."""
+        """Return whether a slope exists and is tested."""
         slot = self.slot[context, feature]
         return bool(slot >= 0 and not self.support.why_not[slot])
 
     def rule_of(self, contrasts: Sequence[NDArray[np.float64] | None], rule: str) -> str:
         """Return the adjustment of a family: Holm's if one of its slopes is based on few subjects.
 
-        Multiplied residuals of a few subjects do not show how far a statistic can go.
+        Simulated residuals of a few subjects do not show how large a statistic can become.
         """
         tested = [one for one in contrasts if one is not None and not self.support.why_refused(one)]
         few = any(self.support.least(one) < FEWEST_OF_MAX_T for one in tested)
@@ -145,7 +146,7 @@ def condition(X: NDArray[np.float64]) -> float:
 
 
 def least_squares_problem(data: CoefficientData, models: Sequence[str], intercepts: str) -> str:
-    """Return why least squares is not fit for one of these models, "" if it is."""
+    """Return why least squares is not suitable for one of these models; "" if it is for all."""
     for model in models:
         rows = data.rows(model)
         moving = ~_constant(data, model, intercepts)
@@ -182,8 +183,8 @@ def slope_space(
 ) -> SlopeSpace:
     """Estimate the slopes of these models in one joint fit, subjects as clusters across them.
 
-    With ``intercepts="context"`` the slopes over all are within contexts: each has an
-    intercept of its own.
+    With ``intercepts="context"``, the slopes over all contexts are within contexts: each context
+    has its own intercept.
     """
     p = len(data.features)
     slot = np.full((len(models), p), -1, dtype=np.int64)
@@ -194,7 +195,7 @@ def slope_space(
             count += 1
     missing = np.full(slot.shape, "", dtype=object)
     missing[slot < 0] = NO_SLOPE
-    # Centred first: a large mean would leave the rounding of its quotient.
+    # Values are centred first, because dividing a large mean would add its rounding error.
     scaled = (data.X - data.X.mean(axis=0)) / data.scale
     if method == "least_squares":
         fit = _stacked(data, models, scaled, slot, cr, intercepts)
@@ -218,7 +219,8 @@ def slope_space(
             block, y = within(block, groups), within(y, groups)
             penalised = PenalisedModel.of(within(data.X, groups), y, data.subject, n_threads)
         elif model != ALL and data.y is not data.y_tested:
-            # The tests are of another label than the weights: same penalty, own fit.
+            # The tests use another label than the weights, so a separate fit with the same penalty
+            # is needed.
             penalised = PenalisedModel.of(data.X[rows], y, data.subject[rows], n_threads)
         G = penalised.products.n_clusters
         in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
@@ -254,7 +256,8 @@ def _stacked(
 ) -> ClusterOLS | TwoWayOLS:
     """Fit all contexts in one design, a block for each model, intercepts last."""
     n_slopes = int(slot.max()) + 1
-    # Rows that share an intercept: those of a model, or of a context where it is over all.
+    # Rows that share an intercept: those of a model, or those of a context for a model over all
+    # contexts.
     apart = models == (ALL,) and intercepts == "context"
     owners = [*data.contexts] if apart else [*models]
     names = [""] * n_slopes + [f"intercept of {owner}" for owner in owners]
@@ -262,7 +265,7 @@ def _stacked(
     for c, model in enumerate(models):
         rows, moving = data.rows(model), slot[c] >= 0
         values = scaled[np.ix_(rows, moving)]
-        # Centred: the slopes are the same, and keep their digits.
+        # Centring does not change the slopes, but improves their numerical precision.
         values = within(values, data.context) if apart else values - values.mean(axis=0)
         for j in np.flatnonzero(moving):
             names[slot[c, j]] = f"{data.features[j]} in {model}"
@@ -282,6 +285,6 @@ def _constant(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.
         return np.asarray(data.constant[data.contexts.index(model)])
     if intercepts == "context":
         return np.asarray(data.constant.all(axis=0))
-    # Over all rows a feature can differ between contexts in which it is constant.
+    # A feature that is constant within each context can still differ between contexts.
     spread = np.ptp(data.X, axis=0)
     return np.asarray(spread <= 1e-12 * np.maximum(np.abs(data.X).max(axis=0), 1e-300))

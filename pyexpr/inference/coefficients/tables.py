@@ -150,7 +150,7 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
 
 
 def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.DataFrame:
-    """Return the covariance of the slopes of all contexts jointly, of one, or over all."""
+    """Return the covariance of slopes: of all contexts jointly, of one, or over all contexts."""
     import pandas as pd
 
     models = found.data.models
@@ -193,7 +193,7 @@ def influence_table(found: CoefficientEvidence) -> pd.DataFrame:
         if found.data.memberships is not None:
             labels = list(found.data.memberships.labels)
             present = np.arange(len(labels))
-        # Desparsified slopes hold (G - 1)/G of it.
+        # Desparsified slopes store (G - 1)/G times the influence.
         G = len(present)
         scale = G if isinstance(space.slopes, Desparsified) else G - 1
         for j, feature in enumerate(found.data.features):

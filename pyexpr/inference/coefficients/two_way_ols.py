@@ -1,8 +1,8 @@
 """Least squares of rows that belong to two clusters: dyads, or crossed clusters.
 
 The variance of a contrast is the sum of the products ``w_i e_i w_j e_j`` over all pairs of rows
-with a member in common, with the factor, the least value and the degrees of freedom of
-`pyexpr.resampling.memberships`; w are the weights of the labels in the contrast.
+with a member in common, where w are the weights of the labels in the contrast. The correction
+factor, the lower bound and the degrees of freedom are those of `pyexpr.resampling.memberships`.
 
 Sources: Aronow, Samii and Assenova (2015), Political Analysis 23, 564-577; Cameron, Gelbach and
 Miller (2011), J. Bus. Econ. Stat. 29, 238-249.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class _Variance(NamedTuple):
-    """Of one contrast: its variance, degrees of freedom, and members' scaled influences."""
+    """The variance of one contrast, its degrees of freedom, and members' scaled influences."""
 
     variance: float
     df: float
@@ -68,7 +68,7 @@ class TwoWayOLS:
 
     @property
     def rounding(self) -> float:
-        """Return the error of a row's residual that is no variation."""
+        """Return the rounding error of a row's residual."""
         return self.cells.rounding
 
     def vcov(self) -> NDArray[np.float64]:
@@ -107,15 +107,15 @@ class TwoWayOLS:
         )
 
     def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
-        """Return what each member adds to contrasts, (members, m).
+        """Return the contribution of each member to contrasts, (members, m).
 
-        They are scaled so that squares sum to the variance.
+        Contributions are scaled so that their squares sum to the variance.
         """
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         return np.column_stack([self._variance(one).influence for one in weights])
 
     def support(self, contrasts: ArrayLike) -> Support:
-        """Return on how many members coefficients are based, and why some are not tested."""
+        """Return the effective numbers of members of coefficients, and why some are not tested."""
         effective, df, why = [], [], []
         for one in np.atleast_2d(np.asarray(contrasts, dtype=np.float64)):
             squares = self._weights(one) ** 2
@@ -158,7 +158,8 @@ class TwoWayOLS:
         parts = np.array([members[block] @ members[block] for block in blocks])
         total = model.factor * float(parts.sum() - of_cells @ of_cells)
         least = float(self.cells.contrasts(contrast).std_error[0]) ** 2
-        # Without a factor, and so without a test, the variance is that of cells.
+        # If there is no correction factor, and so no test, the variance is that of independent
+        # cells.
         variance = max(total, least) if np.isfinite(total) else least
         dfs = [
             df_with_kurtosis(df, members[block], simple=True)
@@ -178,7 +179,7 @@ def two_way_ols(
     cr: str = "CR2",
     names: Sequence[str] | None = None,
 ) -> TwoWayOLS:
-    """Fit least squares to the rows of cells `codes`, as `blocked_ols` does of independent ones."""
+    """Fit least squares to rows in cells `codes`, as `blocked_ols` for independent clusters."""
     cells = blocked_ols(blocks, label, codes, cr=cr, names=names)
     basis = np.zeros((len(label), len(cells.coef)))
     design = np.zeros_like(basis)

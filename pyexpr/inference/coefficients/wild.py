@@ -1,7 +1,7 @@
 """The wild cluster bootstrap: multipliers of the residuals of clusters, and p-values.
 
-Sources: Cameron, Gelbach and Miller (2008), Rev. Econ. Stat. 90, 414-427; Webb (2023),
-Can. J. Econ. 56, 839-858, for the six points.
+Sources: Cameron, Gelbach and Miller (2008), Rev. Econ. Stat. 90, 414-427; Webb (2023), Can. J.
+Econ. 56, 839-858, for the six-point distribution.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
 
-# All vectors of signs are listed up to this many clusters.
+# Up to this number of clusters, all vectors of signs are used.
 MOST_ENUMERATED = 13
 WEBB = np.sqrt([0.5, 1.0, 1.5])
-# |t*| within this (relative) of |t| are ties: the observed signs and their mirror are among them.
+# |t*| that differ from |t| by less than this (relative) are ties, such as those of the observed
+# signs and of their opposite.
 TIE = 1e-12
 
 
@@ -33,11 +34,11 @@ class WildTest:
     Attributes
     ----------
     statistic : float
-        t of the data; NaN, as the p-value, where its residuals are rounding of the label.
+        t of the data. It and the p-value are NaN if the residuals are rounding errors of the label.
     p_value : float
-        Share of |t*| at least |t|; of draws (1 + number)/(1 + B).
+        Proportion of |t*| that are at least |t|; for random draws (1 + number)/(1 + B).
     pivots : ndarray, shape (B,)
-        t*, NaN where a resample has no variation.
+        t*; NaN if a resample has no variation.
     kind : str
         "rademacher, all" or "webb".
     """
@@ -49,10 +50,10 @@ class WildTest:
 
 
 def multipliers(n_clusters: int, n_boot: int, seed: int) -> tuple[NDArray[np.float64], str]:
-    """Return vectors of multipliers, (B, G), and what they are.
+    """Return vectors of multipliers, (B, G), and their kind.
 
-    All 2^G vectors of signs up to 13 clusters; beyond, `n_boot` draws of Webb's six
-    points, from stream 2 of the seed.
+    Up to 13 clusters these are all 2^G vectors of signs; with more clusters, `n_boot` draws from
+    Webb's six-point distribution, by stream 2 of the seed.
     """
     if n_clusters <= MOST_ENUMERATED:
         bits = np.arange(2**n_clusters)[:, None] >> np.arange(n_clusters) & 1
@@ -64,24 +65,24 @@ def multipliers(n_clusters: int, n_boot: int, seed: int) -> tuple[NDArray[np.flo
 def wild_test(
     fit: ClusterOLS, contrast: ArrayLike, *, null: float = 0.0, n_boot: int = 9999, seed: int = 0
 ) -> WildTest:
-    """Test one contrast by the wild cluster bootstrap with the null imposed.
+    """Test one contrast by the wild cluster bootstrap under the null hypothesis.
 
     Parameters
     ----------
     fit : ClusterOLS
-        Its correction is used in every resample: CR1 is the usual choice.
+        The fit. Its correction is used in every resample; CR1 is the usual choice.
     contrast : array_like, shape (p,)
     null : float
         Value tested.
     n_boot : int
-        Draws, where the signs are not enumerated.
+        Number of draws if the signs are not enumerated.
     seed : int
 
     Notes
     -----
-    Residuals of the fit restricted to the null are multiplied, the same multiplier for
-    all rows of a cluster, and t computed anew. Checked against: wildboottest, whose
-    |t*| are the same numbers.
+    The residuals of the fit under the null hypothesis are multiplied, with the same multiplier for
+    all rows of a cluster, and t is computed again. Checked against: wildboottest, whose |t*| are
+    the same numbers.
 
     Examples
     --------

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# A value on the same rows in another order may differ by rounding: so much of its size, or of
-# the largest number it is computed from.
+# A value for the same rows in another order may differ by rounding: by this fraction of its size,
+# or of the largest number from which it is computed.
 _ORDER, _ORDER_OF_ROWS = 1e-9, 1e-12
 _SEED_OF_ORDER = 20240502
-# Number of random orders that are tried: the first of rows that hold 0 or 1 is often the same.
+# Number of random orders that are tried. One is not enough: of values 0 and 1, a random order often
+# begins like the original.
 _ORDERS = 4
 
 
@@ -61,7 +62,7 @@ class RowsColumn(core.Column):
 
 @dataclass(frozen=True, slots=True)
 class CalledDesign:
-    """Quantities of functions, as `pyexpr.core.cluster_bootstrap.MetricDesign` has them of sums.
+    """Quantities of functions; `pyexpr.core.cluster_bootstrap.MetricDesign` has those of sums.
 
     Attributes
     ----------
@@ -154,7 +155,7 @@ class CalledDesign:
         values = np.reshape(found, shape)
         n = np.reshape([counts @ one.sums[0] for one in columns], shape)
         with np.errstate(invalid="ignore"):
-            # A replicate may hold no row of a column: then it has no value.
+            # A replicate without any row of a column has no value.
             averages = np.where(n > 0, n * values, 0.0).sum(axis=1) / n.sum(axis=1)
         return np.asarray(averages.mean(axis=0))
 
@@ -170,7 +171,7 @@ class CalledDesign:
 
 
 def _there(name: str, function: Metric) -> Metric:
-    """Return the function, which a saved result may not hold."""
+    """Return the function, which may be missing in a saved result."""
     if not isinstance(function, UserFunction):
         return function
     try:
@@ -186,11 +187,11 @@ def _there(name: str, function: Metric) -> Metric:
 
 
 def _called(function: Metric, column: RowsColumn, counts: Array) -> Array:
-    """Call a function on the rows of clusters repeated so often, (m, clusters) to (m,)."""
+    """Call a function on repeated rows, given counts of clusters (m, clusters); return (m,)."""
     values = np.full(len(counts), np.nan)
     places = np.arange(len(column.cluster))
     with warnings.catch_warnings():
-        # What is undefined in a replicate is counted, and need not be warned of each time.
+        # Undefined replicates are counted, so a warning for each of them is not needed.
         warnings.simplefilter("ignore")
         for i, often in enumerate(counts.astype(np.int64)):
             rows = np.repeat(places, often[column.cluster])
@@ -204,7 +205,7 @@ def _called(function: Metric, column: RowsColumn, counts: Array) -> Array:
 
 
 def _finite(values: Array) -> Array:
-    """Return values, infinite ones undefined: no mean or spread includes them."""
+    """Return values with infinite ones set to NaN, so that no mean or spread includes them."""
     return np.where(np.isfinite(values), values, np.nan)
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# A truth with more distinct numbers is no class, but was meant for metrics of numbers.
+# A truth with more distinct numbers is not a class, but was probably meant for metrics of numbers.
 _MOST = 50
 _THRESHOLD = 0.5
-# Metrics of a class against the rest; those that need a number, and those that need a class.
+# Metrics of one class against the rest: those that need a score, and those that need a class.
 _OF_POSITIVE = tuple(name for name, kind in KINDS.items() if kind.positive)
 _OF_SCORES = tuple(name for name, kind in KINDS.items() if kind.scores)
 _OF_LABELS = tuple(name for name, kind in KINDS.items() if kind.classes and not kind.scores)
@@ -30,20 +30,20 @@ _OTHER_METRICS = "metrics of numbers are rmse, correlation and similar ones"
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The classes, in the order of their codes; of two the second is the positive one.
+    """The classes, in the order of their codes; with two classes, the second is positive.
 
     Attributes
     ----------
     labels : tuple of str
-        As messages call them.
+        Names of the classes, as in messages.
     positive : str
-        "" where metrics need none.
+        Name of the positive class; "" if no metric needs it.
     rest : tuple of str
-        The classes that are one, as not positive; empty if there are two anyway.
+        The classes that are combined as not positive; empty if there are only two classes.
     threshold : float, optional
-        From which on a prediction is of the positive class; None if all are classes.
+        Smallest prediction that counts as the positive class; None if all predictions are classes.
     numbers : bool
-        Whether the codes are the numbers that the truth holds.
+        Whether the codes are the numbers in the column of the truth.
     """
 
     labels: tuple[str, ...]
@@ -55,7 +55,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Rarest:
-    """The class of the truth with the fewest rows, of how many subjects these are."""
+    """The class of the truth with the fewest rows, and the number of their subjects."""
 
     label: str
     n: int
@@ -69,9 +69,9 @@ class ClassColumn:
     Attributes
     ----------
     values : float64
-        The scores, or the codes where there are none; NaN where missing.
+        The scores, or the codes if there are no scores; NaN if missing.
     codes : int64
-        -1 where missing.
+        The codes; -1 if missing.
     """
 
     values: NDArray[np.float64]
@@ -143,15 +143,15 @@ def read_classes(
     positive : label, optional
     threshold : float, optional
     decided : mapping of str to str, optional
-        Column of predictions that are numbers -> column of the classes that are predicted, where
-        no threshold says them.
+        Column of predictions that are numbers -> column of the predicted classes, for columns whose
+        classes are not derived by a threshold.
 
     Raises
     ------
     ColumnError
-        If a truth holds no classes, or a prediction neither classes nor numbers.
+        If a truth does not contain classes, or a prediction neither classes nor numbers.
     DataError
-        If the positive class is not said, or metrics cannot be had of such predictions.
+        If the positive class is not given, or metrics cannot be computed from such predictions.
     """
     decided = decided or {}
     every = dict.fromkeys((*truths, *predictions, *decided.values()))
@@ -214,8 +214,8 @@ def class_column(
     Raises
     ------
     ColumnError
-        If the column holds other things, both, nothing, or more than 50 different values;
-        `otherwise` says what to do about numbers that are no classes.
+        If the column contains other things, both text and numbers, nothing, or more than 50
+        different values. `otherwise` says what to do about numbers that are not classes.
     """
     raw = _raw(frame, name, what)
     labels = _checked_classes(raw, what, otherwise)
@@ -229,7 +229,7 @@ def class_column(
 def holds_classes(column: pd.Series[Any]) -> bool:
     """Return whether a column can only be of classes: text, truth values, or categories.
 
-    Text of which a part can be read as numbers is a column of numbers with a slip in it.
+    If a part of the text can be read as numbers, it is taken as a column of numbers with an error.
     """
     import pandas as pd
 
@@ -255,7 +255,7 @@ def _check_alike(labels: set[Any]) -> None:
 
 
 def _refuse_same_but_for_space(texts: Sequence[str]) -> None:
-    """Raise `DataError` for two classes that a reader of a table would take for one."""
+    """Raise `DataError` for two classes that look the same in a table."""
     seen: dict[str, str] = {}
     for text in sorted(texts):
         other = seen.setdefault(" ".join(text.split()), text)
@@ -268,7 +268,7 @@ def _refuse_same_but_for_space(texts: Sequence[str]) -> None:
 
 
 def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np.int64]) -> Rarest:
-    """Return the class with the fewest rows, of those of the truth (n,) and subjects (n,)."""
+    """Return the class with the fewest rows, given the truth (n,) and the subjects (n,)."""
     of_row = truth.astype(np.int64)
     numbers = np.bincount(of_row, minlength=len(classes.labels))
     code = int(np.argmin(numbers))
@@ -279,7 +279,7 @@ def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np
 def _label(value: Any) -> str:
     if isinstance(value, str):
         return value
-    # All digits of a whole number: 1e+07 would be the name of several classes.
+    # Whole numbers keep all digits: several classes could be shown as 1e+07.
     return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
@@ -340,7 +340,7 @@ def _is_score(raw: _Raw, labels: set[Any], positive: Any) -> bool:
     if any(isinstance(one, str) for one in labels):
         return True
     if labels == {0.0, 1.0}:
-        # A 0 is class 0, and where that is the positive one no probability of it.
+        # A 0 is class 0, and if this is the positive class, the value is not its probability.
         return positive != 0.0 or not set(raw.distinct()) <= labels
     two = len(labels) == 2 or positive is not None
     return two and not set(raw.distinct()) <= labels
@@ -354,7 +354,7 @@ def _check_metrics(
     read: dict[str, _Raw],
     scored: Sequence[str],
 ) -> None:
-    """Raise `DataError` where metrics cannot be had of such classes and predictions."""
+    """Raise `DataError` if metrics cannot be computed from such classes and predictions."""
     shown = listed(_label(one) for one in labels)
     needs = [metric for metric in metrics if metric in _OF_POSITIVE]
     if positive is None and len(labels) > 2:
@@ -430,7 +430,7 @@ def _cut(
     scored: Sequence[_Raw],
     decided: Mapping[str, str],
 ) -> float:
-    """Return from which score on a row is positive."""
+    """Return the smallest score with which a row is positive."""
     if threshold is not None and decided:
         raise DataError(
             say(
@@ -481,7 +481,7 @@ def _coded(raw: _Raw, places: dict[Any, int]) -> ClassColumn:
 
 
 def _decided(numbers: _Raw, classes: _Raw, places: dict[Any, int]) -> ClassColumn:
-    """Return the numbers of one column with the classes of another; missing where one is."""
+    """Return the numbers of one column with the classes of another; missing if either is."""
     assert numbers.numbers is not None
     coded = _coded(classes, places).codes
     missing = numbers.missing | classes.missing

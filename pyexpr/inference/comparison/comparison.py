@@ -362,7 +362,7 @@ def compare_models(
         )
     if adjust is not None:
         check_rule(adjust)
-        families(rows)  # says that there are none, before the work and not after it
+        families(rows)  # raises an error if there are none, before the work and not after it
 
     def of_subjects() -> tuple[Levels, list[LeftOut]]:
         if units is not None:
@@ -433,7 +433,7 @@ def compare_models(
 def _own_rows(
     models: Sequence[ModelValues], used: NDArray[np.bool_], source: Rows
 ) -> dict[str, tuple[int, ...]]:
-    """Return the number of rows of each column of the models that do not have every row."""
+    """Return the number of rows of each column, for models with missing rows."""
     return {
         model.name: tuple(source.count(column.rows) for column in model.columns)
         for model in models

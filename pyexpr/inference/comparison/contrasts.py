@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# A difference is rounding below this part of what it is taken of.
+# A difference below this fraction of its terms is treated as a rounding error.
 _ROUNDING = 1e-13
 NOTE_CONTRASTS = Template(
     "contrasts_of_contexts",
@@ -81,7 +81,7 @@ class ContrastDraws:
     first: tuple[int, ...]
     second: tuple[int, ...]  # -1 where nothing is subtracted
     zero_rows: tuple[int, ...]
-    places: tuple[int, ...]  # of the comparison's groups, per group of the contrasts
+    places: tuple[int, ...]  # positions among the comparison's groups, per group of the contrasts
 
     @property
     def seed(self) -> int:
@@ -108,7 +108,7 @@ class ContrastDraws:
         return Drawn(self.combined(self.draws.replicates(first, n).values))
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
-        """Raise an error: the kernel has the errors of differences of two quantities alone."""
+        """Raise an error: the kernel has standard errors only for differences of two quantities."""
         raise DataError(
             say(
                 "contrasts have no studentized intervals, which require the standard error of a "
@@ -188,7 +188,7 @@ class ContrastResult(ReplicatedResult):
     def omnibus(self) -> pd.DataFrame:
         r"""Return the test that a term is the same in all contexts, one row per metric and term.
 
-        Of a model it tests whether its metric is the same in all contexts, of two models whether
+        For a model it tests whether its metric is the same in all contexts; for two models, whether
         their difference is.
 
         Columns: metric, term, statistic (F), df1 (contexts - 1), df2, p_value, method, reason, the
@@ -198,8 +198,8 @@ class ContrastResult(ReplicatedResult):
         Notes
         -----
         Hotelling's :math:`T^2` of the differences from the first context, with the jackknife's
-        covariance over subjects and the smallest degrees of freedom :math:`\eta` of these
-        differences: :math:`(\eta - q + 1) / (\eta q) \, T^2` is referred to F with q and
+        covariance over subjects and the smallest degrees of freedom :math:`\eta` of these q
+        differences. :math:`(\eta - q + 1) / (\eta q) \, T^2` is referred to F with q and
         :math:`\eta - q + 1` degrees of freedom.
         """
         import pandas as pd
@@ -246,7 +246,7 @@ class ContrastResult(ReplicatedResult):
             return WaldTest(nothing, q, nothing, nothing, _TOO_FEW)
         estimate = self.evidence.estimate[against]
         rounding = 1e-13 * max(1.0, float(np.abs(estimate).max()))
-        # The differences from one context that independent errors of all contexts would give.
+        # Covariance of the differences from one context if the errors of contexts were independent.
         found = f_test(estimate, scores, np.eye(q) + 1, eta, rounding)
         return found if np.isfinite(found.p_value) else replace(found, reason=_NO_VARIATION)
 
@@ -323,7 +323,8 @@ def contrasts_of(
     Parameters
     ----------
     result : ReplicatedResult
-        A comparison of the rows `compared`, each based on `n` data rows of `n_clusters` subjects.
+        The comparison with the rows `compared`. Each row is based on `n` data rows of `n_clusters`
+        subjects.
     nulls : mapping of str to float
         The null value of each metric.
     """
@@ -398,7 +399,7 @@ def _failed(draws: ContrastDraws, n_failed: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _contrasts(rows: Sequence[Row]) -> list[Contrast]:
-    """Return each model's differences between contexts and each pair of models', by metric."""
+    """Return the differences between contexts of each model and each pair of models, by metric."""
     order = {row.metric: place for place, row in enumerate(rows)}
     return sorted(_of_all_metrics(rows), key=lambda one: order[one.metric])
 
@@ -447,7 +448,7 @@ def _groups(
         places = np.array([i for i, _, _ in found])
         crossing = group.crossing
         if crossing is not None:
-            # Both differences are of the same rows, or of all of either.
+            # Both differences are based on the same rows, or on all rows of each.
             ks = [k for _, k, _ in found]
             cells = [
                 crossing.cells[k] - (0.0 if j is None else crossing.cells[j]) for _, k, j in found
@@ -460,7 +461,7 @@ def _groups(
 def _only_rounding(
     rows: Sequence[Contrast], groups: Sequence[JackknifeGroup], old: Evidence
 ) -> tuple[int, ...]:
-    """Return the differences of differences that are 0 except for rounding, whoever is left out."""
+    """Return the differences of differences that are only rounding errors, whoever is left out."""
     found = []
     for group in groups:
         for place, values in zip(group.rows.tolist(), group.values, strict=True):

@@ -23,9 +23,9 @@ from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A difference is rounding below this part of the larger of the two levels.
+# A difference below this fraction of the larger level is treated as a rounding error.
 _ROUNDING = 1e-13
-# Clusters times columns that a tenth of a second suffices for.
+# Number of clusters times columns that take a tenth of a second.
 _STEPS = 10_000_000
 
 
@@ -37,7 +37,7 @@ class MetricDraws:
     n_rows: int
     seed: int
     n_threads: int | None
-    zero_rows: tuple[int, ...]  # differences that are rounding alone
+    zero_rows: tuple[int, ...]  # differences that are only rounding errors
     progress: bool | None = None
 
     @property
@@ -79,7 +79,7 @@ class MetricDraws:
     def _collect(
         self, what: str, first: int, n: int, steps: int
     ) -> tuple[NDArray[np.float64], int]:
-        """Return (rows, n), and how many of the n there are."""
+        """Return the replicates (rows, n), and how many of them were computed."""
         out = np.empty((self.n_rows, n))
         if sum(len(group.rows) for group in self.groups) < self.n_rows:
             out.fill(np.nan)
@@ -131,8 +131,8 @@ def _with_functions(group: Group, metrics: Mapping[str, Metric | None]) -> Group
 def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
     """Return the differences that are 0 except for rounding, whichever subject is left out.
 
-    A model and a linear function of it have one correlation; the last bits of the two
-    would otherwise be tested as if they were a difference.
+    A model and a linear function of it have the same correlation, which may differ in the last
+    bits. Otherwise, this difference would be tested.
     """
     level: dict[int, float] = {}
     place: dict[int, tuple[Group, int, float]] = {}
@@ -148,7 +148,7 @@ def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ..
             continue
         least = 1.0 if row.ratio or kind_named(row.base).bounded else 0.0
         size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
-        # Levels may meet by chance: then those without some subject differ.
+        # Levels may be equal by chance, but then they differ if some subject is left out.
         if difference <= _ROUNDING * size:
             left_out = np.abs(group.design.jackknife()[k])
             if (left_out <= _ROUNDING * size).all():
@@ -168,8 +168,8 @@ def gather(
 ) -> Evidence:
     """Arrange estimates, replicates and the values without each subject.
 
-    `why_undefined` and `repeats` are those of `Levels`, by level; `null` is that of levels, and of
-    the differences of each metric; `first` is the number of the first replicate.
+    `why_undefined` and `repeats` are those of `Levels`, by level. `null` holds the null value of
+    levels, and of the differences of each metric. `first` is the number of the first replicate.
     """
     estimate = np.full(len(rows), np.nan)
     inflation = np.ones(len(rows))
@@ -179,7 +179,7 @@ def gather(
         estimate[positions] = group.design.estimate()
         effective = effective_clusters(group.design)
         if any(level.folds > 1 for level in group.design.levels):
-            # Kappa has classes there.
+            # For kappa these are classes.
             n_folds = [
                 group.design.levels[q.minuend].folds if kind_named(rows[i].base).folds else 1
                 for i, q in zip(group.rows, group.design.quantities, strict=True)
@@ -232,8 +232,9 @@ def _jackknife(
 def effective_clusters(design: MetricDesign | CalledDesign) -> NDArray[np.float64]:
     """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
 
-    n_g are the quantity's rows in cluster g, over all columns behind it: those of both
-    levels of a difference, of all raters of a mean. Between subjects each counts once.
+    n_g is the number of rows of the quantity in cluster g, over all of its columns: those of both
+    levels of a difference, or of all raters of a mean. For metrics between subjects, each subject
+    counts once.
     """
     rows = rows_of_quantities(design)
     starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
@@ -242,10 +243,10 @@ def effective_clusters(design: MetricDesign | CalledDesign) -> NDArray[np.float6
 
 
 def rows_of_quantities(design: MetricDesign | CalledDesign) -> NDArray[np.float64]:
-    """Return the rows of each quantity in each cluster, over all columns behind it."""
+    """Return the number of rows of each quantity in each cluster, over all of its columns."""
     n = np.array([column.sums[0] for column in design.columns])
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
-    # A row of zeros, for those that nothing is taken off.
+    # A row of zeros for quantities that are not differences.
     levels = np.concatenate([levels, np.zeros_like(levels[:1])])
     minuend = [q.minuend for q in design.quantities]
     subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
@@ -253,7 +254,7 @@ def rows_of_quantities(design: MetricDesign | CalledDesign) -> NDArray[np.float6
 
 
 def worth(evidence: Evidence) -> NDArray[np.float64]:
-    """Return how many subjects of equal size those of each quantity are worth, (rows,)."""
+    """Return the effective number of subjects of equal size of each quantity, (rows,)."""
     found = np.full(len(evidence.estimate), np.nan)
     for group in evidence.groups:
         if group.effective is not None:
@@ -263,7 +264,7 @@ def worth(evidence: Evidence) -> NDArray[np.float64]:
 
 def _null(row: Row, null: float, of_differences: Mapping[str, float]) -> float:
     if row.second is not None:
-        # A ratio of 1 is 0 as a logarithm.
+        # The logarithm of a ratio of 1 is 0.
         return 0.0 if row.ratio else of_differences[row.metric]
     if row.chance is not None:
         return row.chance

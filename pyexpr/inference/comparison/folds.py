@@ -1,9 +1,10 @@
-"""Predictions from cross-validation: their folds, and how to recognise them without.
+"""Folds of predictions from cross-validation, and detection of such predictions without folds.
 
-A model of a fold is fitted to the other folds. Where its fold's truth is high, that of the
-others is low, and with it what the model predicts: over folds, predictions and truth are
-correlated below 0 though the model knows nothing (Poldrack, Huckins and Varoquaux, 2020,
-JAMA Psychiatry 77, 534-540). Within a fold there is one model, and no such thing.
+The model of a fold is fitted to the other folds. If the truth is high in a fold, it is low in the
+other folds, and so are the predictions of the model. Over folds, predictions and truth are
+therefore negatively correlated even if the model has no information (Poldrack, Huckins and
+Varoquaux, 2020, JAMA Psychiatry 77, 534-540). Within a fold there is only one model, and this does
+not happen.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
     from pyexpr.inference.comparison.quantities import ColumnValues
 
-# Fewest subjects of a fold: pooled, and between, where one is left out and three must remain.
+# Smallest number of subjects of a fold, for pooled metrics and for those between subjects, for
+# which three must remain when one is left out.
 FEWEST = {"pooled": 2, "between": 4}
-# Values this far from a training mean, in standard deviations of the truth, are it.
+# Values that differ from a training mean by less than this, in standard deviations of the truth,
+# are equal to it.
 _SAME = 1e-6
-# So many values rise with the mean truth of the others by chance once in 8! times.
+# This number of values increases with the mean truth of the others by chance with probability 1/8!.
 _ORDERED = 8
 
 
@@ -40,14 +43,14 @@ class Folds:
     Attributes
     ----------
     name : str
-        Of the column.
+        Name of the column of folds.
     cells : list of (n,) int64
-        Of each context: the fold of each row; over all rows that of its context where
-        subjects are in other folds from context to context.
+        For each context, the fold of each row. Over all rows, this is the fold within the row's
+        context if subjects are in different folds in different contexts.
     labels : list of list of str
-        Of each context: what the folds are called.
+        For each context, the labels of the folds.
     torn : list of bool
-        Of each context: whether some subject is in several folds.
+        For each context, whether some subject is in several folds.
     """
 
     name: str
@@ -72,8 +75,8 @@ def read_folds(
     Raises
     ------
     DataError
-        If a subject is in two folds of one context: a model that predicts some of its rows
-        was fitted to others.
+        If a subject is in two folds of one context. A model that predicts some of its rows would
+        then have been fitted to other rows of it.
     """
     if isinstance(fold, str):
         check_flat_columns(frame, what=what)
@@ -110,13 +113,13 @@ def read_folds(
 
 
 class FoldsOf:
-    """The folds of every column of predictions: its own, or those that all share.
+    """The folds of every column of predictions, either its own or those shared by all.
 
     Parameters
     ----------
     shared : Folds or None
     own : mapping of str to Folds
-        By the name of the column that holds them.
+        Folds by the name of their column.
     """
 
     def __init__(self, shared: Folds | None, own: Mapping[str, Folds]) -> None:
@@ -129,13 +132,13 @@ class FoldsOf:
 
     @property
     def name(self) -> str | None:
-        """Return what the columns of folds are called, None where there are none."""
+        """Return the names of the columns of folds; None if there are none."""
         every = [*([] if self._shared is None else [self._shared]), *self._own.values()]
         return ", ".join(dict.fromkeys(folds.name for folds in every)) or None
 
 
 def _in_two(fold: NDArray[np.int64], codes: NDArray[np.int64], n_subjects: int) -> int | None:
-    """Return the first subject with rows in two folds, None if there is none."""
+    """Return the first subject with rows in two folds; None if there is no such subject."""
     last = np.full(n_subjects, -1)
     last[codes] = fold
     torn = np.flatnonzero(last[codes] != fold)
@@ -148,7 +151,7 @@ def _by_context(
     contexts: Sequence[str],
     context_rows: Sequence[NDArray[np.bool_] | None],
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Return each row's fold within its context, and what these are called."""
+    """Return each row's fold within its context, and the labels of these folds."""
     at, names = fold.copy(), []
     for c, rows in enumerate(context_rows):
         if rows is not None:
@@ -165,15 +168,16 @@ def is_of_left_out(
 ) -> bool:
     """Return whether predictions are a function of the truth that was left out.
 
-    That is where they are constant within groups of subjects, and in two groups or more the
-    mean truth of the others (of rows, or of subjects' means); or where all are constant
-    within groups, eight or more, and rise strictly with the mean truth of the others.
+    This is assumed in two cases. In the first, predictions are constant within groups of subjects,
+    and in two groups or more they are the mean truth of the others (of rows, or of subjects'
+    means). In the second, predictions are constant within eight groups or more, and increase
+    strictly with the mean truth of the others.
     """
     one = np.full(n_clusters, np.nan)
     one[codes] = prediction
     moves = np.zeros(n_clusters, dtype=bool)
     moves[codes[prediction != one[codes]]] = True
-    # The usual case, and for models of numbers all that is looked at.
+    # This decides the usual case without further computation.
     if moves.all():
         return False
     n = np.bincount(codes, minlength=n_clusters).astype(np.float64)
@@ -192,8 +196,9 @@ def constant_of_left_out(
 ) -> bool:
     """Return what `is_of_left_out` does, given for each cluster (n_clusters,) what it needs.
 
-    That is the number of rows, one of the predictions, whether others differ from it, and the
-    sum of the truth, whose standard deviation over all rows is `spread`.
+    For each cluster these are the number of rows, one of the predictions, whether the others differ
+    from it, and the sum of the truth. `spread` is the standard deviation of the truth over all
+    rows.
     """
     constant = (n > 0) & ~moves
     values, group = np.unique(one[constant], return_inverse=True)
@@ -213,29 +218,31 @@ def constant_of_left_out(
 
 
 def fold_inflation(part: str, n_subjects: float, n_folds: int, n_repeats: int = 1) -> float:
-    """Return what the jackknife variance of an average over folds is multiplied by.
+    """Return the factor for the jackknife variance of an average over folds.
 
-    A subject is tested in its own fold and trains the models of all others. Where models
-    know nothing the average is a sum over pairs of subjects in two folds, each pair there
-    twice, as tested and as training: its variance is twice that of models that were given,
-    which is what leaving out tested subjects shows. (Nadeau and Bengio, 2003, correct by
-    ``1 + K/(K-1)``.) In folds of m subjects the jackknife shows ``m/(m-1)`` of it, and
-    between subjects, with a row for each, ``m/(m-2)``, which is taken off; at least 1.
+    A subject is tested in its own fold, and contributes to the models of all other folds. If models
+    have no information, the average is a sum over pairs of subjects in different folds. Each pair
+    contributes twice, because each subject is once tested and once used for training. The variance
+    is therefore twice that for given models, which is what the jackknife over tested subjects
+    estimates. (Nadeau and Bengio, 2003, correct by ``1 + K/(K-1)``.) In folds of m subjects the
+    jackknife overestimates the latter by the factor ``m/(m-1)``, and between subjects, with one row
+    for each, by ``m/(m-2)``. The result is divided by this factor, but is at least 1.
 
-    What the jackknife shows too much is of the subject's fellows in its fold, from whose mean
-    it is taken. Where R repeats draw other folds, fellows change, and it is averaged out to the
-    part ``rho = 1/R + (1 - 1/R) (m-1)/(G-1)``, the latter quotient being the chance that two
-    are fellows again. With ``c = 1 - 1/m`` the jackknife's variance is that of one repeat times
-    ``c^2 + (1 - c^2) rho``, the true one times ``(2c + (1 - c) rho) / (1 + c)``.
+    The overestimation is due to the other subjects of the fold, from whose mean deviations are
+    taken. If R repeats draw different folds, these subjects change, and averaging reduces this part
+    to ``rho = 1/R + (1 - 1/R) (m-1)/(G-1)``. The last quotient is the probability that two subjects
+    of a fold are in the same fold again. With ``c = 1 - 1/m``, the jackknife variance is that of
+    one repeat times ``c^2 + (1 - c^2) rho``, and the true variance that of one repeat times ``(2c +
+    (1 - c) rho) / (1 + c)``.
 
     Parameters
     ----------
     part : {"pooled", "between"}
     n_subjects : float
-        In all folds; pooled, how many of equal size theirs are worth.
+        Number of subjects in all folds; for pooled metrics, their effective number.
     n_folds : int
     n_repeats : int
-        How often subjects were put into folds.
+        Number of partitions of the subjects into folds.
     """
     if n_folds == 1:
         return 1.0

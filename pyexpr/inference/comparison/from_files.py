@@ -1,8 +1,8 @@
-"""Sums per subject of tables in parquet files, which pass in batches.
+"""Sums per subject of tables in parquet files, which are read in batches.
 
-The rows pass three times: for what there is (labels, missing values), for the means, and for the
-sums about them. Rows are added in their order, so the sums are those of the table in memory byte
-for byte, whatever the batches and files.
+The rows are read three times: for labels and missing values, for the means, and for the sums about
+the means. Rows are added in their order, so the sums are identical to those of the table in memory,
+whatever the batches and files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Layer:
-    """Groups of rows without a row in common, whose sums are added in one pass."""
+    """Disjoint groups of rows, whose sums are added in one pass."""
 
     codes: NDArray[np.int64]  # cluster of each class
     n_clusters: int
@@ -48,7 +48,7 @@ class _Layer:
         return True
 
     def slots_of_classes(self) -> NDArray[np.int64]:
-        """Return the kernel's slot of each class, -1 for those in no group."""
+        """Return the kernel's slot of each class; -1 for classes in no group."""
         slots = np.full(len(self.codes), -1, dtype=np.int64)
         for number, rows in enumerate(self.groups):
             slots[rows] = number * self.n_clusters + self.codes[rows]
@@ -59,7 +59,7 @@ _Key = tuple[str, str, bytes, int]
 
 
 class FileRows:
-    """The rows of parquet files: what is requested of them is planned, then added up.
+    """The rows of parquet files, from which requested sums are planned first and then added up.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class FileRows:
         part: str,
         shared: Hashable,
     ) -> core.Column:
-        """Return the sums of a column over some rows; before `add_up` zeros, and it is planned."""
+        """Return a column's sums over some rows; before `add_up` plan them and return zeros."""
         if self._planning:
             self._plan(column, used, codes, n_clusters, part)
             if self._constant:
@@ -225,7 +225,7 @@ class FileColumns:
         return np.empty(0)
 
     def there(self, name: str) -> NDArray[np.bool_] | None:
-        """Return the classes whose rows have values; None is all."""
+        """Return the classes whose rows have values; None means all."""
         there = self._classes.there(name)
         return None if there.all() else there
 
@@ -235,5 +235,5 @@ class FileColumns:
         return core.LEAST_SINGLE if single else core.LEAST_DOUBLE
 
     def codes(self, name: str) -> NDArray[np.int64] | None:
-        """Return None: numbers are no classes."""
+        """Return None, because numbers are not classes."""
         return None

@@ -1,4 +1,4 @@
-"""From columns of predictions to sums per subject, as input of the kernel.
+"""Convert columns of predictions to sums per subject, the input of the kernel.
 
 A level, a metric of one model in one context, is computed from sums per subject, over the
 subjects that have rows in it.
@@ -31,7 +31,7 @@ _ABS_D = core.SUMS.index("abs_d")
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Every level, and the columns it is made of.
+    """All levels, and the columns from which they are computed.
 
     Attributes
     ----------
@@ -45,12 +45,12 @@ class Levels:
     rows : list of (n,) bool
         The table's rows in each level.
     why_undefined : list of str
-        Empty where the level is defined on all rows.
+        Why a level is undefined on all rows; empty if it is defined.
     folds : list of int
-        In how many folds each of its columns is cut, which follow each other in `members`; of
-        kappa the classes.
+        Number of folds into which each of its columns is divided, which are consecutive in
+        `members`; for kappa the number of classes.
     repeats : list of int
-        How many partitions into folds its columns have.
+        Number of partitions into folds of its columns.
     """
 
     columns: list[core.Column]
@@ -75,9 +75,9 @@ class Group:
     clusters : (G,) int64
         Positions of the clusters among all, sorted by stratum.
     design : core.MetricDesign or CalledDesign
-        What the kernel needs, or who calls functions.
+        The input of the kernel, or the object that calls functions.
     memberships : Memberships, optional
-        Of the clusters, which are then cells.
+        Memberships of the clusters, which are then cells.
     members : (K,) int64, optional
         Positions of the members among all.
     """
@@ -105,7 +105,7 @@ def build_levels(
 ) -> Levels:
     """Sum every column per cluster, once for each context, part and fold, and list the levels.
 
-    With `of_units` the clusters are units that are looked at one by one.
+    With `of_units`, the clusters are units, each of which is evaluated alone.
     """
     levels = Levels([], [], [], [], [], [], [], [], [])
     sums = Sums(
@@ -123,7 +123,7 @@ def build_levels(
                     present = present | sums.present[at]
                     rows = rows | sums.rows[at]
                 levels.members.append(members)
-                # Macro averages are means over the classes as over columns.
+                # Macro averages are means over the classes, like means over columns.
                 levels.folds.append(1 if measure.kind.averaged else len(pieces[0]))
                 levels.repeats.append(len({column.fold for column in model.columns}))
                 levels.measures.append(measure)
@@ -135,7 +135,7 @@ def build_levels(
                     reason = "" if made else NO_ERRORS(model=model.name)
                 levels.why_undefined.append(reason)
                 divisor = score_range if measure.normalised else 1.0
-                # Sums that have a value, which would mislead, become NaN.
+                # Sums from which a misleading value would be computed become NaN.
                 levels.divisors.append(np.nan if reason else divisor)
     return levels
 
@@ -151,7 +151,7 @@ def build_groups(
     `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it. With
     `memberships` clusters are cells.
     """
-    # Functions are called, and all else is the kernel's.
+    # Functions are called; all other metrics are computed by the kernel.
     called = [measure.function is not None for measure in levels.measures]
     keys = [(present.tobytes(), by) for present, by in zip(levels.clusters, called, strict=True)]
     by_clusters: dict[tuple[bytes, bool], tuple[NDArray[np.bool_], list[int]]] = {}

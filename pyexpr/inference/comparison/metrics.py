@@ -24,7 +24,7 @@ METRICS = tuple(
 )
 #: Metrics of classes.
 CLASS_METRICS = OF_CLASSES
-# Other names of ours, by which somebody may ask for them.
+# Other names that users may give to the built-in metrics.
 _KNOWN_AS = {
     "ccc": "concordance", "pearson": "correlation", "pearsonr": "correlation",
     "spearmanr": "spearman", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae",
@@ -35,12 +35,12 @@ _KNOWN_AS = {
 
 
 def kind_named(base: str) -> Kind:
-    """Return what is known of a metric without "_within" and "_between"."""
+    """Return the kind of a metric, given its name without "_within" or "_between"."""
     return KINDS.get(base, CALLED)
 
 
 def split_name(metric: str) -> tuple[str, str]:
-    """Return the base and the part of one of our metrics."""
+    """Return the base and the part of a built-in metric."""
     for part in PARTS[1:]:
         base = metric.removesuffix(f"_{part}")
         if base != metric and base in KINDS:
@@ -49,12 +49,12 @@ def split_name(metric: str) -> tuple[str, str]:
 
 
 def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
-    """Return the metrics, each once: by name, with None for ours and else the function.
+    """Return each metric once, by name, with None for built-in metrics and otherwise the function.
 
     Raises
     ------
     DataError
-        If one is not known, or is neither name nor function, or two share a name.
+        If a metric is unknown, or is neither a name nor a function, or if two have the same name.
     """
     found: dict[str, Metric | None] = {}
     for name, item in _named(metrics):
@@ -75,7 +75,7 @@ def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
                 say(
                     "{metrics=} must list names of metrics and functions of (truth, prediction), "
                     "but one of them is {kind}",
-                    # A function of R would be called from here for every replicate.
+                    # A function of R would have to be called from Python for every replicate.
                     r="{metrics=} must list names (text), but one of them is {kind}",
                     kind=kind_of(item),
                 )
@@ -94,7 +94,7 @@ def _named(metrics: Any) -> Iterable[tuple[str, Any]]:
     """Yield names and metrics."""
     if isinstance(metrics, str) or callable(metrics) or isinstance(metrics, Mapping):
         metrics = [metrics]
-    # The order of a set is another in every run, and so would be that of the result.
+    # The order of a set differs between runs, so the order of the result would differ, too.
     if isinstance(metrics, (set, frozenset)) or not isinstance(metrics, Iterable):
         raise DataError(
             say("{metrics=} must be a metric or a list of them, not {kind}", kind=kind_of(metrics))
@@ -121,7 +121,7 @@ def _own_name(function: Any) -> str:
 
 
 def _of_name(name: str) -> Metric | None:
-    """Return None for a metric of ours, scikit-learn's function for one of theirs."""
+    """Return None for a built-in metric, otherwise the function of scikit-learn."""
     if name in METRICS or name in CLASS_METRICS:
         return None
     base, _, part = name.rpartition("_")

@@ -106,7 +106,7 @@ NOTE_DIFFERENT_ROWS = Template(
     "differences marked 'different rows' compare models evaluated on different rows",
 )()
 
-# Why a metric has no value.
+# Reasons why a metric has no value.
 NO_ERRORS = Template("no_errors_no_ratio", "the error of {model:model} is 0, so there is no ratio")
 NO_COMMON_ROW = Template("no_common_row", "no row has both {prediction:model} and {truth:model}")
 IN_FOLD = Template("undefined_in_fold", "{reason} in fold {fold:label}")

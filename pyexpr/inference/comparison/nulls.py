@@ -1,4 +1,4 @@
-"""The values that differences are tested against."""
+"""The null values of tests of differences."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def checked_nulls(
     Raises
     ------
     DataError
-        If a value is not a finite number, is no difference that a metric can have, or if a mapping
-        names another metric.
+        If a value is not a finite number or is a difference that the metric cannot have, or if a
+        mapping names another metric.
     """
     names = list(dict.fromkeys(metrics))
     if isinstance(given, Mapping):

@@ -11,9 +11,9 @@ _OF_REGRESSIONS = "sklearn.metrics._regression"
 
 @cache
 def _functions() -> dict[str, Callable[[Any, Any], float]]:
-    """Return the metrics of scikit-learn's scorers of regressions, and by their functions' names.
+    """Return scikit-learn's metrics of regression, by the names of scorers and of functions.
 
-    A scorer's name loses its ``neg_``: an error is itself, not its negative.
+    The prefix ``neg_`` of scorers is removed, because errors are not negated.
     """
     from sklearn import metrics
 
@@ -37,5 +37,5 @@ def sklearn_names() -> tuple[str, ...]:
 
 
 def sklearn_metric(name: str) -> Callable[[Any, Any], float] | None:
-    """Return a metric of (truth, prediction), None if scikit-learn has no such."""
+    """Return a metric of (truth, prediction); None if scikit-learn does not have it."""
     return _functions().get(name)

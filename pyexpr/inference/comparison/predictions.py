@@ -124,7 +124,7 @@ class _Columns:
         return self._least[name]
 
     def codes(self, name: str) -> NDArray[np.int64] | None:
-        """Return None: numbers are no classes."""
+        """Return None, because numbers are not classes."""
         return None
 
     def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
@@ -187,7 +187,7 @@ def _is_single(values: NDArray[np.float64]) -> bool:
 
 
 def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """Return the rows that every mask has, the same array if that is all of them."""
+    """Return the rows that are in every mask; the same array if these are all rows."""
     for mask in masks:
         if mask is not None:
             rows = rows & mask
@@ -290,8 +290,8 @@ def read_models(
     check_flat_columns(frame, what=TABLE)
     check_truth(truth)
     named = named_models(predictions)
-    # A model evaluated by the common truth must have every row, in every column: the mean over
-    # columns of different rows would be of other rows than the other models'.
+    # A model evaluated with the common truth must have every row in every column. Otherwise, the
+    # mean over its columns would be based on other rows than the other models.
     whole = {name: model.truth is None for name, model in named.items()}
     true: _Columns | _ClassColumns | FileColumns = numbers or _Columns(frame)
     predicted, classes = true, None
@@ -330,7 +330,7 @@ def read_models(
             rows = complete
             if not whole[name]:
                 rows = _all_there(complete, predicted.there(column), true.there(criterion))
-                # The same array for the same rows, which marks models that are evaluated on them.
+                # Models that are evaluated on the same rows share the same array.
                 rows = complete if np.array_equal(rows, complete) else rows
                 used = used | rows
             p, t = predicted.values(column), true.values(criterion)
@@ -353,6 +353,6 @@ def read_contexts(
     if len(names) == 1:
         return names, [None]
     rows: dict[str, NDArray[np.bool_] | None] = {label: codes == i for i, label in enumerate(names)}
-    # A study's predictions.csv: rows called "all" are those of the model over all contexts.
+    # In the predictions.csv of a study, rows called "all" are those of the model over all contexts.
     over_all = rows.pop(ALL, None)
     return [*rows, ALL], [*rows.values(), over_all]

@@ -41,8 +41,8 @@ DIFFERENT_ROWS = Template("different_rows", "different rows")()
 class ColumnValues:
     """A column of predictions with its truth; `rows` marks where both are defined.
 
-    `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
-    `fold` names the column of its folds, where it has its own.
+    `least` holds, for truth and prediction, the variance that may be a rounding error, as in
+    `pyexpr.core.cluster_bootstrap.Column`. `fold` names the column of its folds, if it has its own.
     For classes, the truth is the code of a row's class, `codes` are those of the predicted classes,
     and the prediction is a probability or the same code.
     """
@@ -72,18 +72,18 @@ class ModelValues:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What every model has one of in every context: a metric, or the logarithm of an error.
+    """A quantity of every model in every context: a metric, or the logarithm of an error.
 
     Attributes
     ----------
     metric : str
-        As the user names it.
+        Name given by the user.
     base, part : str
-        The metric without the part, and of what it is.
+        The metric without the part, and the part (such as within or between subjects).
     logarithm : bool
-        The difference of two logarithms is that of a ratio.
+        Whether it is the logarithm of an error; the difference of two gives a ratio.
     function : callable, optional
-        What is called with truth and prediction.
+        Function of truth and prediction.
     averaged : bool
         Whether it is the mean of a metric over units.
     """
@@ -97,7 +97,7 @@ class Measure:
 
     @property
     def kind(self) -> Kind:
-        """Return what is known of the metric."""
+        """Return the kind of the metric."""
         return kind_named(self.base)
 
     @property
@@ -116,8 +116,8 @@ class Measure:
 class Row(NamedTuple):
     """A row of the result: a level (second is None), or `first` minus `second`.
 
-    The two are those of two models in one context, or of one model in two contexts. The
-    levels of a ratio are logarithms; what is shown is the ratio.
+    The two levels are of two models in one context, or of one model in two contexts. The levels of
+    a ratio are logarithms, but the ratio itself is shown.
     """
 
     metric: str
@@ -128,10 +128,10 @@ class Row(NamedTuple):
     base: str
     part: str
     scale: str  # on which the row is studentised
-    simple_df: bool = False  # degrees of freedom leave kurtosis out
+    simple_df: bool = False  # whether the degrees of freedom ignore kurtosis
     note: str = ""
     ratio: bool = False
-    chance: float | None = None  # what its level is tested against, where it has one of its own
+    chance: float | None = None  # null value of its level, if it has its own
 
     @property
     def kind(self) -> str:
@@ -162,7 +162,7 @@ class Row(NamedTuple):
 
 
 def labels_of(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return the columns that a row is read by: metric, term, context."""
+    """Return the columns that label a row for readers: metric, term, context."""
     return {
         "metric": [row.metric for row in rows],
         "term": [row.term for row in rows],
@@ -182,7 +182,7 @@ def structure_of(rows: Sequence[Row]) -> dict[str, list[str]]:
 def build_measures(
     metrics: Iterable[str] | Mapping[str, Metric | None], *, ratio: bool
 ) -> list[Measure]:
-    """Return what levels are computed of; `ratio` adds the logarithms of the errors."""
+    """Return the measures of the levels; `ratio` adds the logarithms of the errors."""
     functions = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
     measures = []
     for metric, function in functions.items():
@@ -194,7 +194,7 @@ def build_measures(
 
 
 def checked_score_range(score_range: float | None, metrics: Iterable[str]) -> float | None:
-    """Return the width of the score, which NRMSE needs and nothing else takes."""
+    """Return the width of the score, which is required for NRMSE and not allowed otherwise."""
     normalised = [metric for metric in metrics if split_name(metric)[0] == "nrmse"]
     if score_range is None:
         if normalised:
@@ -247,10 +247,10 @@ def build_rows(
     n_classes: int = 0,
     averaged: bool = False,
 ) -> list[Row]:
-    """Lay out the result: per metric and context levels, differences, ratios; then contexts.
+    """Return the rows: levels, differences and ratios per metric and context, then contexts.
 
-    `n_classes` is what balanced accuracy is 1 of by chance; with `averaged` every level is a
-    mean over units.
+    `n_classes` is the number of classes; balanced accuracy is 1 / `n_classes` by chance. With
+    `averaged`, every level is a mean over units.
     """
     n_models, names = len(models), [model.name for model in models]
     pairs = list(combinations(range(n_models), 2)) if pairwise else []
@@ -268,12 +268,12 @@ def build_rows(
         metric, base, part = one.metric, one.base, one.part
         scale = "identity" if averaged else one.kind.scale
         chance = 1 / n_classes if base == "balanced_accuracy" else one.kind.chance
-        # Measured: without kurtosis differences of correlations are covered as they should be,
-        # and too often with it. Correlations of subjects' means need it where the outcome is
-        # skewed (.92 without it).
+        # In simulations, differences of correlations had the nominal coverage without kurtosis, and
+        # too high coverage with it. Correlations of subjects' means need it if the outcome is
+        # skewed (coverage .92 without it).
         simple_difference = base == "correlation" and part != "within" and not averaged
 
-        # What is taken from what, its degrees of freedom, and whether it is a ratio.
+        # Both levels of each difference, its degrees of freedom, and whether it is a ratio.
         kinds = [(m, simple_difference, False)]
         if metric in logarithms:
             kinds.append((logarithms[metric], False, True))
@@ -321,7 +321,7 @@ def check_names(rows: Sequence[Row]) -> None:
 def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
     """Return the positions of the differences between models by metric and context.
 
-    So the ratios. Raises `DataError` if there are none.
+    Ratios are families in the same way. Raises `DataError` if there are no differences.
     """
     found: dict[tuple[str, str, bool], list[int]] = {}
     for i, row in enumerate(rows):

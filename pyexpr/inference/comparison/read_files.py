@@ -1,4 +1,4 @@
-"""Opening parquet files for a comparison: what can be computed from them, and their columns."""
+"""Open parquet files for a comparison, and check what can be computed from them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_files(
     own = [one for model in models if model.truth is not None
            for one in (*model.values, *model.truth)]  # fmt: skip
     columns = [*labels.values(), *(one for model in models for one in model.fold or ())]
-    # What predictions of left-out truth would mislead, where folds are not named.
+    # Metrics that would be misleading for predictions of left-out truth if folds are not named.
     misled = any(
         function is None and kind_named(split_name(metric)[0]).folds
         for metric, function in metrics.items()
@@ -52,7 +52,7 @@ def read_files(
 
 
 def _check(metrics: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Raise `DataError` for what needs all rows at once, or is not a column of the files.
+    """Raise `DataError` for options that need all rows in memory, or are not columns of the files.
 
     `arguments` are those that name columns of labels.
     """

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# Rows and subjects of the rarest class with which intervals were seen to fall short.
+# Numbers of rows and subjects of the rarest class below which coverage was too low in simulations.
 _FEW_ROWS, _FEW_OF_CLASS = 20, 10
 
 
@@ -111,7 +111,7 @@ class ComparisonResult(ReplicatedResult):
     left_out : tuple of LeftOut
         For each metric and context, the numbers of units averaged and left out.
     memberships : Memberships, optional
-        Where rows belong to two clusters; `clusters` are then the labels of the members.
+        Given if rows belong to two clusters; `clusters` are then the labels of the members.
     """
 
     rows: tuple[Row, ...]
@@ -442,7 +442,7 @@ class ComparisonResult(ReplicatedResult):
 
 
 def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
-    """Return which levels are not tested, and against what those of classes are."""
+    """Return which levels are not tested, and the null values of metrics of classes."""
     nulls = _nulls_of_differences(rows, null)
     numbers = not any(kind_named(row.base).classes or row.base not in KINDS for row in rows)
     levels = [(row.metric, float(against)) for row, against in zip(rows, null, strict=True)
@@ -458,7 +458,7 @@ def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
 
 
 def _nulls_of_differences(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
-    """Return the null value of differences, or that of each metric where they are several."""
+    """Return the null value of differences, or the one of each metric if they differ."""
     values = {
         row.metric: float(against) for row, against in zip(rows, null, strict=True)
         if row.second is not None and not row.ratio

@@ -1,6 +1,6 @@
 """The rows of a table in classes: those with the same labels and the same values missing.
 
-What depends on labels alone (contexts, folds, strata, whose rows are counted) is read from a
+Everything that depends only on labels (contexts, folds, strata, numbers of rows) is read from a
 table with one row per class, by the same code as from the table itself.
 """
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Pairs of labels that are looked up in memory: 2 GB of them.
+# Largest number of pairs of labels that are looked up in memory, which is 2 GB.
 _MOST_PAIRS = 1 << 28
-# Columns whose missing values fit into a word.
+# Number of columns whose missing values fit into one word.
 _BITS = 62
 
 
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
 
 class _Pairs:
-    """Numbers of pairs of whole numbers, in the order in which they come."""
+    """Numbers given to pairs of whole numbers, in the order in which the pairs occur."""
 
     def __init__(self) -> None:
         self._table: NDArray[np.int32] = np.full((1, 1), -1, dtype=np.int32)
@@ -81,11 +81,11 @@ class RowClasses:
     labels : sequence of str
         Columns of labels.
     whole : sequence of str
-        Columns of numbers that a row must all have to be used.
+        Columns of numbers in which a row must have values in order to be used.
     own : sequence of str
-        Columns of numbers of which each counts for itself.
+        Columns of numbers that are each evaluated on their own rows.
     threads : bool
-        Whether PyArrow may use several.
+        Whether PyArrow may use several threads.
     show : bool, optional
         Whether to show a progress bar in each pass.
     """
@@ -113,7 +113,8 @@ class RowClasses:
         }
         n_words = 1 + len(self._own) // _BITS
         self._words: list[dict[int, int]] = [{} for _ in range(n_words)]
-        # Each combines the classes so far with one more label, or word of missing values.
+        # Each step combines the classes so far with one more label, or one more word of missing
+        # values.
         self._pairs = [_Pairs() for _ in range(len(labels) + n_words)]
         counts = np.zeros(0, dtype=np.int64)
         for batch in self._read(first=True):
@@ -134,7 +135,7 @@ class RowClasses:
         Raises
         ------
         DataError
-            If they are not those of the first pass.
+            If the rows differ from those of the first pass.
         """
         n = 0
         for batch in self._read(first=False):

@@ -1,4 +1,4 @@
-"""The rows of a comparison: how they are summed and counted, wherever they are."""
+"""The rows of a comparison, in memory or in files: how they are summed and counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Rows(Protocol):
-    """What is computed from rows. Masks and codes (n,) are of rows, or of classes of them."""
+    """Sums and counts of rows; masks and codes (n,) are of rows, or of classes of rows."""
 
     def summed(
         self,

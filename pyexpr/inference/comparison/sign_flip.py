@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_FOR_ALL = 100_000
-# Flips whose statistics differ by rounding alone are ties, and ties count.
+# Statistics of flips that differ only by rounding are ties, and ties count as extreme.
 _TIE = 1e-12
 # Ctrl-C takes effect between two calls of the kernel; the statistics of one call are in memory.
 _AT_ONCE = 4096

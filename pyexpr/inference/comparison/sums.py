@@ -1,4 +1,4 @@
-"""Sums of predictions per subject, and why a metric of them is undefined."""
+"""Sums of predictions per subject, and why a metric is undefined."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# Context, what is summed ("pooled", "class 1", "ranks between", ...), model, column, fold.
+# Context, kind of sums ("pooled", "class 1", "ranks between", ...), model, column, fold.
 _Key = tuple[int, str, int, int, int | None]
-# Values closer than this part of the largest are tied.
+# Values that differ by less than this fraction of the largest are ties.
 _TIED = 1e-13
 
 
@@ -74,14 +74,15 @@ class Sums:
         self.present: list[NDArray[np.bool_]] = []
         self._flat: list[dict[str, str]] = []
         self._place: dict[_Key, int] = {}
-        # Models that share their rows share one array of them in each context and fold.
+        # Models with the same rows share one array of these rows in each context and fold.
         self._used: dict[tuple[int, int, str | None, int | None], NDArray[np.bool_]] = {}
         self._of_left_out: dict[tuple[int | None, int, int], bool] = {}
-        # Which rows a column has, by a number: it is saved, and an address is another each time.
+        # A number for the rows of a column. It is saved, unlike an address, which differs between
+        # runs.
         self._rows_number: dict[int, int] = {}
 
     def pieces(self, c: int, measure: Measure, i: int) -> list[tuple[int, ...]]:
-        """Return where the columns of model i are in context c: each once, in folds, or classes."""
+        """Return the positions of the columns of model i in context c, one per fold or class."""
         what = measure.kind.sums or ("rows" if measure.function else measure.part)
         places = range(len(self._models[i].columns))
         if what == "classes":
@@ -97,13 +98,13 @@ class Sums:
         ]
 
     def _cut(self, c: int, measure: Measure, i: int) -> list[list[int | None]]:
-        """Return the folds that each column of model i is cut into; None is all its rows."""
+        """Return the folds into which each column of model i is divided; None means all rows."""
         columns = self._models[i].columns
         if self._folds is None or not measure.kind.folds or measure.part not in FEWEST:
             return [[None]] * len(columns)
         there = self._rows_of(c, columns[0], None)
         for column in columns[1:]:
-            # A fold that another column has rows in may have none here.
+            # A fold with rows in another column may have none here.
             there = there | self._rows_of(c, column, None)
         cut: list[list[int | None]] = []
         for column in columns:
@@ -112,14 +113,14 @@ class Sums:
                 cut.append([None])
             else:
                 cut.append([int(fold) for fold in np.unique(folds.cells[c][there])])
-        # All columns of a level are in as many pieces; those of no fold have no rows.
+        # All columns of a level have the same number of pieces; pieces without a fold have no rows.
         most = max(map(len, cut))
         for one in cut:
             one += range(-1, len(one) - most - 1, -1)
         return cut
 
     def _folds_of(self, column: ColumnValues) -> Folds | None:
-        """Return the folds of a column; a unit's rows are of one model, and not cut."""
+        """Return the folds of a column; rows of units are from one model and are not divided."""
         return None if self._folds is None else self._folds.of(column)
 
     def _rows_of(self, c: int, column: ColumnValues, fold: int | None) -> NDArray[np.bool_]:
@@ -141,7 +142,7 @@ class Sums:
             return self._place[key]
         column = self._models[i].columns[k]
         used = self._rows_of(c, column, fold)
-        # Without folds the rows are the same, whatever folds a column has.
+        # For metrics over all rows, the folds of a column do not matter.
         cut_by = None if fold is None else column.fold
         own_rows = self._rows_number.setdefault(id(column.rows), len(self._rows_number))
         shared = (c, what, column.truth_name, own_rows, fold, cut_by)
@@ -187,12 +188,12 @@ class Sums:
         """Return the sums with ranks of rows, or of subjects' means."""
         if part == "between":
             cluster = np.flatnonzero(summed.sums[0] > 0)
-            # Means of the same values in another order differ by rounding.
+            # Means of the same values in another order may differ by rounding.
             p, t = (_rounded(summed.sums[core.SUMS.index(name)][cluster]) for name in "pt")
         else:
             cluster, p, t = self._codes[used], column.prediction[used], column.truth[used]
         ranks = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (p, t)]
-        # Also of none: a column has no rows in a fold of another's.
+        # There may be no rows: a column may have none in a fold of another column.
         ranked = core.RankedRows(cluster, *ranks)
         if not len(cluster):
             return replace(summed, ranked=ranked), {"n": ""}
@@ -252,7 +253,7 @@ class Sums:
         )  # fmt: skip
 
     def _why_no_class(self, measure: Measure, values: ColumnValues, own: Sequence[int]) -> str:
-        """Return which class is missing that the metric needs."""
+        """Return the class that the metric needs and that is missing."""
         named = [self._labels[1]] if measure.base == "f1" else self._labels
         for label, at in zip(named, own, strict=False):
             flat = self._flat[at]
@@ -266,7 +267,7 @@ class Sums:
         return ""
 
     def _why_no_folds(self, c: int, measure: Measure, own: Sequence[int], folds: Folds) -> str:
-        """Return why a metric cannot be had within folds."""
+        """Return why a metric cannot be computed within folds."""
         if measure.part not in FEWEST:
             return TORN_FOLDS if folds.torn[c] else ""
         for at in own:
@@ -278,11 +279,11 @@ class Sums:
         return ""
 
     def _why_folds(self, c: int, measure: Measure, i: int, k: int) -> str:
-        """Return why a metric needs folds to be named: predictions are of left-out truth."""
+        """Return why folds must be named for a metric, if predictions are of left-out truth."""
         if measure.base == "r2" or measure.function or measure.part not in FEWEST:
             return ""
         over_all = self._context_rows[c] is None
-        # Over all rows both are the same.
+        # Both are the same over all rows.
         requested: list[int | None] = [None] if over_all else [c, None]
         if over_all:
             requested += [d for d, rows in enumerate(self._context_rows) if rows is not None]
@@ -292,7 +293,7 @@ class Sums:
         return OF_LEFT_OUT(prediction=self._models[i].columns[k].name, below=below)
 
     def _shows_left_out(self, c: int | None, i: int, k: int) -> bool:
-        """Return whether predictions are of left-out truth in context c, or (None) in all rows."""
+        """Return whether predictions are of left-out truth in context c, or in all rows (None)."""
         if (c, i, k) not in self._of_left_out:
             column = self._models[i].columns[k]
             used = column.rows if c is None else self._rows_of(c, column, None)
@@ -322,7 +323,7 @@ def _too_few(label: str, n: int, measure: Measure) -> str:
 
 
 def constant_sides(column: core.Column) -> dict[str, str]:
-    """Return why p and t do not vary, where they do not; "n" where there are no rows at all."""
+    """Return which of p and t do not vary; "n" if there are no rows at all."""
     n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
     if n == 0:
         return {"n": ""}
@@ -339,7 +340,7 @@ def constant_sides(column: core.Column) -> dict[str, str]:
 
 
 def _why_flat(measure: Measure, values: ColumnValues, constant: dict[str, str]) -> str:
-    """Return what does not vary that must, empty if all does."""
+    """Return what does not vary although it must; empty if everything varies."""
     if measure.base == "auc":
         return ONE_CLASS(truth=values.truth_name) if "t" in constant else ""
     needed = {"correlation": "pt", "spearman": "pt", "r2": "t"}.get(measure.base, "")

@@ -1,4 +1,4 @@
-"""What a comparison of rows that belong to two clusters cannot have."""
+"""Options that are not available if rows belong to two clusters."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Metrics of each unit, such as a recording, averaged over the units of the subjects.
 
-A unit belongs to one subject, so its metric is the same however subjects are drawn: a
-replicate is the mean of the drawn subjects' units.
+A unit belongs to one subject, so its metric does not depend on which subjects are drawn. A
+replicate is the mean over the units of the drawn subjects.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Units:
     Attributes
     ----------
     name : str
-        Of the column.
+        Name of the column.
     codes : (n,) int64
     labels : list of str
     cluster : (units,) int64
-        The subject of each.
+        The subject of each unit.
     """
 
     name: str
@@ -58,18 +58,18 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many units a metric is averaged over in a context, and those that have none.
+    """Numbers of units over which a metric is averaged in a context, and of those left out.
 
     Attributes
     ----------
     metric, context : str
     used, small, undefined : int
-        Units averaged; with too few rows (under `fewest`); with enough, but without a value
-        for some model.
+        Numbers of units that are averaged, that have too few rows (below `fewest`), and that have
+        enough rows but no value for some model.
     unit : str
         Column of the units.
     example : tuple of str
-        One that is undefined, and the model for which it is; empty if none is.
+        A unit that is undefined, and the model for which it is undefined; empty if there is none.
     """
 
     metric: str
@@ -83,7 +83,7 @@ class LeftOut:
 
     @property
     def note(self) -> str:
-        """Return it in a sentence, "" if none is left out."""
+        """Return a sentence on the units left out; "" if none is left out."""
         parts: list[str] = []
         if self.small:
             parts.append(SMALL_UNITS(n=self.small, fewest=self.fewest))
@@ -104,7 +104,7 @@ class LeftOut:
 
 
 def check_whole_units(metrics: Iterable[str]) -> None:
-    """Raise `DataError` for metrics of parts: a unit has one subject."""
+    """Raise `DataError` for metrics within or between subjects: a unit has one subject."""
     for metric in metrics:
         if split_name(metric)[1] != "pooled":
             raise DataError(
@@ -130,7 +130,7 @@ def read_units(
     Raises
     ------
     DataError
-        If a unit has rows of two subjects: who is drawn would change its metric.
+        If a unit has rows of two subjects, because its metric would depend on who is drawn.
     """
     if isinstance(per, str):
         check_flat_columns(frame, what=what)
@@ -168,7 +168,7 @@ def levels_of_units(
     classes: Classes | None = None,
     source: Rows = IN_MEMORY,
 ) -> tuple[Levels, list[LeftOut]]:
-    """Return the levels as means over units, summed per cluster, and what is left out of them."""
+    """Return the levels as means over units, summed per cluster, and the units left out."""
     plain = [replace(measure, logarithm=False) for measure in measures]
     inner = build_levels(
         plain, models, contexts, context_rows, units.codes, len(units.labels),
@@ -193,7 +193,7 @@ def levels_of_units(
                 reason = NO_UNIT(unit=units.name, metric=measures[m].metric, model=model.name)
             if not reason and measures[m].logarithm and not values[at + i][own].any():
                 reason = NO_ERRORS(model=model.name)
-            # Without a value: its units all the same, for their numbers.
+            # A level without a value still has its units, which are needed for their numbers.
             among = own if own.any() else inner.clusters[at + i]
             n = np.bincount(units.cluster[among], minlength=n_clusters).astype(np.float64)
             sums = np.zeros((len(core.SUMS), n_clusters))
@@ -243,11 +243,11 @@ def _kept(
 ) -> tuple[NDArray[np.bool_], LeftOut]:
     """Return the units that are used, the same for all models, and how many are left out.
 
-    A model without a value in any unit keeps none from the others.
+    A model without a value in any unit does not exclude units of the other models.
     """
     n_units, fewest = len(units.labels), measure.kind.fewest
     n = np.array([source.count_by(one, units.codes, n_units) for one in rows])
-    # Models with rows of their own have none in some units.
+    # Models with their own rows may have no rows in some units.
     there, enough = n.any(axis=0), ((n >= fewest) | (n == 0)).all(axis=0)
     defined = ~np.isnan(values)
     evaluated = (defined & enough).any(axis=1)

@@ -75,7 +75,7 @@ def person_slopes(
         Column of the contexts. Score and signal are then taken as deviations from the mean of the
         subject in the context, so that differences between contexts do not contribute.
     kind : {"slope", "correlation"}
-        What is computed of each subject.
+        What is computed for each subject.
     min_rows : int
         Subjects with fewer rows have no estimate, nor have those with fewer rows than their
         contexts plus 2 (plus 3 for correlations).
@@ -219,7 +219,7 @@ def _cells(subject: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.i
 def _estimates(
     sums: PersonSums, kind: str, min_rows: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
-    """Return values, their error variances, the moderated ones, and why there are none."""
+    """Return values, their error variances, the moderated variances, and reasons if missing."""
     needed = np.maximum(min_rows, sums.cells + (2 if kind == SLOPE else 3))
     reasons: list[str] = []
     r = _correlations(sums)
@@ -252,7 +252,7 @@ def _estimates(
 def _correlations(sums: PersonSums) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = sums.xy / np.sqrt(sums.xx * sums.yy)
-    # Rounding is no difference from 1.
+    # A difference from 1 that is only a rounding error is removed.
     return np.asarray(np.where(np.abs(found) > 1 - 1e-12, np.sign(found), found))
 
 
@@ -264,19 +264,21 @@ def _halves(
     kind: str,
     whole: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the values of odd and of even rows of each subject and context, and a ratio.
+    """Return values of odd and even rows of each subject and context, and a ratio of variances.
 
     Parameters
     ----------
     whole : ndarray, shape (G,)
-        Of all rows, the variances of errors but for the residual's; NaN where there is no value.
+        For all rows, the variances of errors divided by the residual variance; NaN if there is no
+        value.
 
     Returns
     -------
     ndarray, shape (G, 2)
-        NaN where there is no value.
+        The two values; NaN if missing.
     float
-        Mean error variance of all rows, over that of half of them, if residuals are alike.
+        Mean error variance of all rows divided by that of half of them, for equal residual
+        variances.
     """
     order = np.argsort(cell, kind="stable")
     number = np.empty(len(cell), dtype=np.int64)

@@ -3,11 +3,11 @@ r"""How reliable the slopes of persons are, and their empirical Bayes estimates.
 With b_s the slope of subject s and v_s the square of its standard error, the variance of the true
 slopes is ``var(b) - mean(v)``, and the reliability ``1 - mean(v) / var(b)``: the share of the
 variance between the estimated slopes that is variance between the true ones. Each v_s is unbiased,
-so that the errors of subjects may differ in variance.
+so the error variance may differ between subjects.
 
 The empirical Bayes estimates use the restricted maximum likelihood estimate of the variance of
-true slopes, and error variances that are moderated: a subject's own residual variance rests on few
-rows, and is drawn towards that of all subjects (Smyth 2004).
+true slopes, and error variances that are moderated: a subject's own residual variance is based on
+few rows, and is drawn towards that of all subjects (Smyth 2004).
 
 References
 ----------
@@ -45,7 +45,7 @@ def reliability_of(
     """Return the reliability of estimates (G,), given the variances of their errors (G,).
 
     The interval is Student's t of the jackknife's pseudo-values over subjects of the logarithm of
-    the unreliability. Estimates below 0 are 0, as are limits.
+    the unreliability. Negative estimates and limits are set to 0.
     """
     values = np.log(_left_out(estimates, variances))
     found = PseudoValues.of(values[None])
@@ -73,10 +73,10 @@ def halves_of(
     """Return the reliability from the slopes (G,) of two halves of each subject's rows.
 
     The correlation r of the halves is stepped up to all rows, ``r / (r + ratio (1 - r))``, where
-    `ratio` is that of the error variances of all rows and of half of them. With 1/2 this is the
-    formula of Spearman and Brown; of slopes it is less, because half of the rows have less than
-    half of the information if the signal varies by chance. The interval is that of the correlation,
-    by the jackknife over subjects of ``atanh(r)``.
+    `ratio` is that of the error variances of all rows and of half of them. With a ratio of 1/2 this
+    is the formula of Spearman and Brown. For slopes the ratio is smaller, because half of the rows
+    have less than half of the information if the signal varies by chance. The interval is that of
+    the correlation, by the jackknife over subjects of ``atanh(r)``.
     """
     G = len(first)
     r = np.empty(G + 1)
@@ -105,7 +105,7 @@ def _limits(found: PseudoValues, confidence: float) -> tuple[float, float]:
 def spread_interval(
     estimates: NDArray[np.float64], variances: NDArray[np.float64], confidence: float
 ) -> Interval:
-    """Return the standard deviation of the true slopes, 0 where errors explain all.
+    """Return the standard deviation of the true slopes; 0 if errors explain all variance.
 
     The interval is Student's t of the jackknife's pseudo-values of the logarithm of the variance of
     the estimates, less the mean error variance.
@@ -116,7 +116,7 @@ def spread_interval(
     n = np.append(G, np.full(G, G - 1))
     spread = (squares - total**2 / n) / (n - 1)
     error = float(variances.mean())
-    # As a function of both means, with the error of all as the constant of the scale.
+    # This is a function of both means; the mean error variance of all is the constant of the scale.
     own = spread - (variances.sum() - np.append(0.0, variances)) / n + error
     found = PseudoValues.of(np.log(np.maximum(own, 1e-300))[None])
     low, high = _limits(found, confidence)
@@ -135,9 +135,10 @@ class Shrunken:
     Attributes
     ----------
     mean, variance : float
-        Of the true slopes, by restricted maximum likelihood.
+        Mean and variance of the true slopes, by restricted maximum likelihood.
     values, reliability : ndarray, shape (G,)
-        The estimates, and the reliability of each subject's own: its weight against the mean.
+        The shrunken estimates, and the reliability of each subject's own estimate, which is its
+        weight relative to the mean.
     """
 
     mean: float
@@ -165,7 +166,7 @@ def _reml(b: NDArray[np.float64], v: NDArray[np.float64]) -> float:
         return float(w @ (b - mean) ** 2 - np.log(w).sum() + math.log(w.sum()))
 
     top = float(np.sum((b - b.mean()) ** 2) / max(len(b) - 1, 1) * len(b)) + float(v.max())
-    # The criterion may have several minima: the best of a grid is refined.
+    # The criterion may have several minima, so the best point of a grid is refined.
     grid = np.concatenate([[0.0], top * np.geomspace(1e-10, 1.0, 200)])
     values = [criterion(value) for value in grid]
     best = int(np.argmin(values))
@@ -181,8 +182,8 @@ def _reml(b: NDArray[np.float64], v: NDArray[np.float64]) -> float:
 def moderated(s2: NDArray[np.float64], df: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return residual variances (G,) drawn towards their common value, on df degrees of freedom.
 
-    The prior is scaled inverse chi-square, with the moments of ``log(s2)``. If the variances differ
-    no more than by chance, all are the pooled one.
+    The prior is scaled inverse chi-square, with the moments of ``log(s2)``. If the variances do not
+    differ more than by chance, all are set to the pooled variance.
     """
     from scipy.special import digamma, polygamma
 

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 SLOPE, CORRELATION = "slope", "correlation"
 KINDS = (SLOPE, CORRELATION)
-# Of subjects with an estimate, for intervals.
+# Smallest number of subjects with an estimate, for intervals.
 FEWEST_SUBJECTS = 5
 JACKKNIFE = "jackknife"
-# A column of subjects with such a name would stand twice in the table.
+# If the column of subjects had such a name, the table would have two columns of this name.
 OF_TABLES = frozenset(
     {
         "estimate", "std_error", "df", "conf_low", "conf_high", "shrunken", "reliability", "n",
@@ -65,19 +65,20 @@ class PersonSlopesResult(Result):
     kind : str
         "slope" or "correlation".
     score, signal, cluster, context : str
-        Columns; context is "" where there is none.
+        Columns; context is "" if there is none.
     subjects : tuple
         Labels.
     n, n_contexts, df : ndarray of int, shape (G,)
         Rows and contexts of each subject, degrees of freedom of its residuals.
     values : ndarray, shape (G,)
-        Slopes, or correlations on the scale atanh(r); NaN where there is none.
+        Slopes, or correlations on the scale atanh(r); NaN if missing.
     variances, moderated : ndarray, shape (G,)
-        Of the errors of `values`: the subject's own, and drawn towards that of all subjects.
+        Error variances of `values`: the subject's own, and those drawn towards that of all
+        subjects.
     halves : ndarray, shape (G, 2)
-        Values of the odd and of the even rows; NaN where there is none.
+        Values of the odd and of the even rows; NaN if missing.
     ratio : float
-        Error variance of all rows, over that of half of them.
+        Error variance of all rows divided by that of half of them.
     reasons : tuple of str
         Why a subject has no value.
     n_dropped : int

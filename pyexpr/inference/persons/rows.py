@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A sum of squares is 0 if it is this small beside the values themselves.
+# A sum of squares is set to 0 if it is this small relative to the values themselves.
 _ROUNDING = 1e-24
 
 
@@ -23,7 +23,7 @@ class PersonSums:
     n, cells : ndarray of int, shape (G,)
         Rows of each subject, and contexts in which it has rows.
     xx, xy, yy : ndarray, shape (G,)
-        Of signal x and score y; exactly 0 where they do not vary.
+        Sums for signal x and score y; exactly 0 if they do not vary.
     """
 
     n: NDArray[np.int64]
@@ -53,7 +53,8 @@ def person_sums(
         Signal and score, without missing values.
     subject : ndarray of int, shape (n,)
     cell : ndarray of int, shape (n,)
-        Codes without gaps of subject and context together, about whose means products are.
+        Codes without gaps of the combinations of subject and context. Products are about their
+        means.
     """
     counts = np.bincount(cell)
     owner = np.zeros(len(counts), dtype=np.int64)

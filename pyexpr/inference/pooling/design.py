@@ -1,9 +1,9 @@
 r"""The rows of a multilevel model of slopes as cross-products of each subject.
 
-The label is ``X theta + Z_s v_s + e``: theta holds the slopes of every context and then its
-intercepts, v_s what varies between subjects: intercepts, slopes, and both in single contexts.
-Everything that the restricted likelihood needs of the rows is in the products of Z_s, X and y
-within subjects.
+The label is ``X theta + Z_s v_s + e``: theta holds the slopes of every context and then the
+intercepts. v_s holds what varies between subjects: intercepts, slopes, and both in single contexts.
+The restricted likelihood depends on the rows only through the products of Z_s, X and y within
+subjects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from pyexpr.inference.coefficients.slopes import within
 
-# What varies between subjects: each includes those before it.
+# What varies between subjects; each option includes the previous ones.
 INTERCEPTS, SLOPES, CONTEXTS = "intercepts", "slopes", "contexts"
 SUBJECT_EFFECTS = (INTERCEPTS, SLOPES, CONTEXTS)
 
@@ -37,15 +37,15 @@ class Products:
     Z : ndarray, shape (n, m)
         What varies between subjects.
     terms : tuple of (str, int)
-        The variances of Z's columns: "subject" or "subject:context", and the feature, or -1 for the
-        intercept.
+        The variance components of the columns of Z: "subject" or "subject:context", and the
+        feature, or -1 for the intercept.
     term : ndarray of int, shape (m,)
-        Which variance each column of Z has.
+        Position in `terms` of the variance of each column of Z.
     y : ndarray, shape (n,)
         The label, centred.
     subject : ndarray of int, shape (n,)
     feature, context : ndarray of int, shape (S,)
-        Whose slope each of the first S columns of X is.
+        Feature and context of the slope in each of the first S columns of X.
     XX, Xy, yy : ndarray, shapes (P, P), (P,), ()
         Products of all rows.
     ZZ, ZX, Zy : ndarray, shapes (G, m, m), (G, m, P), (G, m)
@@ -84,7 +84,7 @@ def products_of(data: CoefficientData, subject_effects: str) -> Products:
     places = [(c, j) for c in range(C) for j in range(p) if not data.constant[c, j]]
     context, feature = np.array(places, dtype=np.int64).T
     centred = within((data.X - data.X.mean(axis=0)) / data.scale, data.context)
-    # What rounding leaves of a constant is no variation.
+    # A constant that varies only by rounding counts as constant.
     centred[data.constant[data.context]] = 0.0
     inside = data.context[:, None] == context[None, :]
     slopes = np.where(inside, centred[:, feature], 0.0)
@@ -121,7 +121,7 @@ def products_of(data: CoefficientData, subject_effects: str) -> Products:
 def _of_subjects(
     data: CoefficientData, centred: NDArray[np.float64], subject_effects: str
 ) -> tuple[NDArray[np.float64], tuple[tuple[str, int], ...], NDArray[np.int64]]:
-    """Return what varies between subjects, (n, m), the variances, and which each column has."""
+    """Return what varies between subjects, (n, m), the variances, and each column's variance."""
     n, p = centred.shape
     with_one = np.hstack([np.ones((n, 1)), centred])
     features = [-1, *(range(p) if subject_effects != INTERCEPTS else ())]
@@ -131,7 +131,7 @@ def _of_subjects(
         C = len(data.contexts)
         inside = (data.context[:, None] == np.arange(C)).astype(np.float64)
         cells = len(np.unique(data.subject * C + data.context))
-        # With a row for each cell its intercept is the residual.
+        # With one row per cell, the intercept of the cell cannot be told from the residual.
         own = [j for j in range(-1, p) if j >= 0 or cells < n]
         terms += [("subject:context", j) for j in own]
         parts += [with_one[:, [j + 1]] * inside for j in own]

@@ -5,14 +5,14 @@ drawn anew with their slopes, the error of ``K theta`` has the variance
 
     K V K' + (K - I) D (K - I)',
 
-V that of the separate slopes, estimated from the subjects (CR2), and D the variances between
-contexts. The first part is the sampling of subjects, the second what pooling does to a slope that
-differs from the others. Both depend on tau, the standard deviation of the feature's slopes between
-contexts, which few contexts leave open. The limits are therefore quantiles of the mixture of
-Student's t distributions over the confidence distribution of tau (`spread`), given that tau is not
-0, much as generalised confidence intervals of the values of laboratories are (Iyer, Wang and Mathew
-2004). The same holds of the tau of the other features, which move the slopes of this one where
-features are correlated.
+where V is the variance of the separate slopes, estimated from the subjects (CR2), and D holds the
+variances between contexts. The first part is due to the sampling of subjects, the second to the
+bias of pooling for a slope that differs from the others. Both depend on tau, the standard deviation
+of the feature's slopes between contexts, which is uncertain with few contexts. The limits are
+therefore quantiles of the mixture of Student's t distributions over the confidence distribution of
+tau (`spread`), given that tau is not 0, much as generalised confidence intervals of the values of
+laboratories are (Iyer, Wang and Mathew 2004). The tau of the other features are treated in the same
+way, because they influence the slopes of this feature if features are correlated.
 
 References
 ----------
@@ -40,25 +40,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Contexts without which their spread cannot be told from error.
+# Smallest number of contexts with which their spread can be told from error.
 FEWEST_CONTEXTS = 3
-# Equally probable values of tau: a prime number.
+# Number of equally probable values of tau, which must be prime.
 QUANTILES = 41
-# Of these, the values for which degrees of freedom are computed.
+# Number of these values for which degrees of freedom are computed.
 FEW_QUANTILES = 9
 _MOST_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Student's t distributions, weighted, of each of several quantities.
+    """Weighted mixtures of Student's t distributions, one for each of several quantities.
 
     Attributes
     ----------
     weights : ndarray, shape (k,)
-        Of the distributions.
+        Weights of the distributions.
     centre, error, df : ndarray, shape (m, k)
-        Without any distribution where the weights are not known.
+        Centre, standard error and degrees of freedom of each distribution; k is 0 if the weights
+        are not known.
     """
 
     weights: NDArray[np.float64]
@@ -72,7 +73,7 @@ class Mixture:
         return len(self.weights) > 0
 
     def below(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the confidence that each quantity, (m,), is not larger."""
+        """Return the confidence that each quantity, (m,), does not exceed a value."""
         from scipy.special import stdtr
 
         return np.asarray(stdtr(self.df, (at[:, None] - self.centre) / self.error) @ self.weights)
@@ -86,7 +87,7 @@ class Mixture:
         own = self.centre + stdtrit(self.df, probability) * self.error
         low, high = own.min(axis=1), own.max(axis=1)
         at = own @ self.weights
-        # Newton's method, and bisection where it leaves what is known to hold the quantile.
+        # Newton's method, with bisection if it leaves the interval that contains the quantile.
         for _ in range(_MOST_STEPS):
             gap = self.below(at) - probability
             low, high = np.where(gap < 0, at, low), np.where(gap < 0, high, at)
@@ -133,18 +134,18 @@ class Pooling:
     Attributes
     ----------
     fit : ClusterOLS
-        The separate slopes, with the covariance that subjects give them; rows are weighted by the
-        model's variances of subjects.
+        The separate slopes with their cluster-robust covariance; rows are weighted by the model's
+        variances of subjects.
     model : ndarray, shape (S, S)
         Covariance of the separate slopes under the model.
     feature : ndarray of int, shape (S,)
-        Whose slope each is.
+        The feature of each slope.
     between : ndarray, shape (p,)
         Variances between contexts.
     spreads : tuple of Spread
-        Of each feature.
+        The confidence distribution of tau of each feature.
     support, pooled_support : Support
-        On how many subjects the separate slopes rest, and the pooled ones.
+        Effective numbers of subjects of the separate and of the pooled slopes.
     """
 
     fit: ClusterOLS
@@ -173,9 +174,9 @@ class Pooling:
     def shrinkage(self) -> NDArray[np.float64]:
         """Return the shrinkage of each slope, (S,): 0 is none, 1 to the common slope.
 
-        ``(1 - K) / (1 - K0)`` of the diagonals of K and of what it is without variance between the
-        contexts' slopes of the feature. In balanced designs ``v / (v + tau^2)``, v the variance
-        of a separate slope's deviation, which is the same for all.
+        It is ``(1 - K) / (1 - K0)`` of the diagonals of K and K0, where K0 is K if the slopes of
+        the feature do not vary between contexts. In balanced designs it is ``v / (v + tau^2)``,
+        where v is the variance of a separate slope's deviation, which is the same for all slopes.
         """
         own = np.diag(self.matrices(self.between)[0])
         found = np.empty(len(own))
@@ -191,7 +192,7 @@ class Pooling:
     ) -> Mixture:
         """Return the distribution of contrasts (m, slopes of the feature) of pooled slopes.
 
-        With `common`, of contrasts (1, 1) of the common slope, for contexts drawn anew.
+        With `common`, the contrasts are (1, 1) of the common slope, for new contexts.
         """
         at = np.flatnonzero(self.feature == feature)
         if self.spreads[feature].reason:
@@ -215,7 +216,7 @@ class Pooling:
         stacked[:, :, : len(self.feature)] = rows
         flat = stacked.reshape(k * m, -1)
         variance = np.sum(self.fit.influences(flat) ** 2, axis=0).reshape(k, m)
-        # The degrees of freedom change little from one tau to the next.
+        # Degrees of freedom change little between adjacent values of tau.
         some = np.unique(np.linspace(0, k - 1, min(k, FEW_QUANTILES)).round().astype(int))
         exact = self.fit.contrasts(stacked[some].reshape(len(some) * m, -1)).df
         own = exact.reshape(len(some), m).T
@@ -230,18 +231,19 @@ class Pooling:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return variances between contexts (k, p) and their weights (k,).
 
-        Of the confidence distribution that part is used where tau is not 0: slopes that are
-        exactly the same in all contexts would be known from all contexts together, which no
-        p-value supports. The values of the other features are combined with those of this one as
-        in a lattice, so that the result depends on no seed. For the common slope, which asks
-        nothing of single contexts, 0 has the confidence that the distribution gives it.
+        Only the part of the confidence distribution with tau above 0 is used. If tau were 0, slopes
+        would be known from all contexts together, and no p-value shows that they are exactly equal.
+        The values of the other features are combined with those of this one by the points of a
+        lattice, so that the result does not depend on a seed. For the common slope, which does not
+        refer to single contexts, 0 has the confidence that the distribution gives it.
         """
         n = QUANTILES
         values = np.tile(self.between, (n, 1))
         for j, spread in enumerate(self.spreads):
             if spread.reason:
                 continue
-            # A multiple of the numbers from 0 to n - 1, n prime, is a permutation of them.
+            # For prime n, multiples of the numbers from 0 to n - 1, modulo n, are a permutation of
+            # them.
             factor = 1 if j == feature else 2 + j % (n - 2)
             share = (np.arange(n) * factor % n + 0.5) / n
             none = spread.none

@@ -49,10 +49,10 @@ def pooled_coefficients(
 ) -> PooledCoefficientResult:
     r"""Estimate slopes per context that are pooled in part, by a multilevel model.
 
-    Separate slopes of each context are unbiased, but vary much where a context has few subjects;
-    one slope for all contexts hides how they differ. The multilevel model is between the two: it
-    estimates how far the slopes of a feature differ between contexts, and draws each towards the
-    common slope, the more so the less the context tells.
+    Separate slopes of each context are unbiased, but vary much if a context has few subjects; one
+    slope for all contexts hides how they differ. The multilevel model is between the two: it
+    estimates how much the slopes of a feature differ between contexts, and draws each slope towards
+    the common slope. The less information a context has, the more its slope is drawn.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def pooled_coefficients(
     subject_effects : {"contexts", "slopes", "intercepts"}
         What varies between subjects in the model, each with a variance of its own. "intercepts":
         intercepts. "slopes": also the slope of each feature. "contexts": also intercepts and slopes
-        of the subject in single contexts. A model that leaves out what does vary takes it for
-        differences between contexts, and pools too little.
+        of the subject in single contexts. If the model leaves out something that varies, it
+        attributes the variation to differences between contexts, and pools too little.
     rows : array_like of bool, shape (n,), optional
         The rows to use, such as the training part. By default all rows.
     confidence : float
@@ -170,7 +170,7 @@ def pooled_coefficients(
     warn_of_few_subjects_for_slopes(
         {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
     )
-    # Of several threads BLAS adds in another order.
+    # With several threads, BLAS would add in another order.
     with threadpool_limits(limits=1, user_api="blas"):
         return _pooled(data, subject_effects, level)
 
@@ -184,7 +184,7 @@ def _pooled(data: CoefficientData, subject_effects: str, level: float) -> Pooled
         ),
         *(f"intercept of {name}" for name in data.contexts),
     ]
-    # Before the iteration: linearly dependent columns are named here.
+    # This comes before the iteration, because it names linearly dependent columns.
     separate = cluster_ols(products.X, products.y, products.subject, names=names)
     left_over = products.y - products.X @ separate.coef
     exact = float(left_over @ left_over) <= LEAST_RESIDUAL * products.yy
@@ -210,7 +210,7 @@ def _pooled(data: CoefficientData, subject_effects: str, level: float) -> Pooled
 
 
 def _check(data: CoefficientData) -> None:
-    """Raise `DataError` where slopes cannot be pooled."""
+    """Raise `DataError` if slopes cannot be pooled."""
     if data.memberships is not None:
         raise DataError(say("pooled slopes require one column of subjects in {cluster=}"))
     n = len(data.contexts)

@@ -1,12 +1,13 @@
 r"""Restricted maximum likelihood of a multilevel model of slopes.
 
-The variances, in units of the residual's, are those of the slopes between contexts (one for each
-feature), and of what varies between subjects. All are at least 0. The
-steps are Newton's with the average information (Gilmour, Thompson and Cullis 1995), which is the
+The variances are in units of the residual variance. They are those of the slopes between contexts
+(one for each feature), and of what varies between subjects. All are at least 0. The steps are those
+of Newton's method with the average information (Gilmour, Thompson and Cullis 1995), which is the
 mean of the observed and the expected one; the residual variance is profiled.
 
-With ``theta = M beta + L u``, L the standard deviations of the slopes between contexts and u
-standard normal, no matrix here is singular where a variance is 0.
+The slopes are written as ``theta = M beta + L u``, where L holds the standard deviations of the
+slopes between contexts and u is standard normal. With this form, no matrix is singular if a
+variance is 0.
 
 References
 ----------
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from pyexpr.inference.pooling.design import Products
 
 MOST_STEPS = 500
-# Squared distance from the optimum, in standard errors.
+# Tolerated squared distance from the optimum, in standard errors.
 CLOSE = 1e-10
-# Least residual variance, as a share of that of the label.
+# Smallest residual variance, as a fraction of the variance of the label.
 LEAST_RESIDUAL = 1e-12
 _ROUNDING = 1e-15
 
@@ -86,7 +87,7 @@ def fit_reml(products: Products) -> MixedFit:
             break
         moved = _moved(products, ratios, step, state, df)
         if moved is None:
-            # Rounding is all that is left, or the criterion falls in no direction.
+            # Only rounding errors remain, or the criterion decreases in no direction.
             converged = decrement < 1e-6
             break
         ratios, state = moved
@@ -99,7 +100,7 @@ def fit_reml(products: Products) -> MixedFit:
 
 
 def whitening(products: Products, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return X and y, (n, P + 1), with rows that are independent and alike under the model.
+    """Return X and y, (n, P + 1), with rows that are independent with equal variance in the model.
 
     Each subject's rows are multiplied by the symmetric root of the inverse of their covariance,
     ``I + Z_s diag(ratios) Z_s'``; ratios (k,) are variances of subjects in units of the residual's.
@@ -129,7 +130,7 @@ def _state(products: Products, ratios: NDArray[np.float64], df: int) -> _State:
     factor = np.linalg.cholesky(inner)
     log_v = 2 * float(np.log(np.diagonal(factor, axis1=1, axis2=2)).sum())
     half = root[:, None] * np.linalg.inv(inner) * root
-    # Z'V^-1 of anything is E times Z' of it.
+    # For any matrix A, Z'V^-1 A is E times Z'A.
     E = np.eye(m) - products.ZZ @ half
     of_x = E @ products.ZX
     of_y = (E @ products.Zy[:, :, None])[:, :, 0]
@@ -147,14 +148,14 @@ def _state(products: Products, ratios: NDArray[np.float64], df: int) -> _State:
     B[slots, C + p + slots] = np.sqrt(between[products.feature])
     T = B.T @ A @ B
     T[C + p + slots, C + p + slots] += 1.0
-    # Columns of different size, such as those of many and few rows.
+    # Columns may differ in size, such as those of contexts with many and few rows.
     size = np.sqrt(np.diag(T))
     lower = np.linalg.cholesky(T / np.outer(size, size))
     log_t = 2 * float(np.log(np.diag(lower)).sum() + np.log(size).sum())
     reach = np.linalg.solve(lower, (B / size).T)
     covariance = reach.T @ reach
     theta = covariance @ xy
-    # Without any residual rounding alone is left.
+    # Without a residual, only rounding errors remain.
     square = max(float(yy - xy @ theta), _ROUNDING * products.yy)
     value = log_v + log_t + df * math.log(square)
     # P y in the columns of X and of Z, and the traces of P V_k.
@@ -198,7 +199,8 @@ def _step(
     values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
     values = np.maximum(values, 1e-10 * max(values[-1], 1e-300))
     step[at] = -(vectors @ ((vectors.T @ (state.gradient[at] / scale)) / values)) / scale
-    # A variance at 0 that the step pushes below stays there: the others move without it.
+    # A variance of 0 that the step would make negative stays 0, and the step is computed for the
+    # others.
     stuck = free & (ratios == 0) & (step < 0)
     if stuck.any():
         return _step(state, ratios, free & ~stuck)
@@ -222,7 +224,8 @@ def _moved(
         try:
             new = _state(products, moved, df)
         except np.linalg.LinAlgError:
-            # So far from the residual's variance that rounding leaves no positive matrix.
+            # The ratio to the residual variance is so extreme that the matrix is not positive
+            # definite by rounding.
             new = None
         rounding = 1e-14 * (abs(state.value) + df)
         if new is not None and new.value <= state.value + min(bound, 0.0) + rounding:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "partial pooling"
-# Of so few contexts a note says that they show little.
+# With so few contexts, a note says that they show little.
 FEW_CONTEXTS = 5
 
 
@@ -51,11 +51,11 @@ class PooledCoefficientResult(Result):
     mixed : MixedFit
         The variances of the multilevel model.
     pooling : Pooling
-        The separate slopes, and what pooling makes of them.
+        The separate slopes and the pooled slopes.
     context : ndarray of int, shape (S,)
         The context of each slope.
     slopes, common : tuple of Mixture
-        Of each feature, the distributions of its slopes and of the common slope.
+        For each feature, the distributions of its slopes and of the common slope.
     subject_effects : str
         What varies between subjects in the model.
     terms : tuple of (str, int)
@@ -77,8 +77,8 @@ class PooledCoefficientResult(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row per context and feature.
 
-        Columns: context, feature; of the pooled slope estimate, std_error, conf_low, conf_high,
-        p_value; of the slope of the context alone separate_estimate, separate_std_error,
+        Columns: context, feature; for the pooled slope estimate, std_error, conf_low, conf_high,
+        p_value; for the slope of the context alone separate_estimate, separate_std_error,
         separate_df, separate_low, separate_high; shrinkage (0: the separate slope is unchanged, 1:
         it is replaced by the common slope), n, n_clusters, n_effective (the effective number of
         subjects of the separate slope), method, reason.
@@ -87,7 +87,7 @@ class PooledCoefficientResult(Result):
 
         features, contexts = self.data.features, self.data.contexts
         C, p = len(contexts), len(features)
-        # Where each slope stands in the table; a constant feature has none.
+        # Position of each slope in the table; a constant feature has no slope.
         at = self.context * p + self.pooling.feature
         columns = {}
         for name, values in self._numbers().items():
@@ -111,7 +111,7 @@ class PooledCoefficientResult(Result):
         )
 
     def _numbers(self) -> dict[str, NDArray[np.float64]]:
-        """Return the numbers of the table, (S,) each."""
+        """Return the numeric columns of the table, (S,) each."""
         from scipy.special import stdtrit
 
         pooling = self.pooling

@@ -1,12 +1,12 @@
 r"""How much the slopes of a feature differ between contexts: the test and the interval.
 
-The statistic is the weighted sum of squares of the separate slopes about their weighted mean, over
-its expectation with standard deviation tau between contexts. The part of the expectation that
-comes from errors is estimated from the subjects (CR2), so that slopes of one subject may depend
-on each other in any way. The statistic is referred to F, whose degrees of freedom match the
-variance of the numerator under the model and of the estimated denominator (Box 1954; an
-ANOVA-type statistic). With independent slopes of known variance this is the Q of meta-analysis,
-and the interval that of Viechtbauer (2007).
+The statistic is the weighted sum of squares of the separate slopes about their weighted mean,
+divided by its expectation if the standard deviation between contexts is tau. The part of the
+expectation that comes from errors is estimated from the subjects (CR2), so that the slopes of a
+subject in several contexts may be dependent in any way. The statistic is referred to F, whose
+degrees of freedom match the variance of the numerator under the model and of the estimated
+denominator (Box 1954; an ANOVA-type statistic). With independent slopes of known variance this is
+the Q of meta-analysis, and the interval that of Viechtbauer (2007).
 
 As a function of tau, the tail probability is a confidence distribution: its value at 0 is the
 p-value of no difference between contexts, and its quantiles are limits of tau.
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 # Values of tau at which the tail probability is computed.
 _GRID = 240
-# Degrees of freedom beyond which t is normal, and F chi-square.
+# Degrees of freedom above which t is treated as normal, and F as chi-square.
 MOST_DF = 1e8
-# Of tau, in units of the slopes' spread.
+# Smallest value of tau above 0, and largest value, in units of the slopes' spread.
 _SMALLEST, _LARGEST = 1e-3, 1e4
 
 
@@ -49,9 +49,9 @@ class Spread:
     statistic, df1, df2, p_value : float
         The test of no difference between contexts.
     tau : ndarray, shape (k,)
-        Values, the first 0.
+        Values of tau; the first is 0.
     below : ndarray, shape (k,)
-        Confidence that tau is not larger; the first is `p_value`.
+        Confidence that tau does not exceed each value; the first is `p_value`.
     reason : str
         Why there are no numbers.
     """
@@ -66,7 +66,7 @@ class Spread:
 
     @property
     def none(self) -> float:
-        """The confidence that tau is 0, below 1."""
+        """The confidence that tau is 0, which is below 1."""
         return min(self.p_value, 1 - 1e-6)
 
     def quantile(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +77,7 @@ class Spread:
 
 
 def no_spread(reason: str) -> Spread:
-    """Return that there is none, and why."""
+    """Return an empty distribution, with the reason."""
     nothing = np.zeros(0)
     return Spread(np.nan, np.nan, np.nan, np.nan, nothing, nothing, reason)
 
@@ -88,7 +88,7 @@ def spread_of(fit: ClusterOLS, slots: NDArray[np.int64], model: NDArray[np.float
     Parameters
     ----------
     fit : ClusterOLS
-        The separate slopes, with the covariance that subjects give them.
+        The separate slopes, with their cluster-robust covariance.
     slots : ndarray of int, shape (C,)
         Their positions among its coefficients.
     model : ndarray, shape (C, C)
@@ -122,7 +122,7 @@ def spread_of(fit: ClusterOLS, slots: NDArray[np.int64], model: NDArray[np.float
 
 
 def _df_of_error(fit: ClusterOLS, slots: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
-    """Return the degrees of freedom of the statistic's expectation, estimated without tau."""
+    """Return the degrees of freedom of the estimated expectation of the statistic, without tau."""
     H = np.diag(weights) - np.outer(weights, weights) / weights.sum()
     values, vectors = np.linalg.eigh(H)
     kept = values > 1e-12 * values[-1]

@@ -1,9 +1,9 @@
 r"""Ratings as cross-products per object of measurement (a subject).
 
-Effects whose levels belong to one subject each (the subject, its clips, how a rater sees it) make
-blocks; the others (raters) and the mean connect the blocks. With Z_s the inner effects of subject
-s, T = (W, 1) the outer effects and the mean, the ratings enter the likelihood only by the products
-of Z_s, T and y within each subject.
+Inner effects, of which every level belongs to one subject (the subject, its clips, its interaction
+with raters), form blocks. Outer effects (raters) and the mean connect the blocks. Let Z_s be the
+inner effects of subject s, and T = (W, 1) the outer effects and the mean. The ratings enter the
+likelihood only through the products of Z_s, T and y within each subject.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Blocks:
     Attributes
     ----------
     zz, zt, tt : ndarray, shapes (G, m, m), (G, m, t), (G, t, t)
-        Products of the inner effects' levels (padded with zeros) and of T. ``tt`` is (1, t, t),
-        the sum over subjects, where one for each would not fit in memory.
+        Products of the inner effects' levels (padded with zeros) and of T. ``tt`` is (1, t, t), the
+        sum over subjects, if one matrix per subject would not fit in memory.
     zy, ty, yy, n : ndarray, shapes (G, m), (G, t), (G,), (G,)
-        Products with the ratings, less their mean; numbers of ratings.
+        Products with the ratings, from which the mean is subtracted, and numbers of ratings.
     inner, outer : tuple of int
-        Which effects are inner, and which outer.
+        Positions of the inner and of the outer effects.
     slots, columns : ndarray of int64, shapes (m,), (t,)
         The effect of each inner slot and of each column of T, as its place in `inner` or `outer`;
         the last column, the mean, has the place ``len(outer)``.
@@ -59,7 +59,7 @@ class Blocks:
         return len(self.tt) == len(self.zz)
 
 
-# Numbers that one array may hold, and those of the sums per subject.
+# Largest size of one array, and of the sums per subject.
 MOST_NUMBERS = 40_000_000
 MOST_SUMS = 60_000_000
 
@@ -85,7 +85,7 @@ def leaves_out(subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]
 def are_outer(
     subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]
 ) -> tuple[bool, ...]:
-    """Return which effects are not nested within subjects; the residual, last, is."""
+    """Return which effects are not nested within subjects; the residual is last and is nested."""
     outer = _split(subjects, effects)[1]
     return tuple(j in outer for j in range(len(effects) + 1))
 
@@ -104,7 +104,7 @@ def blocks_of(
     subjects : ndarray of int64, shape (n,)
         Codes without gaps of the objects of measurement.
     effects : sequence of ndarray of int64, shape (n,)
-        Codes without gaps of each effect's levels, the residual left out.
+        Codes without gaps of each effect's levels, without the residual.
     """
     inner, outer = _split(subjects, effects)
     n_subjects = int(subjects.max()) + 1
@@ -155,7 +155,7 @@ def blocks_of(
 def _split(
     subjects: NDArray[np.int64], effects: Sequence[NDArray[np.int64]]
 ) -> tuple[list[int], list[int]]:
-    """Return which effects have levels of one subject each, and which have not."""
+    """Return the effects of which every level belongs to one subject, and the other effects."""
     inner: list[int] = []
     outer: list[int] = []
     for j, codes in enumerate(effects):
@@ -168,7 +168,7 @@ def _split(
 def _local(
     subjects: NDArray[np.int64], codes: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each rating's level, numbered within its subject, and the levels' numbers."""
+    """Return each rating's level, numbered within its subject, and the numbers of levels."""
     owner = np.zeros(int(codes.max()) + 1, dtype=np.int64)
     owner[codes] = subjects
     order = np.argsort(owner, kind="stable")

@@ -1,10 +1,10 @@
 r"""Reliabilities as ratios of weighted variance components.
 
 A score is averaged over n_f levels of each facet f. An effect with the facets A contributes its
-variance divided by the product of the n_f of A, without those of the object of measurement. The
-universe score consists of the effects of the object alone or with fixed facets, and the relative
-error of the effects of the object with random facets. The absolute error consists of these and the
-other effects of random facets (Brennan 2001, chapter 4).
+variance divided by the product of the n_f of these facets, except those of the object of
+measurement. The universe score consists of the effects of the object alone or with fixed facets,
+and the relative error of the effects of the object with random facets. The absolute error consists
+of these and the other effects of random facets (Brennan 2001, chapter 4).
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ class Weights:
 
 
 def weights_of(design: Design, numbers: Mapping[str, float], fixed: Sequence[str]) -> Weights:
-    """Return what the effects contribute to the universe score and to its errors.
+    """Return the weights of the effects in the universe score and in its errors.
 
     Parameters
     ----------
     numbers : dict
-        Levels of each facet over which a score is averaged, those of the object left out.
+        Number of levels of each facet over which a score is averaged, without the facets of the
+        object.
     fixed : sequence of str
-        Facets whose levels are all that there are.
+        Fixed facets, whose observed levels are all levels of interest.
     """
     measured = set(design.closure(design.measured))
     own = design.closure(design.measured)
@@ -59,7 +60,8 @@ def weights_of(design: Design, numbers: Mapping[str, float], fixed: Sequence[str
         of_object = set(own) <= set(effect)
         residual = k == q
         if not random and not (residual and design.replicated):
-            # Effects of the object, of what it is nested in, or only of fixed levels, which cancel.
+            # Effects of the object, of facets in which it is nested, or only of fixed facets, which
+            # cancel.
             universe[k] = weight if set(effect) & measured else 0.0
             continue
         if of_object or residual:

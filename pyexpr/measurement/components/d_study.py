@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Combinations of numbers of levels.
+# Largest number of combinations of numbers of levels.
 MOST_DESIGNS = 2_000
 
 
@@ -54,7 +54,7 @@ class DesignStudyResult(Result):
     numbers : tuple of (str, tuple of float)
         Facets and the requested numbers of their levels.
     fixed : tuple of str
-        Facets whose levels are all that there are.
+        Fixed facets, whose observed levels are all levels of interest.
     target : float or None
         Reliability to be reached.
     cost : tuple of (str, float)
@@ -147,7 +147,8 @@ class DesignStudyResult(Result):
         One row per context, coefficient and criterion: ``estimate``, the estimate reaches the
         target, or ``conf_low``, the lower limit of the interval does. Columns: those of
         ``context``, coefficient, criterion, then as in ``tidy()``. If none reaches it, the numbers
-        are missing and ``reason`` says so. Of equally expensive designs, it is the most reliable.
+        are missing and ``reason`` says so. Of equally expensive designs, the most reliable is
+        returned.
 
         Raises
         ------

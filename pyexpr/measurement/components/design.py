@@ -1,7 +1,7 @@
 """The facets of a design, their nesting, and their effects.
 
-An effect is the set of facets whose levels tell its levels apart: with clips within subjects, the
-effect of the clip has the facets subject and clip.
+An effect is the set of facets that identify its levels: with clips within subjects, the effect of
+the clip has the facets subject and clip.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Design:
     facets : tuple of str
         Columns of the facets.
     within : tuple of tuple of str
-        The facets in which each one is nested, at all levels.
+        All facets in which each facet is nested, directly or indirectly.
     effects : tuple of tuple of str
-        Facets of each effect, the residual left out.
+        Facets of each effect, without the residual.
     measured : str
         The facet that is the object of measurement.
     replicated : bool

@@ -33,14 +33,14 @@ class ComponentsGroup:
     Attributes
     ----------
     labels : tuple
-        Of the context.
+        Labels of the context.
     n_rows, n_missing, n_ratings : int
         Numbers of rows read, without a score, and with a score.
     levels : tuple of int
         Number of levels of each effect.
     numbers : tuple of float
-        Levels of each facet on which a mean rests: within the facet in which it is nested, or per
-        cell of the other facets; harmonic means.
+        Number of levels of each facet over which a mean is taken: within the facet in which it is
+        nested, or per cell of the other facets; harmonic means.
     variances, std_errors, df : ndarray, shape (q + 1,)
         Estimates, their standard errors from the expected information, degrees of freedom of a
         complete design; the residual is last.
@@ -136,9 +136,9 @@ def _owners(
     levels: Mapping[tuple[str, ...], NDArray[np.int64]],
     effects: Sequence[NDArray[np.int64]],
 ) -> NDArray[np.int64]:
-    """Return the levels of the facet by which the ratings are divided at the least cost.
+    """Return the levels of the facet by which ratings are divided into blocks at the least cost.
 
-    The estimates are the same, whichever it is.
+    The estimates do not depend on this choice.
     """
     outermost = [design.closure(name) for name in design.facets if len(design.closure(name)) == 1]
     return min((levels[one] for one in outermost), key=lambda own: size_of(own, effects))
@@ -154,7 +154,7 @@ def crossed(codes: Mapping[str, NDArray[np.int64]], names: Sequence[str]) -> NDA
 
 
 def _check_nesting(design: Design, counts: Mapping[tuple[str, ...], int]) -> None:
-    """Raise `DataError` for a facet each of whose levels occurs with one level of another."""
+    """Raise `DataError` if each level of a facet occurs with only one level of another facet."""
     for inner in design.facets:
         for outer in design.facets:
             own, other = design.closure(inner), design.closure(outer)

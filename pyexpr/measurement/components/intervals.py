@@ -1,19 +1,19 @@
 r"""Intervals of variance components, and of reliabilities that are functions of them.
 
-Effects of which every level belongs to one subject (the subject, its clips, how a rater sees it,
-the residual) are sampled with subjects. Each subject is left out once, and the variances are
-estimated without it by MIVQUE, the unbiased quadratic estimates that REML iterates, with the REML
-estimates of all subjects as a priori values. Unlike REML's these are not stopped at 0, so that the
-jackknife's pseudo-values are smooth functions of the ratings. Their mean and error give Student's
-t interval on a scale (Tukey 1958): for a variance log(s2 + c), c the variance of the estimate that
-comes from the other effects, and so for sums of variances, whose root is a standard error of
-measurement; for the share of a variance log(s2 / rest + c / rest); for a reliability R it is
--sqrt(1 - R).
+Effects of which every level belongs to one subject (the subject, its clips, its interaction with
+raters, the residual) are sampled with subjects. Each subject is left out once, and the variances
+are estimated without it by MIVQUE, the unbiased quadratic estimates that REML iterates, with the
+REML estimates of all subjects as a priori values. Unlike REML estimates, these may be negative, so
+that the jackknife's pseudo-values are smooth functions of the ratings. The mean and standard error
+of the pseudo-values give Student's t interval on a scale (Tukey 1958). For a variance the scale is
+log(s2 + c), where c is what the other effects add to the variance of the effect's levels. Sums of
+variances, whose root is a standard error of measurement, have the same scale. For the share of a
+variance the scale is log(s2 / rest + c / rest), and for a reliability R it is -sqrt(1 - R).
 
-Other effects (raters) have few levels, however many ratings these gave. As in the two-way ICC,
-``(s2 + c) df / chi2 - c`` over the quantiles of chi-square are the variances that the ratings
-leave open (a generalised or fiducial distribution, Weerahandi 1993). A reliability's interval has
-as limits the quantiles of the mixture of Student's t over them.
+Other effects (raters) have few levels, however many ratings there are. As in the two-way ICC, their
+variances have the generalised (fiducial) distribution of ``(s2 + c) df / chi2 - c`` over the
+quantiles of chi-square (Weerahandi 1993). The limits of a reliability are quantiles of the mixture
+of Student's t over this distribution.
 
 References
 ----------
@@ -50,14 +50,14 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 FEWEST_SUBJECTS = 5
-# Equally probable values of the variances of effects that are not sampled with subjects.
+# Number of equally probable values of the variances of effects that are not sampled with subjects.
 QUANTILES = 200
 _LEAST_ERROR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of an interval, and why there is none."""
+    """Limits of an interval, or why there is none."""
 
     low: float = NAN
     high: float = NAN
@@ -66,12 +66,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """What is known of the sampling variation of the estimates.
+    """The sampling variation of the estimates.
 
     Attributes
     ----------
     replicates : ndarray, shape (G + 1, q + 1)
-        Unbiased estimates of all subjects, then without each; the residual is last.
+        Unbiased estimates from all subjects, then without each subject; the residual is last.
     noise : ndarray, shape (q + 1,)
         What the other effects add to the variance of an effect's levels.
     df : ndarray, shape (q + 1,)
@@ -113,16 +113,16 @@ def sampling_of(blocks: Blocks, fit: Fit, df: NDArray[np.float64]) -> Sampling:
 def without_replicates(
     fit: Fit, df: NDArray[np.float64], outer: tuple[bool, ...], reason: str = ""
 ) -> Sampling:
-    """Return what is known of the estimates without leaving anyone out."""
+    """Return the sampling variation without replicates, if subjects cannot be left out."""
     noise = np.maximum(np.sqrt(np.diag(fit.covariance) * df / 2) - fit.variances, 0.0)
     return Sampling(np.zeros((0, len(outer))), noise, df, outer, reason)
 
 
 def _draws(sampling: Sampling, used: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return variances of the outer effects that the ratings leave open, (QUANTILES, q + 1).
+    """Return equally probable variances of the outer effects, (QUANTILES, q + 1).
 
-    Those of inner effects, and those that are not `used`, are 0. Several are combined by the
-    points of a lattice (Kronecker), so that the result depends on no seed.
+    The variances of inner effects, and those that are not `used`, are 0. Several outer effects are
+    combined by the points of a lattice (Kronecker), so that the result does not depend on a seed.
     """
     from scipy.special import chdtri
 
@@ -178,7 +178,7 @@ def ratio_limits(
     error: NDArray[np.float64],
     confidence: float,
 ) -> Limits:
-    """Return the interval of ``S / (S + E)``, S and E weighted sums of variances, within 0 and 1.
+    """Return the interval of ``S / (S + E)`` for weighted sums of variances S and E, in [0, 1].
 
     Parameters
     ----------
@@ -208,9 +208,9 @@ def ratio_limits(
 def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
     """Return the interval of the share of effect `j` in the sum of all variances.
 
-    On the scale ``log(S / E + c)``, S the variance of the effect, E the sum of the others, and c
-    the ratio to E of what these add to the variance of the effect's levels. Of the residual it is
-    what the shares of the other effects together leave.
+    The scale is ``log(S / E + c)``, where S is the variance of the effect, E the sum of the other
+    variances, and c E is what the other effects add to the variance of the effect's levels. The
+    share of the residual is 1 minus the share of all other effects together.
     """
     if not len(sampling.replicates):
         return Limits(reason=sampling.reason)
@@ -229,7 +229,7 @@ def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
     if not (s / e + offset > 0).all():
         return Limits(reason=NO_REPLICATE)
     found = PseudoValues.of(np.log(s / e + offset))
-    # Where a drawn variance is 0 it is 0 without each subject, too.
+    # If a drawn variance is 0, it is also 0 without each subject.
     found = replace(found, error=np.maximum(found.error, _LEAST_ERROR))
     tail = (1 - confidence) / 2
     ratios = [max(0.0, math.exp(_quantile(found, p)) - offset) for p in (tail, 1 - tail)]
@@ -240,8 +240,8 @@ def share_limits(sampling: Sampling, j: int, confidence: float) -> Limits:
 def error_limits(sampling: Sampling, weights: NDArray[np.float64], confidence: float) -> Limits:
     """Return the interval of the root of a weighted sum of variances: an error's SD.
 
-    On the scale ``log(S + c)``, S the sum and c what other effects add to the variances of levels
-    in it.
+    The scale is ``log(S + c)``, where S is the sum, and c is what other effects add to the
+    variances of the levels in it.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ ERRORS = ("sem", "sem_low", "sem_high", "mdc", "mdc_low", "mdc_high")
 
 
 def errors_of(sem: float, limits: Limits, change: float) -> dict[str, float]:
-    """Return standard error of measurement and minimal detectable change with their limits.
+    """Return the standard error of measurement and minimal detectable change, with limits.
 
     Parameters
     ----------

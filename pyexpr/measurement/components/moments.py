@@ -4,7 +4,7 @@ With ``V = I + sum_k gamma_k V_k``, ``V_k = Z_k Z_k'`` (ratios to the residual v
 ``P = V^-1 - V^-1 1 (1' V^-1 1)^-1 1' V^-1``, the likelihood, its derivatives and MIVQUE need
 ``tr(P V_k)``, ``tr(P V_k P V_l)``, ``y'Py``, ``y'P V_k P y`` and ``y'P V_k P V_l P y``. Subjects
 enter only through sums. To leave a subject out, or to draw it twice, it is therefore enough to add
-sums and to solve a system as large as the outer effects. The terms of the residual follow from
+sums and to solve a system of the size of the outer effects. The terms of the residual follow from
 ``P V P = P``.
 
 References
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The terms of R weightings of the subjects; effects in their own order, the residual last.
+    """The terms for R weightings of the subjects; effects are in their order, the residual last.
 
     Attributes
     ----------
@@ -71,13 +71,13 @@ class Moments:
         return found
 
 
-# Effects differ only by rounding.
+# The effects differ only by rounding errors.
 SMALLEST_LIKENESS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class _Reduced:
-    """Products with ``V0^-1``, V0 without the outer effects: of each subject, or summed."""
+    """Products with ``V0^-1``, where V0 excludes outer effects, per subject or summed."""
 
     zz: NDArray[np.float64]
     zt: NDArray[np.float64]
@@ -208,7 +208,7 @@ class _Sums:
 
 @dataclass(frozen=True, slots=True)
 class _Solution:
-    """``H``, the outer effects' part of V^-1; what remains of T; log determinant."""
+    """The part ``H`` of V^-1 due to outer effects, the remainder of T, and the log determinant."""
 
     h: NDArray[np.float64]
     hb: NDArray[np.float64]
@@ -302,14 +302,14 @@ def _with_residual(
 def _curvature(
     blocks: Blocks, red: _Reduced, sums: _Sums, solution: _Solution
 ) -> NDArray[np.float64]:
-    """Return ``y'P V_k P V_l P y`` of all effects, its residual's rows still empty."""
+    """Return ``y'P V_k P V_l P y`` of all effects; the rows of the residual are still empty."""
     q = blocks.n_effects
     found = np.zeros((1, q + 1, q + 1))
     hb = solution.hb[0]
     t = len(hb)
     pull = red.zy - (red.zt @ hb)
     effects = sums.ty[0] - sums.tt[0] @ hb
-    # V_k P y in terms of Z and T: what each effect's levels are multiplied by.
+    # V_k P y in terms of Z and T, as factors of each effect's levels.
     vectors: dict[int, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = {}
     for place, j in enumerate(blocks.inner):
         own = np.where(blocks.slots == place, pull, 0.0)

@@ -98,7 +98,8 @@ def _draw_lines(
     step = 0.02 * max(float(np.ptp(rows[across])), 1.0)
     looks = plotting.marks(len(series))
     for place, (look, (key, own)) in enumerate(zip(looks, series, strict=True)):
-        # Only the first row of whatever else varies, so that a line has one value at each number.
+        # Of other things that vary only the first row is kept, so that a line has one value at each
+        # number.
         own = own.drop_duplicates(across).sort_values(across)
         at = own[across].to_numpy(dtype=float) + step * (place - (len(series) - 1) / 2)
         label = ", ".join(

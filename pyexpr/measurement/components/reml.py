@@ -1,8 +1,8 @@
 r"""Variance components by restricted maximum likelihood, none below 0.
 
-Newton's method on the variances themselves starts at MIVQUE, and uses Fisher's information where
-the likelihood is not convex. Components at 0 whose derivative points below 0 stay there; they leave
-it when the derivative changes sign.
+Newton's method on the variances themselves starts at the MIVQUE estimates, and uses Fisher's
+information where the likelihood is not concave. Components at 0 stay there as long as the
+derivative points below 0.
 
 References
 ----------
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pyexpr.measurement.components.blocks import Blocks
 
 MOST_STEPS = 300
-# Squared distance from the optimum, in standard errors.
+# Tolerated squared distance from the optimum, in standard errors.
 CLOSE = 1e-13
-# Least residual variance, as a share of the variance of the ratings.
+# Smallest residual variance, as a fraction of the variance of the ratings.
 SMALLEST_RESIDUAL = 1e-10
 
 
@@ -39,9 +39,9 @@ class Fit:
     Attributes
     ----------
     variances : ndarray, shape (q + 1,)
-        At least 0; NaN where the ratings do not determine them.
+        At least 0; NaN if the ratings do not determine them.
     covariance : ndarray, shape (q + 1, q + 1)
-        Inverse of the expected information, components at 0 included.
+        Inverse of the expected information, including components at 0.
     criterion : float
         Minus twice the restricted log-likelihood.
     converged : bool
@@ -86,7 +86,7 @@ def _none(q: int, **why: object) -> Fit:
 
 
 def _alike(information: NDArray[np.float64]) -> tuple[int, ...]:
-    """Return the effects, the residual among them, that the design does not separate."""
+    """Return the effects (possibly with the residual) that the design does not separate."""
     size = np.einsum("kk->k", information)
     empty = np.flatnonzero(size <= SMALLEST_LIKENESS * max(size.max(), 1.0))
     if len(empty):
@@ -125,7 +125,7 @@ def _climb(blocks: Blocks, variances: NDArray[np.float64], least: float) -> Fit:
             break
         moved = _moved(blocks, variances, step, gradient, value, least)
         if moved is None:
-            # Rounding is all that is left, or the criterion falls in no direction.
+            # Only rounding errors remain, or the criterion decreases in no direction.
             converged = decrement < 1e-6
             break
         variances, found, value = moved

@@ -100,9 +100,9 @@ class VarianceComponentsResult(Result):
     def counts(self) -> pd.DataFrame:
         """Return one row per context: rows read, missing scores, ratings, REML criterion.
 
-        ``n_`` and the name of a facet is the number of its levels over which a mean is taken:
-        within the facet in which it is nested, or in the cells of the other facets (harmonic
-        means).
+        A column with ``n_`` and the name of a facet is the number of its levels over which a mean
+        is taken: within the facet in which it is nested, or in the cells of the other facets
+        (harmonic means).
         """
         import pandas as pd
 
@@ -136,19 +136,20 @@ class VarianceComponentsResult(Result):
         Parameters
         ----------
         n : dict, optional
-            Numbers of levels of each facet over which a score is averaged, of all combinations:
-            ``{"rater": [2, 4, 6], "clip": [4, 8]}``. Of a nested facet it is the number within
-            each level of the facet that holds it. Facets that are not named keep the number in the
-            ratings (a harmonic mean).
+            Numbers of levels of each facet over which a score is averaged; all combinations are
+            computed: ``{"rater": [2, 4, 6], "clip": [4, 8]}``. For a nested facet it is the number
+            within each level of the facet that contains it. Facets that are not named keep the
+            number in the ratings (a harmonic mean).
         fixed : str or list of str
-            Facets whose levels are all that there are, such as the questions of a questionnaire.
-            By default all facets are random.
+            Fixed facets, whose observed levels are all levels of interest, such as the questions of
+            a questionnaire. By default all facets are random.
         target : float, optional
             Reliability to be reached: ``cheapest()`` returns the cheapest design that reaches it.
         cost : dict, optional
             Cost of a level of a facet: ``{"rater": 50, "clip": 10}``.
         cost_per_rating : float
-            Cost of a rating. With neither, a design costs its number of ratings of one object.
+            Cost of a rating. Without `cost` and `cost_per_rating`, the cost of a design is its
+            number of ratings of one object.
 
         Returns
         -------
@@ -167,12 +168,12 @@ class VarianceComponentsResult(Result):
         absolute error, the generalizability coefficient is
         :math:`\sigma^2_\tau / (\sigma^2_\tau + \sigma^2_\delta)` and the dependability coefficient
         :math:`\sigma^2_\tau / (\sigma^2_\tau + \sigma^2_\Delta)`. An effect contributes its
-        variance over the numbers of its facets: to :math:`\tau` if its facets are the object of
-        measurement and fixed ones, to :math:`\delta` if they are the object and a random one, and
-        to :math:`\Delta` if one of them is random (Brennan 2001). The interval is Student's t of
-        the jackknife's pseudo-values of the objects on :math:`-\sqrt{1 - R}`, mixed over the
-        variances of other effects that their chi-square leaves open. ``sem`` is the error's
-        standard deviation, ``mdc`` :math:`1.96 \sqrt 2` times that (at `confidence` .95). Their
+        variance divided by the numbers of its facets: to :math:`\tau` if its facets are the object
+        of measurement and fixed ones, to :math:`\delta` if they are the object and a random one,
+        and to :math:`\Delta` if one of them is random (Brennan 2001). The interval is Student's t
+        of the jackknife's pseudo-values of the objects on :math:`-\sqrt{1 - R}`, mixed over the
+        chi-square distribution of the variances of other effects. ``sem`` is the standard deviation
+        of the error, and ``mdc`` is :math:`1.96 \sqrt 2` times ``sem`` (at `confidence` .95). Their
         intervals are those of the error variance, on the logarithm, as for a variance component.
 
         Checked against: Brennan's (2001) published examples, and `icc` for targets and raters.
@@ -300,7 +301,7 @@ _COLUMNS = (
     "n_levels", "df", "method", "reason",
 )  # fmt: skip
 _COUNTS = ("n_rows", "n_missing", "n_ratings")
-# No column of contexts may have such a name: it would stand twice in a table.
+# A column of contexts must not have such a name, which would occur twice in a table.
 OF_TABLES = frozenset(
     {*_COLUMNS, *_COUNTS, "criterion", "coefficient", "cost", "sem", "mdc", RESIDUAL}
 )

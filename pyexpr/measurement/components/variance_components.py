@@ -63,18 +63,18 @@ def variance_components(
         Columns of the facets, such as ``["subject", "clip", "rater"]``; all are random. Missing
         labels are an error.
     nested : dict, optional
-        In which facet, or facets, a facet is nested: ``{"clip": "subject"}``. Labels of nested
-        facets may repeat: clip 1 of one subject is not clip 1 of the next. All other
-        facets are crossed, and their labels denote the same thing throughout.
+        The facet, or facets, in which a facet is nested: ``{"clip": "subject"}``. Labels of nested
+        facets may repeat: clip 1 of one subject is not clip 1 of the next. All other facets are
+        crossed, and their labels denote the same thing throughout.
     effects : "all" or list, optional
         Effects with a variance of their own: facets, and tuples of facets for interactions, such as
         ``["subject", "clip", "rater", ("subject", "rater")]``. All others are part of the residual.
     object_of_measurement : str, optional
-        The facet whose levels the scores are to tell apart. By default the first. For intervals,
-        its levels (those of the facet in which it is nested) are left out in turn.
+        The facet whose levels the scores should distinguish. By default the first. For intervals,
+        its levels are left out in turn, or those of the facet in which it is nested.
     replicates : bool
-        Whether a cell of all facets may have several ratings. Then the interaction of all facets
-        is separated from the residual. Otherwise several ratings in a cell are an error.
+        Whether a cell of all facets may have several ratings. If so, the interaction of all facets
+        is separated from the residual. Otherwise, several ratings in a cell are an error.
     context : str or list of str, optional
         Column, or several columns whose combinations are the contexts, each of which is analysed
         separately.
@@ -97,18 +97,19 @@ def variance_components(
     Notes
     -----
     The score is the sum of the mean and of independent random effects with variances
-    :math:`\sigma^2_j`, which are estimated by restricted maximum likelihood, none below 0 (then
-    ``reason`` says so). In a balanced design with positive estimates these are those of the
-    analysis of variance. If the design cannot separate two effects, all estimates are NaN with the
-    reason. The interval of an effect that is sampled with the objects of measurement is Student's t
-    of the jackknife's pseudo-values of the objects, on :math:`\log(\sigma^2 + c)`, c the variance
-    that the other effects add; it assumes no normal distribution. That of another effect (raters)
-    is based on chi-square, and assumes that the effect is normally distributed. The share of an
-    effect has Student's t on :math:`\log(\sigma^2 / e + c / e)`, e the sum of the other variances,
-    mixed over the variances of effects that are not sampled with the objects which their chi-square
-    leaves open; the share of the residual is what the others leave. The coverage is reported in
-    ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. ``std_error`` is that of the
-    expected information, which holds for normally distributed effects.
+    :math:`\sigma^2_j`, which are estimated by restricted maximum likelihood and are at least 0
+    (``reason`` says if an estimate is 0). In a balanced design with positive estimates, they are
+    those of the analysis of variance. If the design cannot separate two effects, all estimates are
+    NaN with the reason. The interval of an effect that is sampled with the objects of measurement
+    is Student's t of the jackknife's pseudo-values of the objects, on :math:`\log(\sigma^2 + c)`,
+    where c is the variance that the other effects add. It does not assume a normal distribution.
+    The interval of another effect (raters) is based on chi-square, and assumes that the effect is
+    normally distributed. The interval of a share is Student's t on :math:`\log(\sigma^2 / e + c /
+    e)`, where e is the sum of the other variances, mixed over the chi-square distribution of the
+    variances of effects that are not sampled with the objects. The share of the residual is 1 minus
+    the other shares. The coverage is reported in ``docs/coverage_components.md`` and
+    ``docs/coverage_shares.md``. ``std_error`` is that of the expected information, which holds for
+    normally distributed effects.
 
     Checked against: `lme4` (balanced, unbalanced, with components at 0), the expected mean squares
     of balanced designs, and Brennan's (2001) published examples.
@@ -190,7 +191,7 @@ def groups_of_facets(
 
 
 def cell_of(frame: pd.DataFrame, names: Sequence[str], row: int) -> str:
-    """Return in words which labels a row has."""
+    """Return a text with the labels of a row."""
     return ", ".join(f"{name} {frame[name].iloc[[row]].tolist()[0]!r}" for name in names)
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a factor model must know besides its numbers."""
+"""Notes that a reader of a factor model needs in addition to its numbers."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def never_observed_together(
 
 
 def _notes_on_unobserved_pairs(fit: FittedModel) -> Iterator[str]:
-    """Say which pairs are never observed together, in each context."""
+    """Return notes on the pairs that are never observed together in each context."""
     columns, groups = fit.request.columns, fit.request.group
     for code, label in enumerate(fit.labels):
         rows = columns if groups is None else columns[groups == code]
@@ -144,7 +144,7 @@ def _notes_on_unobserved_pairs(fit: FittedModel) -> Iterator[str]:
 
 
 def _direction_notes(fit: FittedModel) -> list[str]:
-    """Say which way the factors with loadings of both signs point."""
+    """Return notes on the direction of factors with loadings of both signs."""
     found = [
         standardised(fit.output.parameters, code, fit.model) for code in range(len(fit.labels))
     ]
@@ -168,7 +168,8 @@ def _direction_notes(fit: FittedModel) -> list[str]:
 
 def _inadmissible_note(fit: FittedModel, code: int) -> str:
     model = fit.matrices(code)
-    # For a factor that others measure, this is its own variance, not a residual one.
+    # For a factor that does not measure another factor, this is its own variance, not a residual
+    # variance.
     above = model.paths.any(axis=1)
     negative = [
         say("{name:label} ({value:.3g})", name=name, value=value)

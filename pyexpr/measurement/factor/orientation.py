@@ -1,10 +1,10 @@
-"""Which way factors point: one rule for a fit, its contexts, and whatever is refitted.
+"""The direction of factors: one rule for a fit, its contexts, and all refits.
 
 A factor and its mirror image fit alike, so an engine's choice between them is arbitrary. The fit
 of the whole sample is turned so that one named indicator loads positively; every other fit is
-turned so that its standardised loadings agree with those, by their inner product. A sum of
-loadings would not do: with as many indicators keyed one way as the other it is near 0, and its
-sign is noise.
+turned so that its standardised loadings agree with those, by their inner product. A sum of loadings
+would not be suitable: if equally many indicators are keyed in either direction, it is near 0, and
+its sign is random.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FIRST_INDICATOR = Template(
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
-    """Which indicator loads positively on each factor, and for which of them the user said so."""
+    """The indicator that loads positively on each factor, and whether the user named it."""
 
     indicators: dict[str, str]
     named: frozenset[str]
@@ -162,7 +162,8 @@ def agreeing(
 ) -> NDArray[np.float64]:
     """Return one-factor loadings (..., p), each row turned to agree with `target` (p,)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        # The implied variance of a negative residual may be nothing: its loading decides alone.
+        # With a negative residual variance the implied variance may be 0; then the loading alone
+        # decides.
         variance = loadings**2 + residuals
         standard = loadings / np.sqrt(np.where(variance > 0, variance, loadings**2))
         against = standard @ target < 0
@@ -183,7 +184,7 @@ def all_agreeing(
 def whole_sample(
     columns: NDArray[np.float64], groups: NDArray[np.int64], at: int
 ) -> tuple[NDArray[np.float64], int | None]:
-    """Return standardised loadings (p,) that the contexts' one-factor models are to agree with.
+    """Return standardised loadings (p,) with which the one-factor models of contexts must agree.
 
     They are those of all rows (n, p) after subtracting the contexts' means, with indicator `at`
     positive. If these rows have no solution, they are those of the largest context, whose code is
@@ -199,7 +200,7 @@ def whole_sample(
         if not fit.reason:
             standard = fit.loadings / np.sqrt(np.diag(covariance))
             return np.where(standard[at] < 0, -1.0, 1.0) * standard, whose
-    # The largest context has no solution either, which is an error of its own.
+    # The largest context has no solution either, which is reported as a separate error.
     return np.eye(columns.shape[1])[at], None
 
 
@@ -215,7 +216,7 @@ def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> N
 
 
 def targets(where: Pointing, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return the loadings that a fit of the whole sample is to agree with: 1 where it points to."""
+    """Return the loadings with which a fit of the whole sample must agree: 1 for its indicators."""
     found = np.zeros((len(spec.measured), len(spec.factors)))
     for k, factor in enumerate(spec.factors):
         found[spec.measured.index(where.indicators[factor]), k] = 1.0
@@ -256,9 +257,9 @@ def turned_to(
 ) -> FitOutput:
     """Return the output with every context's standardised loadings in agreement with its `target`.
 
-    Factors that are tied are turned together, by those that `where` says are named, or by
-    the first; fixed values other than 0 keep their factor as it is. A factor that measures
-    others is turned after these.
+    Factors that are tied are turned together. The factors that `where` marks as named by the user
+    decide, or else the first. A loading that is fixed at a value other than 0 keeps the direction
+    of its factor. A factor that other factors measure is turned after these.
     """
     found = output.parameters
     codes = np.unique(found.group).tolist()
@@ -309,10 +310,11 @@ def signs_between(
 
 
 def free_to_turn(nodes: list[Node], ties: list[frozenset[Node]]) -> list[list[Node]]:
-    """Return which nodes may be turned, each with those that then must turn, too.
+    """Return the nodes that may be turned, each with the nodes that must then be turned, too.
 
-    Of every tie an even number is turned, so that the product of their signs stays the same. The
-    free ones are the first in the order of `nodes` that can be: a basis of the solutions modulo 2.
+    In every tie an even number of factors is turned, so that the product of their signs stays the
+    same. The free nodes are the first possible ones in the order of `nodes`; they give a basis of
+    the solutions modulo 2.
     """
     reduced: dict[Node, frozenset[Node]] = {}
     for tie in ties:
@@ -332,9 +334,10 @@ def free_to_turn(nodes: list[Node], ties: list[frozenset[Node]]) -> list[list[No
 
 
 def _ties(found: Parameters, spec: MeasurementModel, codes: list[int]) -> list[frozenset[Node]]:
-    """Return sets of factors of which an even number may be turned.
+    """Return sets of factors in which only an even number may be turned.
 
-    A value that is fixed at a number other than 0 keeps its sign; those of one label share a sign.
+    A value that is fixed at a number other than 0 keeps its sign, and values with the same label
+    have the same sign.
     """
     ties = []
     for i in np.flatnonzero((found.free < 0) & (found.estimate != 0)):
@@ -342,7 +345,7 @@ def _ties(found: Parameters, spec: MeasurementModel, codes: list[int]) -> list[f
         ties.append(frozenset((int(found.group[i]), name) for name in names))
     of_label: dict[str, list[frozenset[Node]]] = {}
     for term in spec.terms:
-        # Those of `equal_loadings` are one parameter within each context.
+        # The loadings of `equal_loadings` are one parameter within each context.
         for code in codes if term.label else ():
             label = f"{term.label} {term.lhs} {code}" if term.label == EQUAL else term.label
             names = _factors_of(term.lhs, term.op, term.rhs, spec)
@@ -378,7 +381,7 @@ def _flipped(output: FitOutput, flip: Mapping[Node, float]) -> FitOutput:
     for i, code in enumerate(found.group.tolist()):
         sign[i] = flip.get((code, found.lhs[i]), 1.0)
         if found.op[i] in ("=~", "~~"):
-            # A variance, which has its factor twice, keeps its sign.
+            # A variance contains its factor twice, and keeps its sign.
             sign[i] *= flip.get((code, found.rhs[i]), 1.0)
     if (sign > 0).all():
         return output

@@ -16,13 +16,13 @@ from pyexpr.measurement.multilevel.structure import CROSSED, IN_SUBJECTS, IN_TAR
 TARGET_LEVEL, SUBJECT_LEVEL = "target", "subject"
 SUBJECT_OVER_TARGETS = "subject over targets"
 LEVELS = (TARGET_LEVEL, SUBJECT_LEVEL, SUBJECT_OVER_TARGETS)
-# Places of the variances, which are those of the effects of `design_of_structure`.
+# Positions of the variances, in the order of the effects of `design_of_structure`.
 _PLACES = {
     CROSSED: {"subject": 0, "rater": 1, "target": 2, "both": 3, "error": 4},
     IN_SUBJECTS: {"subject": 0, "target": 1, "rater": 2, "error": 3},
     IN_TARGETS: {"subject": 0, "target": 1, "error": 2},
 }
-# A share of the raters' variance this small is rounding.
+# A share of the raters' variance below this is treated as a rounding error.
 _NONE = 1e-9
 
 
@@ -51,7 +51,7 @@ class Coefficient:
     k : float
         Number of raters.
     n_targets : float
-        Number of targets in the mean; 1 for a target.
+        Number of targets in the mean; 1 for a single target.
     q : float
         Share of the variance of raters in the error.
     signal, error : tuple of float
@@ -132,7 +132,7 @@ def _over_targets(group: MultilevelGroup, k: float | None) -> Iterator[Coefficie
     means, structure = group.means, group.structure
     raters = means.raters if k is None else k
     ratings = means.ratings if k is None else k * means.targets
-    # With own raters for each subject, their variance is part of every difference.
+    # If each subject has different raters, their variance is part of every difference.
     forms = [("ICC(A,1)", True, False), ("ICC(A,k)", True, True)]
     if structure == CROSSED:
         forms += [("ICC(C,1)", False, False), ("ICC(C,k)", False, True)]

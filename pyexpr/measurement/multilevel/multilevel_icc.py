@@ -59,7 +59,7 @@ def multilevel_icc(
     r"""Compute the reliability of clips within subjects, and of subjects, from ratings of clips.
 
     An ICC of all clips mixes differences between the clips of a subject with differences between
-    subjects. These are the ICCs of either.
+    subjects. This function computes separate ICCs for both.
 
     Parameters
     ----------
@@ -100,23 +100,23 @@ def multilevel_icc(
     -----
     With raters r crossed with subjects s and their targets t, a rating has the variance components
     :math:`\sigma^2_s, \sigma^2_{t:s}, \sigma^2_r, \sigma^2_{sr}, \sigma^2_{(t:s)r}`, which are
-    estimated by REML (see `variance_components`). Of a target within its subject,
-    :math:`ICC(A,k) = \sigma^2_{t:s} / (\sigma^2_{t:s} + (\sigma^2_r + \sigma^2_{(t:s)r}) / k)`; of
-    a subject by its mean over very many targets,
-    :math:`ICC(A,k) = \sigma^2_s / (\sigma^2_s + (\sigma^2_r + \sigma^2_{sr}) / k)`. The consistency
-    forms, ICC(C,·), leave out :math:`\sigma^2_r`. The level "subject over targets" is that of means
-    over few targets: the error of a mean over n targets and k raters is
-    :math:`\sigma^2_{t:s}/n + \sigma^2_r/k + \sigma^2_{sr}/k + \sigma^2_{(t:s)r}/(nk)`. If numbers
-    are unequal, k and n are effective numbers: 1 over the mean of the sum of the squared weights.
-    If raters rated some of the targets, ICC(Q,k) is the reliability of differences between means of
-    partly the same raters: :math:`q \sigma^2_r` takes the place of :math:`\sigma^2_r / k`, q being
-    half the mean over pairs of :math:`\sum_r (w_{ir} - w_{jr})^2` (Putka et al. 2008). If each
-    rater rated one subject, :math:`\sigma^2_{r:s}` takes the place of :math:`\sigma^2_r`, and the
-    level "subject" does not exist; if each rated one target, only one-way forms exist. The interval
-    is that of `VarianceComponentsResult.d_study`, also of the standard error of measurement; the
-    coverage is reported in ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. If the
-    error variance is estimated as 0 or below without one of the subjects, there is no interval, and
-    the reason says so.
+    estimated by REML (see `variance_components`). For a target within its subject, :math:`ICC(A,k)
+    = \sigma^2_{t:s} / (\sigma^2_{t:s} + (\sigma^2_r + \sigma^2_{(t:s)r}) / k)`; for a subject
+    measured by its mean over very many targets, :math:`ICC(A,k) = \sigma^2_s / (\sigma^2_s +
+    (\sigma^2_r + \sigma^2_{sr}) / k)`. The consistency forms, ICC(C,·), leave out
+    :math:`\sigma^2_r`. The level "subject over targets" is that of means over few targets: the
+    error of a mean over n targets and k raters is :math:`\sigma^2_{t:s}/n + \sigma^2_r/k +
+    \sigma^2_{sr}/k + \sigma^2_{(t:s)r}/(nk)`. If numbers are unequal, k and n are effective
+    numbers: 1 divided by the mean of the sum of the squared weights. If raters rated some of the
+    targets, ICC(Q,k) is the reliability of differences between means of partly the same raters:
+    :math:`q \sigma^2_r` takes the place of :math:`\sigma^2_r / k`, q being half the mean over pairs
+    of :math:`\sum_r (w_{ir} - w_{jr})^2` (Putka et al. 2008). If each rater rated one subject,
+    :math:`\sigma^2_{r:s}` takes the place of :math:`\sigma^2_r`, and the level "subject" does not
+    exist; if each rated one target, only one-way forms exist. The interval is that of
+    `VarianceComponentsResult.d_study`, also of the standard error of measurement; the coverage is
+    reported in ``docs/coverage_components.md`` and ``docs/coverage_shares.md``. If the error
+    variance is estimated as 0 or below without one of the subjects, there is no interval, and the
+    reason says so.
 
     Checked against: `lme4`, and the expected mean squares of balanced designs.
 

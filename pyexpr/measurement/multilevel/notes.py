@@ -8,7 +8,7 @@ NOTE_LEVELS = Template(
     "multilevel_levels",
     "{column level} is what is told apart: a target among those of its subject, a subject by its "
     "mean over very many targets (only raters are error), or by its mean over few targets",
-    # Studies do not compute it.
+    # This note is not used in studies, which do not compute the quantity.
     report="",
 )()
 TOO_FEW_LEVELS = Template(

@@ -1,4 +1,4 @@
-"""The result of `multilevel_icc`: reliabilities at each level, and what they consist of."""
+"""The result of `multilevel_icc`: reliabilities at each level, and their components."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class MultilevelICCResult(Result):
     def components(self) -> pd.DataFrame:
         """Return the variance components, one row per context and effect.
 
-        Columns: those of ``context``, then effect (of the columns that were named), estimate,
+        Columns: those of ``context``, then effect (named after the columns of the data), estimate,
         share, share_low, share_high, std_error, conf_low, conf_high, n_levels, reason.
         """
         rows = [
@@ -290,5 +290,5 @@ _COUNTS = (
     "n_rows", "n_missing", "n_ratings", "n_subjects", "n_targets", "raters", "k_target",
     "k_subject",
 )  # fmt: skip
-# No column of contexts may have such a name: it would stand twice in a table.
+# A column of contexts must not have such a name, which would occur twice in a table.
 OF_TABLES = frozenset({*_COLUMNS, *_COMPONENTS, *_COUNTS})

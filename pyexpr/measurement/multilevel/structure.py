@@ -26,7 +26,7 @@ class Means:
         Ratings per target (harmonic mean), effective number of raters per subject.
     q_target, q_subject : float
         Share of the raters' variance in the difference of the means of two targets of a subject,
-        and of two subjects: 0 if the same raters rated both, 1/k if others did.
+        and of two subjects: 0 if the same raters rated both, 1/k if different raters did.
     targets, raters, ratings : float
         Effective numbers of targets, raters and ratings in a subject's mean.
     """
@@ -43,7 +43,7 @@ class Means:
 def structure_of(
     subjects: NDArray[np.int64], targets: NDArray[np.int64], raters: NDArray[np.int64] | None
 ) -> str:
-    """Return whether raters are crossed with subjects, or rate one subject, or one target, each."""
+    """Return whether raters are crossed with subjects, or each rated one subject, or one target."""
     if raters is None or _one_each(raters, targets):
         return IN_TARGETS
     return IN_SUBJECTS if _one_each(raters, subjects) else CROSSED
@@ -82,8 +82,8 @@ def means_of(
     Parameters
     ----------
     subjects, targets, raters : ndarray of int64, shape (n,)
-        Codes from 0 without gaps, those of targets unique over subjects; None: another rater for
-        each rating.
+        Codes from 0 without gaps. Those of targets are unique over subjects. Raters are None if
+        each rating is from another rater.
     """
     if raters is None:
         raters = np.arange(len(targets))

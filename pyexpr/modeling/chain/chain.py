@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
     from pyexpr.measurement.specification import ModelLike
 
-# A jackknife without one of three subjects is left with two, who cannot be in two folds twice.
+# With three subjects the jackknife would leave two, too few for two folds with inner folds.
 _FEWEST = 4
 _DRAWS = 2000
 
@@ -107,8 +107,8 @@ def bootstrap_chain(
         `bootstrap_cfa`; its Bartlett scores are the label. By default the label is the mean over
         questions of the mean ratings.
     labels : {"context", "pooled"}
-        Whose factor model makes the label of a context's own models: that of the context, or that
-        over all contexts. Models over all contexts have the label of the latter.
+        Which factor model makes the label of a context's own models: that of the context, or the
+        one over all contexts. Models over all contexts always use the latter.
     models : mapping of str to ElasticNetRegressor, optional
         Elastic nets by name, which may differ in their grids. By default one with the default grid.
         Other estimators are not available.
@@ -123,16 +123,16 @@ def bootstrap_chain(
         ``"jackknife_t"`` (the default) uses Student's t and the standard error from analyses
         without each subject. ``"percentile"`` uses quantiles of the draws. A draw has only about
         63 % of the subjects, so its models are worse than those of the study, and these intervals
-        are shifted towards worse performance. With few subjects there often is none, because the
-        factor model of more than 10 % of the draws has no proper solution. The coverage of both is
-        reported in ``docs/coverage_chain.md``.
+        are shifted towards worse performance. With few subjects there is often no interval, because
+        the factor model has no proper solution in more than 10 % of the draws. The coverage of both
+        methods is reported in ``docs/coverage_chain.md``.
     n_boot : int, optional
         Number of draws; by default 2,000 for "percentile", and none for "jackknife_t", which does
         not use them.
     confidence : float
         Level of the intervals, between 0 and 1.
     seed : int
-        Seed of the folds, as for `fit_models`, and of the draws, which are those of
+        Seed of the folds, as for `fit_models`, and of the draws. The draws are the same as those of
         `compare_models` with the same seed and number of subjects. The random numbers of a draw
         depend only on the seed and its number.
     n_jobs : int, optional
@@ -178,14 +178,14 @@ def bootstrap_chain(
     it was fitted, and the folds of the other subjects stay the same if one is left out.
 
     A draw in which the factor model has no solution, or a negative residual variance, is undefined
-    for the quantities that depend on it. It is left out and counted. If one subject is left out,
-    the formulas are followed past a residual variance of 0, as in `bootstrap_cfa`. A correlation is
-    undefined if the model predicts the same value for all rows of a fold.
+    for the quantities that depend on it. It is left out and counted. When one subject is left out,
+    the formulas are also used if a residual variance falls below 0, as in `bootstrap_cfa`. A
+    correlation is undefined if the model predicts the same value for all rows of a fold.
 
     Elastic nets and factor models are fitted by the package's own kernels from sums per
-    subject. The intervals refer to the procedure: how well models perform that are fitted in the
-    same way to about (folds - 1)/folds as many subjects. A split into training and test part is not
-    available, because it says nothing of other training subjects.
+    subject. The intervals refer to the procedure: they say how well models perform that are fitted
+    in the same way to about (folds - 1)/folds as many subjects. A single split into a training and
+    a test part is not available, because it shows nothing about other training subjects.
 
     Source: Tukey (1958) and Arvesen (1969) for jackknife-t; Davison and Hinkley (1997), chapters 2
     and 5.

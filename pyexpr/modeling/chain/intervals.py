@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 JACKKNIFE, PERCENTILE = "jackknife_t", "percentile"
 METHODS = (JACKKNIFE, PERCENTILE)
-# Of the ICC, as `pyexpr.measurement.icc.cluster` studentises it.
+# The scale on which `pyexpr.measurement.icc.cluster` studentises the ICC.
 _ICC_SCALE = "negative_root_complement"
 
 
 @dataclass(frozen=True, slots=True)
 class NoErrorsWithin:
-    """Stands where the standard errors within replicates would be."""
+    """A placeholder for the standard errors within replicates, which the chain does not compute."""
 
     def __call__(self) -> Array:
         """Refuse."""
@@ -83,7 +83,7 @@ def _evidence(
 
 
 def of_factor_models(labels: Labels, replicates: Array) -> list[Evidence]:
-    """Return the evidence of the factor models of contexts, and over all."""
+    """Return the evidence of the factor model of each context, and of the one over all contexts."""
     found, start = [], 0
     for fit in labels.fits:
         rows = len(fit.evidence.estimate)
@@ -112,10 +112,10 @@ def of_models(
     fixed : ComparisonResult
     estimate : (Q,)
     without : (Q, subjects)
-        Without each of all subjects.
+        The quantities computed without each of the subjects.
     replicates : (Q, B)
     subjects : for each row (G,)
-        On whom it depends, positions among all.
+        The subjects on whom the row depends, as positions among all subjects.
     """
     old = fixed.evidence
     zero = [place for place in fixed.draws.zero_rows if np.allclose(without[place], 0, atol=1e-12)]

@@ -66,7 +66,8 @@ def join_tables(
     Raises
     ------
     DataError
-        If a clip has two rows, or another subject or context than in the ratings, or none is rated.
+        If a clip has two rows, if its subject or context differs from that in the ratings, or if no
+        clip is rated.
     """
     frame = as_frame(data, what=TABLE)
     check_flat_columns(frame, what=TABLE)
@@ -115,7 +116,7 @@ def join_tables(
 
 
 def _clip_of(frame: pd.DataFrame, rated: Rated, keys: list[str]) -> NDArray[np.int64]:
-    """Return the rated clip of every row, -1 where there is none."""
+    """Return the position of the rated clip of every row, or -1 if the row has no rated clip."""
     import pandas as pd
 
     for name in keys:
@@ -146,7 +147,7 @@ def _clip_of(frame: pd.DataFrame, rated: Rated, keys: list[str]) -> NDArray[np.i
 
 
 def _check_same(ours: Any, theirs: Any, name: str) -> None:
-    """Raise `DataError` if a clip is of another subject or context in the other table."""
+    """Raise `DataError` if the two tables disagree on the subject or context of a clip."""
     different = ours.astype(str).to_numpy() != theirs.astype(str).to_numpy()
     if different.any():
         row = int(np.flatnonzero(different)[0])

@@ -31,7 +31,7 @@ SHOWN = ("loading", "std_loading", "score_weight")
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """By which scores are computed in each of B draws: ``sum of weight times (x - centre)``.
+    """Weights of the factor scores in each of B draws: a score is ``sum(weight * (x - centre))``.
 
     Attributes
     ----------
@@ -52,11 +52,12 @@ class Labels:
     indicators : list of str
         Questions whose means enter the label.
     fits : sequence of CFABootstrapResult
-        The factor models of the contexts, and over all; none where the label is a mean.
+        The factor models of the contexts, then the one over all contexts; empty if the label is a
+        mean.
     groups : sequence of GroupFit
         Of each context, then over all.
     names : list of str
-        What these groups are called.
+        The names of these groups.
     base : (groups, p) float64
         Means over the rows of each group.
     n_subjects : int
@@ -78,7 +79,7 @@ class Labels:
         return Weights(weight[None], self.base[None])
 
     def without_each(self) -> Weights:
-        """Return the weights without each subject, followed past a residual variance of 0."""
+        """Return the weights without each subject, also if a residual variance falls below 0."""
         if not self.groups:
             return self._equal(self.n_subjects)
         p = len(self.indicators)
@@ -92,7 +93,7 @@ class Labels:
         return Weights(weight, centre)
 
     def drawn(self, counts: NDArray[np.int32]) -> tuple[Weights, Array]:
-        """Return the weights of drawn subjects, and (quantities, B) of all factor models."""
+        """Return the weights of drawn subjects, and the quantities (q, B) of all factor models."""
         B, p = len(counts), len(self.indicators)
         if not self.groups:
             return self._equal(B), np.empty((0, B))
@@ -126,7 +127,7 @@ def read_labels(
     _check_questions(model, rated, columns)
     options: dict[str, Any] = {"cluster": columns.cluster, "n_boot": 0, "confidence": confidence}
     with warnings.catch_warnings():
-        # The models that predict have as few subjects, of which it is said once.
+        # The predictive models have equally few subjects, and the warning is given only once.
         warnings.simplefilter("ignore", FewSubjectsWarning)
         fits = [bootstrap_cfa(rated.clips, model, **options)]
         if len(contexts) > 1:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """One model with one way in which the context enters, of one context or over all.
+    """One model with one way in which the context enters, for one context or over all contexts.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class Net:
     pooled : bool
         Whether it predicts the label over all contexts.
     plan : TuningPlan
-        Of these rows and the subjects of the table, with a part for each outer fold.
+        The plan for these rows and the subjects of the table, with a part for each outer fold.
     moments : (centre, spread)
         Of the features.
     test : list of (rows,) int64
-        For each part, what it predicts: positions among `rows`.
+        For each part, the rows that it predicts, as positions among `rows`.
     repeat : (P,) int64
     """
 
@@ -57,7 +57,7 @@ class Net:
     def predict(self, y: Array, counts: NDArray[np.int64], out: Array) -> None:
         """Predict all rows by models of drawn subjects, counts (S,), into `out`, (repeats, n).
 
-        `y` is the label of these rows, (m,). NaN where there is no model.
+        `y` is the label of these rows, (m,). Predictions are NaN if there is no model.
         """
         slope, intercept = tuned_fits(self.plan, self.moments, y, counts)
         for part, test in enumerate(self.test):
@@ -128,7 +128,7 @@ def _net(net: Any, strategy: str, context: int | None, parts: Sequence[Part], ta
         test.append(place[part.test][place[part.test] >= 0])
         if len(alphas) * len(ratios) == 1:
             continue
-        # As the regressor makes them of the rows that it is fitted to.
+        # The folds that the regressor itself would make from the rows to which it is fitted.
         fold = np.full(S, -1)
         fold[table.clusters[own]] = subject_folds(
             table.clusters[own], min(int(net.n_folds), int(there.sum())), net.seed

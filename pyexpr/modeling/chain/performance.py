@@ -1,4 +1,4 @@
-"""Metrics of drawn subjects, from the rows and how often each was drawn."""
+"""Metrics of drawn subjects, computed from the rows and from how often each row was drawn."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Metrics that are computed in the chain; the last three within folds.
+# Metrics that are computed in the chain; the last three are computed within folds.
 METRICS = ("rmse", "nrmse", "mae", "bias", "correlation", "concordance", "r2")
 _WITHIN_FOLDS = METRICS[4:]
-# A variance is rounding below this part of the mean square.
+# A variance below this fraction of the mean square is treated as a rounding error.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The rows by context, repeat and fold, and the quantities to compute of them.
+    """The rows by context, repeat and fold, and the quantities to compute from them.
 
     Attributes
     ----------
     cell : (repeats, n) int64
-        Context times the number of folds, plus fold.
+        The position of the context times the number of folds, plus the fold.
     n_contexts, n_folds : int
     shift : float
-        Taken from truth and predictions, so that sums keep their digits.
+        Subtracted from truth and predictions, so that the sums do not lose digits.
     levels : list of (metric, term, context)
-        Positions; the last context is all.
+        Positions of each; the last context stands for all contexts.
     first, second : (Q,) int64
-        Level of each quantity, and what is taken off; -1 where nothing is.
+        Positions in `levels` of each quantity, and of what is subtracted from it; -1 if nothing is.
     width : float
-        By which NRMSE divides.
+        The width of the score, by which RMSE is divided to give NRMSE.
     """
 
     cell: NDArray[np.int64]
@@ -67,7 +67,7 @@ class Cells:
             / (self.width if name == "nrmse" else 1.0)
             for name, term, context in self.levels
         ])  # fmt: skip
-        # A zero behind the last level, which is taken off where nothing is.
+        # The zero after the last level is subtracted from quantities that are not differences.
         level = np.append(level, 0.0)
         return np.asarray(level[self.first] - level[self.second])
 
@@ -119,7 +119,7 @@ def cells_of(
     shift: float,
     width: float | None,
 ) -> Cells:
-    """Return what computes the rows of a comparison; `fold` is (repeats, n)."""
+    """Return the cells from which the rows of a comparison are computed; `fold` is (repeats, n)."""
     n_folds, n_contexts = int(fold.max()) + 1, len(contexts)
     levels: dict[tuple[str, int, int], int] = {}
 

@@ -37,7 +37,7 @@ FORM = "ICC(1,k)"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the columns that both tables, or the ratings, have."""
+    """The names of the columns that both tables have, and of those of the ratings alone."""
 
     targets: tuple[str, ...]
     cluster: str
@@ -48,19 +48,19 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """ICC(1,k) of a question in a context, or over all, from sums per subject.
+    """ICC(1,k) of a question in one context, or over all contexts, from sums per subject.
 
     Attributes
     ----------
     context, question : text
     sums : (subjects, columns) float64
-        Of all subjects; 0 where one has no ratings here.
+        The sums of all subjects; 0 for a subject who has no ratings here.
     theta : callable
-        Variance of targets over variance of errors, of totals (..., columns).
+        Computes the ratio of the variance of targets to that of errors, from totals (..., columns).
     k : float
-        Number of ratings to which the ICC refers: that of all subjects, also in replicates.
+        Number of ratings to which the ICC refers. Replicates use the number of all subjects, too.
     n : int
-        Rated targets.
+        Number of rated targets.
     low, high : float
         Limits of `icc` with subjects as clusters.
     reason : str
@@ -100,7 +100,7 @@ class Rated:
     subjects : list
         Labels, sorted.
     contexts : list
-        Labels, in order; without contexts one, "all".
+        Labels, in order; "all" is the only one if there are no contexts.
     reliability : list of Reliability
         Per context and question, then over all contexts.
     """

@@ -32,7 +32,7 @@ MODELS = "models"
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """One step of the chain: its quantities, and what their intervals rest on.
+    """One step of the chain: its quantities, and what their intervals are computed from.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class ChainStep:
         metric, term and context of every row, and for models the columns that identify a row.
     evidence : Evidence
     shown : (rows,) int64
-        Which of the quantities are rows of the table.
+        Positions of the quantities that are rows of the table.
     n, n_clusters : (rows,) int64
     fixed : (rows, 3) float64
-        Standard error and limits with all earlier steps as given; NaN where there are none.
+        Standard error and limits if all earlier steps are taken as given; NaN if not available.
     limits : (rows, 2) float64, optional
-        Those of ``jackknife_t``, where they are another function's: of `icc`.
+        Limits for ``jackknife_t`` that another function computed: those of `icc`.
     """
 
     name: str
@@ -150,7 +150,7 @@ class ChainResult(Result):
 
     @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str) -> Self:
-        """Return the result with the intervals of another method, from the same refits.
+        """Return the result with the intervals of another method, computed from the same refits.
 
         Parameters
         ----------

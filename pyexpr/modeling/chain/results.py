@@ -43,7 +43,7 @@ def reliability_step(rated: Rated, replicates: Array) -> ChainStep:
 
 
 def factor_steps(labels: Labels, replicates: Array) -> list[ChainStep]:
-    """Return the factor models of contexts, and the one over all; none if there are none."""
+    """Return the steps of the factor models, of each context and over all; may be empty."""
     steps, names = [], iter(labels.names)
     for fit, evidence in zip(labels.fits, of_factor_models(labels, replicates), strict=True):
         every = quantities(fit.model)
@@ -95,7 +95,7 @@ def subjects_of(
     rated: Rated,
     labels_of: str,
 ) -> list[NDArray[np.int64]]:
-    """Return for each row on which subjects it depends, positions among all.
+    """Return the subjects on whom each row depends, as positions among all subjects.
 
     A context's own model, with the score of its own factor model, depends on those of its contexts;
     everything else on all.

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Draws of one task: enough for starting it to cost nothing, and few enough for a bar to move.
+# Draws in one task: many, so that starting a task costs little, and few, so that the progress bar
+# moves.
 _AT_ONCE = 20
 
 
@@ -34,7 +35,7 @@ class Models:
     Attributes
     ----------
     nets : list of list of Net
-        Of each term: a model with one way in which the context enters.
+        The nets of each term, which is a model with one way in which the context enters.
     x : (n, p) float64
         Mean ratings of the rows that are predicted.
     group : (n,) int64
@@ -45,9 +46,9 @@ class Models:
         Position of each of those among all rated subjects.
     n_repeats : int
     labels_of : {"context", "pooled"}
-        Whose factor model makes the label of a context's own models.
+        Which factor model makes the label of a context's own models.
     cells : Cells, optional
-        What computes the metrics.
+        The cells from which the metrics are computed.
     """
 
     nets: list[list[Net]]
@@ -60,7 +61,7 @@ class Models:
     cells: Cells | None = None
 
     def labels(self, weight: Array, centre: Array) -> tuple[Array, Array]:
-        """Return the label of every row, of its context's factor model and over all."""
+        """Return two labels of every row: by its context's factor model, and by that over all."""
         over_all = (self.x - centre[-1]) @ weight[-1]
         if self.labels_of == "pooled":
             return over_all, over_all
@@ -88,7 +89,7 @@ class Models:
         assert self.cells is not None
         found, truth = self.predictions(counts, weight, centre)
         drawn = counts[self.among][self.subject].astype(np.float64)
-        # What was not drawn has no weight, whether or not there is a prediction of it.
+        # Rows that were not drawn have weight 0, whether or not they have a prediction.
         found[:, :, drawn == 0] = 0.0
         return self.cells.values(found, truth, drawn)
 
@@ -155,7 +156,7 @@ class Chain:
             for number, values in self._bar(results, n, progress):
                 found[number] = values
         finally:
-            # Ends the processes, whatever ended the work.
+            # End the processes, whether the work was completed, failed or was interrupted.
             results.close()
         return np.concatenate([one for one in found if one is not None], axis=1)
 

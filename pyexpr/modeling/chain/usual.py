@@ -1,4 +1,4 @@
-"""The usual comparison: models and scores as given, and the tested subjects alone."""
+"""The usual comparison: models and scores are taken as given, and only tested subjects vary."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_usual(
     metrics: Sequence[str],
     options: dict[str, Any],
 ) -> ComparisonResult:
-    """Return `ModelsResult.compare` of predictions (terms, repeats, n); `keys` are the terms."""
+    """Return the comparison of predictions (terms, repeats, n); `keys` are the terms."""
     import pandas as pd
 
     common = {

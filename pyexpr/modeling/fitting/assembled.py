@@ -1,4 +1,4 @@
-"""From the single fits to the tables of the result."""
+"""Assemble the tables of the result from the single fits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIT = ["model", "context_as", "context", "repeat", "fold"]
 
 
 def prediction_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
-    """Return a row per predicted clip, repeat, model and way; rows are in the order of the data."""
+    """Return a row per predicted clip, repeat, model and `context_as`, in the order of the data."""
     import pandas as pd
 
     blocks: dict[tuple[str, str, int], list[tuple[Unit, Done]]] = {}
@@ -82,8 +82,8 @@ def coefficient_table(
 ) -> pd.DataFrame:
     """Return a row per fit and feature (and class), of the estimators that have coefficients.
 
-    With two classes these are the coefficients of the positive one; the other's are their
-    negatives.
+    With two classes these are the coefficients of the positive class; those of the other class are
+    their negatives.
     """
     columns = ["feature", "estimate", "standardised"]
     if table.classes is not None:
@@ -128,7 +128,7 @@ def _table(
         rows += [(*fit, *row) for row in rows_of(one)]
     made = pd.DataFrame(rows, columns=[*FIT, *columns])
     if "value" in columns:
-        # Values of several parameters are of several types; a whole number stays one.
+        # Parameters have values of different types, and whole numbers must stay whole numbers.
         at = len(FIT) + columns.index("value")
         made["value"] = pd.Series([row[at] for row in rows], dtype=object)
     return made

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Whether a metric is computed within folds, and needs a probability.
+# Whether each metric is computed within folds, and whether it needs a probability.
 _METRICS = {
     "auc": (True, True),
     "brier": (False, True),
@@ -76,7 +76,7 @@ class ClassEvaluator(Evaluator):
         return _NO_PROBABILITIES if needed else ""
 
     def undefined(self, metric: str, rows: pd.DataFrame) -> str:
-        """Return why a metric of rows has no value, "" if it has one."""
+        """Return why a metric of rows has no value; "" if it has one."""
         truth, found = (
             set(self._classes_in(rows, name).tolist()) for name in ("truth", "prediction")
         )

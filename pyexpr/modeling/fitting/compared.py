@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyexpr.modeling.fitting.table import Names
 
 _CLIP = ["cluster", "context", "clip"]
-# What the result itself knows.
+# Options that follow from the result itself.
 _OURS = ("truth", "predictions", "cluster", "context", "fold", "stratify")
 # Metrics that evaluate probabilities.
 _OF_PROBABILITIES = ("auc", "brier")
@@ -118,13 +118,14 @@ def _class_options(
     """Return the columns that these metrics of classes use."""
     assert result.classes is not None
     given = options.get("positive")
-    # The positive class of the fitted models comes before the default, which is 1 of 0 and 1.
+    # The positive class of the fitted models has precedence over the default, which is 1 for 0 and
+    # 1.
     given = result.positive if given is None else given
     positive = checked_positive(given, result.classes, result.names.label)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     needed = [one for one in _OF_PROBABILITIES if one in names]
     if positive is None and needed and len(result.classes) == 2 and "f1" not in names:
-        # AUC and Brier's score are the same of both.
+        # AUC and Brier's score are the same for both classes.
         positive = result.classes[-1]
     cut = options.get("threshold") is not None
     likely = positive is not None and (bool(needed) or cut)
@@ -134,7 +135,7 @@ def _class_options(
 
 
 def _refuse_other_kind(result: Evaluated, metrics: Any) -> None:
-    """Raise `DataError` for a metric of classes if numbers are predicted, and the reverse."""
+    """Raise `DataError` for a metric of classes if numbers are predicted, or the reverse."""
     for metric in checked_metrics(metrics):
         of_classes = metric in CLASS_METRICS
         if result.classes is None and of_classes:
@@ -216,7 +217,7 @@ def wide(
             column = f"prediction of {terms[key]}"
             column += "" if len(repeats) == 1 else f", repeat {repeat}"
             columns.append(column)
-            # Every part has the rows in one order.
+            # All parts have the rows in the same order.
             values = {column: mine["prediction"].to_numpy()}
             if how is not None and how.likely:
                 if decided is not None:
@@ -237,6 +238,6 @@ def wide(
     if len(result.contexts) > 1:
         table["context"] = pd.Categorical(table["context"], result.contexts, ordered=True)
     if "truth" not in table:
-        # Every model has the truth of its own.
+        # Every model has its own truth.
         table["truth"] = table["truth_pooled"]
     return table, models

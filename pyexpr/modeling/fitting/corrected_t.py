@@ -36,9 +36,9 @@ def corrected_t(
 ) -> ProcedureIntervals:
     """Return the mean of the folds' values, with ``SE^2 = (1/J + n_test/n_train) s^2``.
 
-    J is folds times repeats, and s^2 the variance of the values (divisor J - 1). The degrees of
-    freedom of Bouckaert and Frank (2004), J - 1, are limited to G - 1, because more repeats do not
-    mean more subjects.
+    J is the number of folds times that of repeats, and s^2 is the variance of the values (divisor J
+    - 1). The degrees of freedom of Bouckaert and Frank (2004), J - 1, are limited to G - 1, because
+    more repeats do not mean more subjects.
     """
     wrong = [row.metric for row in fixed.rows if row.metric not in _METRICS]
     if wrong:
@@ -79,7 +79,7 @@ def corrected_error(values: NDArray[np.float64], n_folds: int) -> NDArray[np.flo
 def _by_fold(
     evaluated: Evaluated, fixed: ComparisonResult, score_range: float | None
 ) -> Mapping[tuple[str, str, str], NDArray[np.float64]]:
-    """Return, by metric, model and context, the value of each fold of each repeat."""
+    """Return the value of each fold of each repeat, by metric, model and context."""
     wanted = list(dict.fromkeys(row.metric for row in fixed.rows))
     contexts = list(dict.fromkeys(row.contexts[0] for row in fixed.rows if row.second is None))
     rows = evaluated.predictions

@@ -160,7 +160,7 @@ class FinalModels:
         frame = as_frame(data, what=NEW)
         X = self._features(frame)
         codes = self._contexts(frame)
-        # Names are those among all models, whichever of them are used.
+        # Names are those given among all models, even if only some are used.
         terms = terms_of(list(self.estimators))
         for key in requested:
             models = self.estimators[key]

@@ -267,7 +267,7 @@ def final_models(data: FrameLike, **options: Any) -> FinalModels:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is to be fitted to what, all of it checked."""
+    """The models and rows to be fitted, after all checks."""
 
     models: list[Model]
     table: Table
@@ -316,7 +316,7 @@ def _done_as_planned(
 
 
 def _planned(parts: list[Part], job: _Job) -> list[Unit]:
-    """Return the fits to other parts of the same table, by all else that was specified."""
+    """Return the fits to other parts of the same table, with all other options unchanged."""
     check_seen(job.table, parts, job.strategies)
     return units_of(job.models, job.strategies, parts, job.table)
 
@@ -328,7 +328,7 @@ def _kept(parts: list[Part], job: _Job) -> tuple[list[Unit], list[Done]]:
 
 
 def _final(job: _Job) -> FinalModels:
-    """Fit all rows; what is predicted are those, too, but nobody looks."""
+    """Fit all rows; the same rows are also predicted, but these predictions are not used."""
     table = job.table
     every = np.arange(len(table.y))
     part = Part(0, 0, job.scheme.seed, every, None, every, "all rows")

@@ -42,7 +42,7 @@ def kind_of_label(frame: pd.DataFrame, name: str, kind: str | None, *, what: str
     check_kind(kind)
     require_columns(frame, [name], what=what)
     if kind == REGRESSION:
-        # Reported before any error about a model that is a classifier of numbers.
+        # This is reported before any error about a classifier for a label of numbers.
         numeric_column(frame, name, what=what)
     if kind is not None:
         return kind
@@ -52,7 +52,7 @@ def kind_of_label(frame: pd.DataFrame, name: str, kind: str | None, *, what: str
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label, as the table has it.
+    """The label of the table.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Label:
     classes: list[Any] | None = None
 
     def values(self, rows: NDArray[np.bool_]) -> NDArray[Any]:
-        """Return the label of rows that have one, in the form that estimators get."""
+        """Return the label of rows that have one, in the form that is passed to estimators."""
         if self.classes is None:
             return self.numbers[rows]
         return np.array(self.classes)[self.numbers[rows].astype(np.int64)]
@@ -112,7 +112,7 @@ def check_classes(classes: Sequence[Any], name: str, n_rows: int) -> None:
 
 
 def checked_positive(positive: Any, classes: Sequence[Any] | None, name: str) -> Any:
-    """Return the class that `positive` names, or None; of 0 and 1 it is 1 by default.
+    """Return the class that `positive` names, or None; for classes 0 and 1 the default is 1.
 
     Raises
     ------

@@ -32,14 +32,14 @@ _METRICS = ("rmse", "nrmse", "mae")
 
 @dataclass(frozen=True, slots=True)
 class _Errors:
-    """Errors of one model: rows out of their fold, and out of a second fold, too.
+    """Errors of one model fitted without the fold of the row, and also without a second fold.
 
     Attributes
     ----------
     outer : (repeats, n) float64
         Truth minus prediction by models fitted to all folds but the row's own.
     inner : (repeats, K, n) float64
-        By models fitted without fold k, too; NaN where k is the row's own.
+        Errors of models fitted also without fold k; NaN if k is the row's own fold.
     """
 
     outer: Array
@@ -56,9 +56,10 @@ def nested(
 ) -> ProcedureIntervals:
     """Return the interval of nested cross-validation of every row of the comparison.
 
-    A metric is the mean over subjects of values: of the loss summed over a subject's rows, its
-    deviation from that of the average loss, per mean number of rows (so that the mean over all
-    subjects is the metric over all rows); of RMSE by the delta method.
+    A metric is the mean of one value per subject. The value is based on the loss summed over the
+    rows of the subject: its deviation from what the average loss would give, divided by the mean
+    number of rows. The mean over all subjects is therefore the metric over all rows. RMSE uses the
+    delta method.
     """
     wrong = [row.metric for row in fixed.rows if row.metric not in _METRICS]
     if wrong:
@@ -96,17 +97,18 @@ def nested(
 def nested_interval(outer: Array, inner: Array, fold: NDArray[np.int64]) -> tuple[float, float]:
     """Return estimate and standard error of nested cross-validation.
 
-    With e_in the errors of the subjects outside fold k by models without k and their own fold,
-    and e_out those of fold k: ``MSE = mean((mean e_in - mean e_out)^2 - var(e_out)/n_k)`` over
-    folds and repeats. The standard error is ``sd(e_in)/sqrt(G)`` times the inflation
-    ``sqrt(MSE) / (sd(e_in)/sqrt(G (K-1)/K))``, which is from 1 to ``sqrt(K)``. The estimate is
-    ``mean e_in - (1 + (K-2)/K) (mean e_in - mean e_out)``: that of a model fitted to all.
+    Let e_in be the errors of the subjects outside fold k by models fitted without k and their own
+    fold, and e_out the errors of the subjects in fold k. Over folds and repeats, ``MSE = mean((mean
+    e_in - mean e_out)^2 - var(e_out)/n_k)``. The standard error is ``sd(e_in)/sqrt(G)`` times the
+    inflation ``sqrt(MSE) / (sd(e_in)/sqrt(G (K-1)/K))``, which is limited to the range from 1 to
+    ``sqrt(K)``. The estimate is ``mean e_in - (1 + (K-2)/K) (mean e_in - mean e_out)``, which is
+    for a model fitted to all subjects.
 
     Parameters
     ----------
     outer : (repeats, G) float64
     inner : (repeats, K, G) float64
-        NaN where k is the subject's own fold.
+        NaN if k is the subject's own fold.
     fold : (repeats, G) int64
     """
     n_repeats, K, G = inner.shape
@@ -164,7 +166,7 @@ def _values(
     contexts: list[str],
     score_range: float,
 ) -> tuple[Array, Array] | None:
-    """Return the values of subjects, outer and inner, of a level or a difference."""
+    """Return the outer and inner values of subjects for a level or a difference."""
     keys = list(errors)
     by_term = {term: errors[key] for key, term in terms_of(keys).items()}
     first = _level(row.base, by_term[row.models[0]], row.contexts[0], fits, contexts)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _METRICS: dict[str, Callable[..., float]] = {"rmse": rmse, "correlation": correlation, "r2": r2}
-# Subjects of a fold, for metrics that compare its rows with each other.
+# Smallest number of subjects of a fold, for metrics that compare its rows with each other.
 _FEWEST_SUBJECTS = 2
 KEYS = ["metric", "model", "context_as", "context"]
 
@@ -43,7 +43,7 @@ class Evaluator:
         return ""
 
     def undefined(self, metric: str, rows: pd.DataFrame) -> str:
-        """Return why a metric of rows has no value, "" if it has one."""
+        """Return why a metric of rows has no value; "" if it has one."""
         return undefined_reason(metric, rows["truth"], rows["prediction"])
 
 

@@ -29,20 +29,20 @@ CROSS_VALIDATION, SPLIT = "cross_validation", "split"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows that one set of models is fitted to, tuned on, and predicts.
+    """The rows to which one set of models is fitted, on which it is tuned, and which it predicts.
 
     Attributes
     ----------
     repeat, fold : int
         From 0, as `subject_folds` counts.
     seed : int
-        Of the folds and the models of this repeat.
+        Seed of the folds and the models of this repeat.
     train, tune, test : arrays of int
         Rows; `tune` is None if tuning uses inner folds of the training rows.
     words : str
         The name of the part, for a sentence.
     without : tuple of int
-        What else is left out if a fit is repeated: a subject (its code), or a fold.
+        What is also left out if a fit is repeated: the code of a subject, or a fold.
     """
 
     repeat: int
@@ -70,7 +70,7 @@ class Scheme:
 def read_scheme(
     scheme: Any, folds: Any, repeats: Any, inner_folds: Any, proportions: Any, seed: Any
 ) -> Scheme:
-    """Return the scheme, its numbers checked."""
+    """Check the numbers of the scheme, and return it."""
     if scheme not in (CROSS_VALIDATION, SPLIT):
         raise DataError(
             say(
@@ -93,7 +93,7 @@ def read_scheme(
         whole_number(folds, argument="folds", least=2),
         repeats,
         whole_number(inner_folds, argument="inner_folds", least=2),
-        # `split_subjects` checks them.
+        # `split_subjects` checks the proportions.
         proportions,
         checked_seed(seed),
     )
@@ -129,7 +129,7 @@ def plan(
 
 
 def check_seen(table: Table, parts: Sequence[Part], strategies: Sequence[str]) -> None:
-    """Raise `DataError` if models would have to predict what they have not seen.
+    """Raise `DataError` if models would have to predict something that they have not seen.
 
     That is a context, a category of a covariate, or a class.
     """
@@ -308,5 +308,5 @@ def evaluated_contexts(table: Table, part: Part) -> list[int]:
 
 
 def label_of_context(table: Table, context: int | None) -> Any:
-    """Return the name of a context; None is all of them."""
+    """Return the name of a context; None means all contexts."""
     return ALL if context is None else table.context_labels[context]

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Mean squared error, averaged over the folds of the tuning.
+# Negative mean squared error, which is averaged over the folds of the tuning.
 _OF_REGRESSORS = "neg_mean_squared_error"
-# If there are no probabilities.
+# The score for classifiers without probabilities.
 _OF_CLASSES = "accuracy"
-# The bound of scikit-learn for a probability of 0, whose logarithm does not exist.
+# scikit-learn's lower bound of probabilities, because the logarithm of 0 does not exist.
 _LEAST = float(np.finfo(np.float64).eps)
-# A network's probabilities in single precision do not sum to 1 more exactly.
+# Probabilities of networks in single precision sum to 1 only within this tolerance.
 _ROUNDING = 1e-5
 
 

@@ -1,4 +1,4 @@
-"""The output of each method of `compare_procedures`, and Student's interval on a metric's scale."""
+"""The results of each method of `compare_procedures`, and Student's interval on a scale."""
 
 from __future__ import annotations
 

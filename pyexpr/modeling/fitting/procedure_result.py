@@ -28,7 +28,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProcedureResult(Result):
-    """Cross-validated performance with intervals that count the subjects of training.
+    """Cross-validated performance with intervals that also account for the training subjects.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pyexpr.inference.comparison.quantities import Row
     from pyexpr.inference.comparison.result import ComparisonResult
 
-# A jackknife without one of three subjects is left with two, who cannot be in two folds twice.
+# With three subjects the jackknife would leave two, too few for two folds with inner folds.
 _FEWEST = 4
 
 
@@ -49,7 +49,7 @@ class Cells:
     options: dict[str, Any]
 
     def compared(self, predictions: pd.DataFrame | None = None) -> ComparisonResult:
-        """Return the comparison of all predictions, or of these."""
+        """Return the comparison of all predictions, or of the given ones."""
         one = self.evaluated
         if predictions is not None:
             one = replace(one, predictions=predictions)
@@ -103,11 +103,11 @@ def compare_procedures(
 def _jackknife(
     cells: Cells, fixed: ComparisonResult, level: float, progress: bool | None
 ) -> ProcedureIntervals:
-    """Leave out one subject at a time, of testing and of training, and fit again."""
+    """Leave out one subject at a time from testing and training, and fit again."""
     keys = {_key(row): place for place, row in enumerate(fixed.rows)}
     values = np.full((len(keys), len(cells.fits.table.cluster_labels)), np.nan)
     with warnings.catch_warnings():
-        # Of the comparison itself it was said once.
+        # The comparison itself has already given this warning.
         warnings.simplefilter("ignore", FewSubjectsWarning)
         for subject, predictions in _without_each(cells.fits, progress):
             one = cells.compared(predictions)
@@ -137,14 +137,14 @@ def _key(row: Row) -> tuple[Any, ...]:
 
 
 def _without_each(fits: Fits, progress: bool | None) -> Any:
-    """Yield every subject with the predictions of the others by models not fitted to it."""
+    """Yield every subject, with the predictions of the others by models not fitted to it."""
     units, found = fits.more(without_subjects(fits), progress)
     again: dict[int, list[int]] = {}
     for place, unit in enumerate(units):
         again.setdefault(unit.part.without[0], []).append(place)
     clusters = fits.table.clusters
     for subject, label in enumerate(fits.table.cluster_labels):
-        # In its own fold the subject was not fitted: those models stay as they are.
+        # The models of the subject's own fold were not fitted to it, so they are kept.
         own = [
             place for place, unit in enumerate(fits.units)
             if (clusters[unit.part.test] == subject).any()

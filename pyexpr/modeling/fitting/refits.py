@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """What was fitted, and how to fit more of it.
+    """The completed fits, and how to compute further ones.
 
     Attributes
     ----------
@@ -27,18 +27,19 @@ class Fits:
         Every fold of every repeat.
     units : sequence of Unit
     found : sequence of Done
-        Of each unit.
+        The result of each unit.
     plan : callable
-        The units of the same models of other parts.
+        Returns the units of the same models for other parts.
     fit : callable
-        Fits units; yields the number of each and what it gave, in the order of completion. The
-        second argument is whether to show progress, None as where the models were fitted.
+        Fits units, and yields the number and the result of each, in the order of completion. The
+        second argument is whether to show progress; None means as when the models were first
+        fitted.
     kept : callable
-        Fits to other parts, and keeps the fitted estimators in `Done.estimator`; so many fits at a
-        time, with or without a progress bar.
+        Fits to other parts, and keeps the fitted estimators in `Done.estimator`. Further arguments
+        are the number of fits at a time, and whether to show a progress bar.
     known : dict
-        What was fitted to other parts, by `_key`: a call that is stopped, or repeated with another
-        metric, fits what is missing.
+        Results of fits to other parts, by `_key`. If a call is interrupted, or repeated with
+        another metric, only missing fits are computed.
     """
 
     table: Table
@@ -51,7 +52,7 @@ class Fits:
     known: dict[tuple[Any, ...], Done] = field(default_factory=dict)
 
     def more(self, parts: list[Part], progress: bool | None) -> tuple[list[Unit], list[Done]]:
-        """Fit the same models to other parts: return their units, and what these gave."""
+        """Fit the same models to other parts, and return their units and results."""
         units = self.plan(parts)
         missing = [unit for unit in units if _key(unit) not in self.known]
         for number, found in self.fit(missing, progress) if missing else ():
@@ -68,18 +69,18 @@ class Fits:
 
 
 def _key(unit: Unit) -> tuple[Any, ...]:
-    """Return what tells a unit from all others of one call of `fit_models`."""
+    """Return a key that is unique to a unit within one call of `fit_models`."""
     part = unit.part
-    # A subject that is left out and a fold may have one number, but not the same words.
+    # A subject that is left out and a fold can have the same number, but not the same words.
     which = (part.repeat, part.fold, part.without, part.words)
     return (unit.model.name, unit.context_as, unit.context, *which)
 
 
 def without_subjects(fits: Fits) -> list[Part]:
-    """Return the parts whose models are fitted without one more subject, each in its turn.
+    """Return the parts whose models are fitted without one more subject, for each subject.
 
-    The subjects of a fold are not fitted in it anyway: of G subjects in K folds, ``G (K - 1)``
-    parts per repeat.
+    The models of a fold are not fitted to its own subjects anyway. For G subjects in K folds there
+    are ``G (K - 1)`` parts per repeat.
     """
     codes = fits.table.clusters
     return [
@@ -101,7 +102,7 @@ def part_without(fits: Fits, part: Part, subject: int) -> Part:
 
 
 def without_pairs(fits: Fits) -> list[Part]:
-    """Return the parts that leave out two folds, and predict both: ``K (K - 1) / 2`` a repeat."""
+    """Return the parts that omit and predict two folds, of which a repeat has ``K (K - 1) / 2``."""
     found = []
     for one in fits.parts:
         for other in fits.parts:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def _refits_kept(result: ModelsResult, *_: object, **__: object) -> str:
-    """Return what is there of the fits to other subjects when Ctrl-C is pressed."""
+    """Return the fits to other subjects that are completed when Ctrl-C is pressed."""
     known = 0 if result.fits is None else len(result.fits.known)
     if not known:
         return NOTHING
@@ -110,9 +110,9 @@ class ModelsResult(Result):
     classes: list[Any] | None = None
     positive: Any = None
     unseen: pd.DataFrame | None = None
-    # Fits all rows; not in a file, which holds no estimators.
+    # Fits all rows. It is not stored in files, which contain no estimators.
     again: Any = field(default=None)
-    # The fits, and how to fit other parts; not in a file either.
+    # The fits, and how to fit other parts. They are not stored in files either.
     fits: Fits | None = field(default=None)
 
     @property
@@ -238,10 +238,11 @@ class ModelsResult(Result):
     ) -> ProcedureResult:
         r"""Compare the models as procedures: intervals also account for the subjects of training.
 
-        The intervals of `compare` take the fitted models as given, and count the subjects on whom
-        they are tested. Fitted to other subjects, the models would be others, and one that is
-        better here may be worse there. Whether a kind of model is better (a forest than an elastic
-        net, these features than those) is a question on the procedure.
+        The intervals of `compare` take the fitted models as given, and account only for the
+        subjects on whom they are tested. If models were fitted to other subjects, they would
+        differ, and the better one could become the worse one. Whether one kind of model is better
+        than another (a forest than an elastic net, these features than those) is a question about
+        the procedure.
 
         Parameters
         ----------
@@ -249,17 +250,16 @@ class ModelsResult(Result):
             As for `compare`.
         method : {"jackknife", "corrected_t", "nested"}
             ``"jackknife"``: every subject in turn is left out of testing and of training, and all
-            models are fitted again without it, with tuning: of G subjects in K folds, ``G (K - 1)``
-            fits per repeat, model and context. Any metric.
+            models are tuned and fitted again without it. For G subjects in K folds, this takes ``G
+            (K - 1)`` fits per repeat, model and context. Any metric is available.
 
-            ``"corrected_t"``: the corrected resampled t of the values of the folds. It requires no
-            further fits, but several repeats (``repeats=10`` in `fit_models`), and metrics rmse,
-            nrmse, mae, bias, correlation, concordance and r2.
+            ``"corrected_t"``: the corrected resampled t test of the values of the folds. It
+            requires no further fits, but needs several repeats (``repeats=10`` in `fit_models`),
+            and metrics rmse, nrmse, mae, bias, correlation, concordance and r2.
 
-            ``"nested"``: nested cross-validation, which refers to this fitted model instead of the
-            procedure: to the error of the model fitted to all of these subjects. It requires
-            ``K (K - 1) / 2`` further fits per repeat, and metrics rmse, nrmse and mae. Repeats make
-            it stable.
+            ``"nested"``: nested cross-validation, which does not refer to the procedure, but to the
+            error of the model fitted to all of these subjects. It requires ``K (K - 1) / 2``
+            further fits per repeat, and metrics rmse, nrmse and mae. Repeats make it stable.
         confidence : float
             Level of the intervals.
         score_range : float, optional
@@ -270,8 +270,8 @@ class ModelsResult(Result):
         Returns
         -------
         ProcedureResult
-            ``tidy()`` has the intervals, and beside them those of `compare`. The first of
-            ``notes()`` states which of the two questions they answer.
+            ``tidy()`` has these intervals and those of `compare`. The first of ``notes()`` states
+            which of the two questions they answer.
 
         Raises
         ------
@@ -290,15 +290,15 @@ class ModelsResult(Result):
         :math:`SE^2 = \frac{G-1}{G} \sum_i (g(T_{(i)}) - \bar g)^2`, with the scale g and the
         degrees of freedom of `compare_models`. T is a function of G independent subjects, in both
         of their roles, and the expectation of the jackknife's variance is at least the variance of
-        such a function (of G - 1 subjects; Efron and Stein 1981): the intervals are rather too wide
-        than too narrow, most so for two models that do not differ.
+        such a function (of G - 1 subjects; Efron and Stein 1981). The intervals are therefore
+        rather too wide than too narrow, especially for two models that do not differ.
 
         *Corrected t.* Of J values (folds times repeats) with variance :math:`s^2`, :math:`SE^2 =
         (1/J + 1/(K-1)) s^2` (Nadeau and Bengio 2003; Bouckaert and Frank 2004), with
         :math:`\min(J, G) - 1` degrees of freedom.
 
         *Nested.* Algorithm 1 of Bates, Hastie and Tibshirani (2024), with subjects as units:
-        squared errors are summed over the rows of a subject, and RMSE has the delta method.
+        squared errors are summed over the rows of a subject, and RMSE uses the delta method.
 
         The result keeps the further fits of the jackknife and of nested cross-validation: a second
         call, with other metrics or another level, fits nothing again.
@@ -450,7 +450,7 @@ class ModelsResult(Result):
         return tuple(notes)
 
     def _of_classes(self) -> Iterator[str]:
-        """Say which models give no probabilities, and what classes they have not seen."""
+        """Return which models give no probabilities, and which classes they have not seen."""
         if self.classes is None:
             return
         missing = self.predictions[column_of_class(self.classes[0])].isna()

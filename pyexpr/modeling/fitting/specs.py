@@ -21,7 +21,7 @@ from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
 from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
 
-# Its own classes need no trust.
+# The package's own classes are always trusted.
 _OWN = "pyexpr"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 # The names of the steps of a model with standardised features.
@@ -39,7 +39,8 @@ class ModelSpec:
         the full name of a class of a trusted package, such as
         "sklearn.ensemble.RandomForestRegressor".
     params : mapping of str to object, optional
-        Parameters of the estimator, by name; those of a step as ``step__name``.
+        Parameters of the estimator, by name; parameters of a pipeline step are named
+        ``step__name``.
     grid : mapping of str to sequence, or sequence of them, optional
         Values of parameters to choose from, in the form of `GridSearchCV`.
     scale : bool, default False
@@ -73,7 +74,7 @@ class Model:
         Values by parameters of the template; empty if nothing is searched.
     scaled : bool
     description : str
-        The estimator as Python writes it.
+        The representation of the estimator in Python.
     kind : str
         "regression" or "classification".
     """
@@ -119,11 +120,11 @@ def read_models(
         As `fit_models` takes them.
     trusted : str or sequence of str
     inner_folds : int
-        Of the default model.
+        Number of inner folds of the default model.
     kind : str
         The kind that models must have.
     label : str
-        The label that they learn, for a sentence.
+        Name of the label, for messages.
 
     Raises
     ------
@@ -284,7 +285,7 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
 
 
 def _check_kind(estimator: Any, required: _Required, where: str) -> None:
-    """Raise `DataError` for anything but a model, and for a regressor of classes or the reverse."""
+    """Raise `DataError` for anything but a model, or if it does not fit the kind of label."""
     regression = required.kind == REGRESSION
     if _is(is_regressor if regression else is_classifier, estimator):
         return
@@ -421,7 +422,7 @@ def accepts(estimator: Any, argument: str) -> bool:
 def own_cv(estimator: Any) -> list[str]:
     """Return the outermost parameters `cv` that leave the folds to scikit-learn.
 
-    Those would be folds of rows; see `pyexpr.modeling.fitting.tuned`.
+    These would be folds of rows; see `pyexpr.modeling.fitting.tuned`.
     """
     every = {
         name: value

@@ -77,7 +77,7 @@ class Table:
     ----------
     names : Names
     X : DataFrame of float64
-        Features, then the columns of the covariates; a row each, numbered from 0.
+        Features, then the columns of the covariates. The index counts from 0.
     y, y_pooled : (n,) float64, or of classes
     clusters : (n,) int64
         Positions in `cluster_labels`.
@@ -88,7 +88,7 @@ class Table:
     context_labels : list
         Sorted, or in the order of an ordered Categorical; without contexts only "all".
     clips : list
-        Label of each row; without labels its number in the user's table, from 1.
+        Label of each row; without labels the number of the row in the user's table, from 1.
     covariates : list of Covariate
     left_out : DataFrame
         Cluster, context, clip and reason of each row that is not complete.
@@ -306,7 +306,7 @@ def _labels(frame: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], list[Any
 
 
 def _present(codes: NDArray[np.int64], labels: list[Any]) -> tuple[NDArray[np.int64], list[Any]]:
-    """Return codes and labels without those that no row has."""
+    """Return codes and labels without labels that occur in no row."""
     present, again = np.unique(codes, return_inverse=True)
     return again.astype(np.int64), [labels[code] for code in present]
 
@@ -366,7 +366,7 @@ def _refuse_copies(
 def _read_covariates(
     frame: pd.DataFrame, names: Names
 ) -> tuple[list[Covariate], list[NDArray[np.float64]]]:
-    """Return the covariates and their values, (n, columns) each, NaN where one is missing."""
+    """Return the covariates and their values, (n, columns) each; missing values are NaN."""
     found, values = [], []
     for name in names.adjust_for:
         column = frame[name]
@@ -393,7 +393,7 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return False
     if column.dtype == object:
-        # The form in tables with missing whole numbers.
+        # Whole numbers take this form in columns with missing values.
         there = column[~column.isna()]
         return all(isinstance(one, Real) and not isinstance(one, bool) for one in there)
     return bool(pd.api.types.is_numeric_dtype(column.dtype))

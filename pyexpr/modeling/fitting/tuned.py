@@ -119,7 +119,7 @@ def _inner(rows: Rows, n_folds: int, seed: int, kind: str) -> list[tuple[NDArray
 
 
 def _refuse_unseen(rows: Rows, fold: NDArray[np.int64]) -> None:
-    """Raise `DataError` if one inner fold has all rows of a class."""
+    """Raise `DataError` if a single inner fold contains all rows of a class."""
     for label in np.unique(rows.y).tolist():
         mine = rows.y == label
         if np.ptp(fold[mine]) == 0:
@@ -158,7 +158,8 @@ def _chosen(estimator: Any) -> dict[str, Any]:
         return _chosen(estimator[-1])
     if not is_own_net(estimator) and not hasattr(estimator, "cv"):
         return {}
-    # With several classes, some have one value for each, which is not a single choice.
+    # With several classes, some estimators choose one value per class, which is not a single
+    # choice.
     found = {name: np.unique(getattr(estimator, name, [])) for name in _CHOSEN}
     return {
         name.removesuffix("_"): _value(values[0])

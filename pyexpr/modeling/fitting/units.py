@@ -33,10 +33,10 @@ class Unit:
     model : Model
     context_as : str
     context : int or None
-        Of the rows; None is all contexts.
+        The context of the rows; None means all contexts.
     part : Part
     where : str
-        Description of the fit, for a sentence.
+        Description of the fit, for messages.
     """
 
     model: Model
@@ -53,7 +53,7 @@ class Done:
     Attributes
     ----------
     predictions : (n,) float64, or of classes
-        Of the rows `test`.
+        Predictions of the rows `test`.
     chosen, tuned_on
         As `pyexpr.modeling.fitting.tuned.Fit`.
     weights : list of (feature, estimate, standardised), of classifiers also class, or None
@@ -64,7 +64,7 @@ class Done:
     estimator : Sent
         The fitted estimator, or None unless it is to be kept.
     probabilities : (n, classes) float64, or None
-        If the classifier gives any.
+        Probabilities, if the classifier gives any.
     unseen : list
         Classes of the label that are not among the rows fitted.
     """
@@ -121,13 +121,13 @@ def done(
     Raises
     ------
     DataError
-        Of the first unit, in their order, that could not be done.
+        The error of the first unit, in their order, that failed.
     """
     with_context = table.indicators() if any(u.context_as == FEATURE for u in units) else None
     work = _Work(table, with_context, inner_folds, keep)
     order = list(range(len(units)))
     if n_jobs > 1:
-        # Else one process might fit the last large one alone, while the others have no more to do.
+        # Otherwise, one process might fit the last large model alone while the others are idle.
         order.sort(key=lambda number: -work.n_fitted(units[number]))
     shared = Shared(work)
     tasks = [(Sent(units[number]), shared) for number in order]
@@ -137,7 +137,7 @@ def done(
         bar = shown(numbered, total=len(units), label="fitting models", show=progress)
         yield from _without_errors(bar, len(units))
     finally:
-        # Ends the processes, whatever ended the work.
+        # End the processes, whether the work was completed, failed or was interrupted.
         results.close()
 
 
@@ -158,7 +158,7 @@ def _without_errors(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all units share."""
+    """The data that all units share."""
 
     table: Table
     with_context: pd.DataFrame | None
@@ -166,7 +166,7 @@ class _Work:
     keep: bool
 
     def rows(self, unit: Unit, rows: NDArray[np.int64]) -> Rows:
-        """Return the unit's rows among these: those of its context, with its label."""
+        """Return those of the rows that belong to the unit's context, with its label."""
         import pandas as pd
 
         table = self.table
@@ -208,7 +208,7 @@ def _done(unit: Unit, work: _Work) -> Done:
     to_predict = work.rows(unit, test).X
     if tune is not None and not len(tune.y):
         tune = None
-    # Sums of several threads are added in another order.
+    # With several threads, sums would be added in another order.
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         found = _fitted(unit, train, tune, work.inner_folds)
@@ -258,7 +258,7 @@ def _predicted(
 
 
 def predicted_numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
-    """Return predictions of n rows as (n,) float64, or raise `DataError` if they are no numbers."""
+    """Return predictions as (n,) float64; raise `DataError` if they are not numbers."""
     given = np.asarray(given)
     if given.shape not in ((n,), (n, 1)):
         raise DataError(

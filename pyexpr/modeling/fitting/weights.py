@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tuple[Any, ...]] | None:
-    """Return (feature, weight per unit of it, weight per its standard deviation), or None.
+    """Return (feature, weight per unit, weight per standard deviation), or None.
 
-    For classifiers the class follows; with two classes it is the second, to whose log odds they
-    refer. Standard deviations (divisor n) are those of the rows fitted, `X`.
+    For classifiers the class is added. With two classes it is the second, to whose log odds the
+    weights refer. Standard deviations (divisor n) are those of the rows fitted, `X`.
     """
     scale = np.ones(len(columns))
     standardised = False
@@ -30,7 +30,7 @@ def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tupl
             continue
         for _, step in final.steps[:-1]:
             if not isinstance(step, StandardScaler):
-                # It may have produced features other than those it was given.
+                # A step of a pipeline may have produced other features than it was given.
                 return None
             if step.scale_ is not None:
                 scale, standardised = scale * step.scale_, True
@@ -44,7 +44,7 @@ def weights_of(estimator: Any, columns: list[str], X: pd.DataFrame) -> list[tupl
         labels = np.asarray(final.classes_).tolist()
         classes = labels[1:] if len(labels) == 2 else labels
     if rows.size != len(classes) * len(columns):
-        # There may be one for each pair of classes, or they may belong to other features.
+        # There may be coefficients for each pair of classes, or for other features.
         return None
     if is_own_net(final):
         scale, standardised = scale * final.scale_, True

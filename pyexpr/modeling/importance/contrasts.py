@@ -163,12 +163,12 @@ def contrasts_of(
     between: str,
     sizes: NDArray[np.float64],
 ) -> tuple[list[ImportanceContrast], Evidence, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the differences, what their intervals are computed from, and their counts.
+    """Return the differences, the evidence for their intervals, and their counts.
 
     Parameters
     ----------
     sizes : (rows, subjects) float64
-        Of each row of the importance, the data rows of each subject.
+        The number of data rows of each subject, for each row of the importance.
     """
     if between not in (CONTEXTS, FEATURES):
         raise DataError(
@@ -198,7 +198,7 @@ def contrasts_of(
         assert group.clusters is not None
         values[np.ix_(group.rows, group.clusters)] = group.values
     difference = values[first] - values[second]
-    # Between features the rows are the same, and between contexts they are others.
+    # Two features are compared on the same rows, two contexts on different rows.
     together = sizes[first] + (sizes[second] if between == CONTEXTS else 0)
     groups: dict[bytes, list[int]] = {}
     for i, own_sizes in enumerate(together):
@@ -242,6 +242,6 @@ def _contrast(
 
 
 def no_draws(seed: int, evidence: Evidence) -> NoDraws:
-    """Return what stands for the replicates."""
+    """Return a placeholder for the replicates."""
     clusters = tuple(group.clusters for group in evidence.groups if group.clusters is not None)
     return NoDraws(seed, clusters)

@@ -1,8 +1,8 @@
-"""Whose values each row is given: the rows of others, of the same subject, or other means.
+"""Donors of values: rows of other subjects or of the same subject, or the means of other subjects.
 
-Every row has its donors by systematic sampling of the possible ones: each is drawn with the same
-probability, and they spread over all subjects. So few repeats suffice, and where there are as many
-as possible donors, each of them is taken once and nothing is drawn.
+The donors of a row are a systematic sample of the possible ones: each is drawn with the same
+probability, and they are spread over all subjects. Few repeats are therefore enough. With as many
+repeats as possible donors, each donor is taken once and nothing is random.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of a row and a donor, of the rows of one cell.
+    """Pairs of a row and a donor, within one cell.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def pairs_of(
     n_repeats : int or None
         Donors of each row; None takes all.
     seed, cell : int
-        Of the random numbers, which depend on nothing else.
+        The random numbers depend only on these two.
     """
     random = generator(seed, DONORS, cell)
     sizes = np.bincount(subjects)
@@ -77,7 +77,7 @@ def pairs_of(
             others = len(sizes) - 1
         chosen = _systematic(random, size, others, n_repeats)
         if kind == WITHIN:
-            # Positions after one's own move on by one.
+            # Skip the row itself: later positions move on by one.
             chosen += chosen >= np.arange(size)[:, None]
             given = rows[chosen]
         elif kind == ROWS:
@@ -97,7 +97,7 @@ def pairs_of(
 def _systematic(
     random: np.random.Generator, size: int, others: int, n_repeats: int | None
 ) -> NDArray[np.int64]:
-    """Return positions among the others, (size, repeats), each equally likely, none twice."""
+    """Return positions among the others, (size, repeats), equally likely and without repetition."""
     if n_repeats is None or n_repeats >= others:
         return np.tile(np.arange(others), (size, 1))
     # The starts of a subject's rows are spread, too.

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Rows that a model predicts at once: many, so that calls cost little, and few, so that they fit
+# Rows that a model predicts in one call: many, so that calls cost little, and few, so that they fit
 # into memory.
 _AT_ONCE = 50_000
-# Predictions of one context and group of features; more take minutes and gigabytes.
+# Largest number of predictions for one context and group; more take minutes and gigabytes.
 _MOST_PAIRS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The rows of one context that one model predicts, between which values are exchanged.
+    """The rows of one context that one model predicts; values are exchanged among them.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Cell:
     rows : (n,) int64
         Of the table.
     number : int
-        Of the random numbers: that of the repeat, fold and context.
+        Number of the random stream, which belongs to the repeat, fold and context.
     """
 
     model: FittedModel
@@ -64,7 +64,7 @@ class Options:
 def cells_of(
     models: Sequence[FittedModel], table: Table, kind: str
 ) -> tuple[list[Cell], NDArray[np.int64]]:
-    """Return the cells, and the rows that none of them has because they have no donors."""
+    """Return the cells, and the rows that are in no cell because they have no donors."""
     n_contexts = len(table.context_labels)
     n_folds = 1 + max(model.fold for model in models)
     cells, used = [], np.zeros(len(table.y), dtype=bool)
@@ -112,7 +112,8 @@ def cell_sums(
     """Return the sums of every cell; they do not depend on `n_jobs`."""
     # Numbers near 0 have accurate squares.
     centre = float(np.mean(table.y))
-    # With few cells their groups are shared out; with many, all groups of a cell are one task.
+    # With few cells, the groups of a cell are divided among tasks; with many, each cell is one
+    # task.
     pieces = min(len(groups), -(-4 * n_jobs // len(cells)))
     parts = np.array_split(np.arange(len(groups)), pieces)
     tasks, places = [], []
@@ -169,7 +170,7 @@ def _task(cell: Cell, table: Table, centre: float, options: Options) -> _Task:
 
 
 def _done(sent: Sent) -> tuple[NDArray[np.int64], Array, Array]:
-    """Return the subjects of a cell, their sums, and the changes by each group."""
+    """Return the subjects of a cell, their sums, and the changes made by each group."""
     from threadpoolctl import threadpool_limits
 
     task: _Task = sent.value
@@ -177,7 +178,7 @@ def _done(sent: Sent) -> tuple[NDArray[np.int64], Array, Array]:
     present, subjects = np.unique(task.clusters, return_inverse=True)
     subjects = subjects.reshape(-1).astype(np.int64)
     pairs = pairs_of(subjects, options.kind, options.n_repeats, options.seed, task.number)
-    # Sums of several threads are added in another order.
+    # With several threads, sums would be added in another order.
     with threadpool_limits(limits=1):
         p = task.predictor.predict(task.X, task.context)
         exchanged = predicted(task, subjects, pairs)
@@ -188,7 +189,7 @@ def _done(sent: Sent) -> tuple[NDArray[np.int64], Array, Array]:
 
 
 def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
-    """Return the predictions of every pair by each group, (groups, pairs).
+    """Return the predictions for every pair and group, (groups, pairs).
 
     The row has the values of the donor in the columns of the group.
     """
@@ -238,7 +239,7 @@ def subject_means(values: Array, subjects: NDArray[np.int64]) -> Array:
 def outside(
     cells: Sequence[Cell], names: Sequence[str], table: Table, options: Options
 ) -> tuple[str, float] | None:
-    """Return the feature of which most values come to lie outside its range, and their percent."""
+    """Return the feature with most values outside its observed range, and their percentage."""
     if options.kind != SUBJECTS:
         return None
     values = table.X[list(names)].to_numpy()

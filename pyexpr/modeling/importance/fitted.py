@@ -37,10 +37,10 @@ class Predictor:
     ----------
     model : object
     where : str
-        What it is, for a sentence.
+        A description of the model, for messages.
     context : str or None
-        Whether the model takes the contexts of rows as an argument: "argument", or for the pooled
-        model of a `ContextualRegressor` "pooled".
+        "argument" if the model takes the contexts of rows as an argument, "pooled" for the pooled
+        model of a `ContextualRegressor`, otherwise None.
     """
 
     model: Any
@@ -48,7 +48,7 @@ class Predictor:
     context: str | None = None
 
     def predict(self, X: pd.DataFrame, context: Any) -> NDArray[np.float64]:
-        """Return the predictions of rows that are all of one context."""
+        """Return the predictions of rows from a single context."""
         try:
             if self.context is None:
                 found = self.model.predict(X)
@@ -79,7 +79,7 @@ class FittedModel:
         All rows of the table, with everything that the model takes.
     y : (n,) float64
     rows : (m,) int64
-        Those that the model predicts.
+        Positions of the rows that the model predicts.
     repeat, fold : int
     """
 
@@ -94,7 +94,7 @@ class FittedModel:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What importance is computed of.
+    """The models, rows and columns for which importance is computed.
 
     Attributes
     ----------
@@ -104,11 +104,11 @@ class Given:
     known : dict of str to list of str
         The columns of everything that can be exchanged.
     fits : Fits or None
-        With which models can be fitted again.
+        The fits with which models can be fitted again; None if they cannot.
     folds : bool
         Whether there are several folds.
     others : list of str
-        Models that gave other predictions when they were fitted again.
+        Models whose predictions differed when they were fitted again.
     """
 
     table: Table
@@ -298,7 +298,7 @@ def _named(models: Any) -> dict[str, Any]:
 
 
 def _called(model: Any) -> str:
-    """Return the name of a model that has none: that of its class."""
+    """Return the name of a model that was given without a name: that of its class."""
     steps = getattr(model, "steps", None)
     return type(steps[-1][1] if steps else model).__name__
 
@@ -321,7 +321,7 @@ def _predictor(model: Any, name: str, table: Table) -> Predictor:
 
 
 def _for(model: Any, X: pd.DataFrame, others: Sequence[str], context: str | None) -> pd.DataFrame:
-    """Return what a model takes: the contexts only where they are a column of its own."""
+    """Return the columns that a model takes; the contexts only if they are one of them."""
     takes = isinstance(model, FinalModels) or (
         isinstance(model, ContextualRegressor) and isinstance(model.context, str)
     )
@@ -338,7 +338,7 @@ def _complete_rows(frame: pd.DataFrame, table: Table) -> NDArray[np.int64]:
 
 
 def without(fits: Fits, subject: int) -> list[Part]:
-    """Return the parts whose models are fitted without a subject that they were fitted to."""
+    """Return the parts whose training data contained a subject, to be fitted again without it."""
     codes = fits.table.clusters
     return [
         part_without(fits, part, subject)

@@ -52,7 +52,7 @@ def read_groups(
     default : sequence of str
         The features.
     correlations : (features, features) float64
-        Of the features, by which they are put together.
+        Correlations of the features, by which groups are formed.
     """
     limit = real_number(threshold, argument="threshold")
     if not 0 < limit < 1:
@@ -110,13 +110,13 @@ def _columns(groups: Sequence[Group], name: str) -> tuple[str, ...]:
 
 
 def _correlated(names: Sequence[str], correlations: Array, limit: float) -> list[Group]:
-    """Put together what correlates at least so much, and what is linked by such correlations."""
+    """Group features whose correlation reaches the threshold, directly or through others."""
     if len(names) < 2:
         return [Group(name, (name,)) for name in names]
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    # A constant feature correlates with none.
+    # A constant feature has no correlation with any other.
     distance = 1 - np.abs(np.nan_to_num(correlations))
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(np.maximum(distance, 0), checks=False), "single")
@@ -130,15 +130,15 @@ def _correlated(names: Sequence[str], correlations: Array, limit: float) -> list
 def correlations_of(
     values: Array, contexts: NDArray[np.int64], subjects: NDArray[np.int64], kind: str
 ) -> Array:
-    """Return the correlations of features by the variation that is exchanged.
+    """Return the correlations of features, computed from the variation that is exchanged.
 
     Parameters
     ----------
     values : (n, features)
     contexts, subjects : (n,) int64
     kind : str
-        Of `pyexpr.modeling.importance.donors`: deviations from the means of contexts, from those of
-        a subject in a context, or these means themselves.
+        A kind of `pyexpr.modeling.importance.donors`. It decides whether deviations from the means
+        of contexts are used, deviations from the means of a subject in a context, or these means.
     """
     part = _exchanged(values, contexts, subjects, kind)
     squares = np.einsum("ij,ij->j", part, part)
@@ -163,9 +163,10 @@ def _exchanged(
 def fewest_carriers(
     values: Array, contexts: NDArray[np.int64], subjects: NDArray[np.int64], kind: str
 ) -> tuple[int, int, float]:
-    """Return feature, context, and how many subjects of equal variation theirs is worth: the least.
+    """Return the feature and context with the lowest effective number of subjects, and this number.
 
-    ``(sum v_g)^2 / sum v_g^2``, v_g the sum of squares of a subject's part that is exchanged.
+    The number is ``(sum v_g)^2 / sum v_g^2``, where v_g is the sum of squares of the part of
+    subject g's values that is exchanged.
     """
     part = _exchanged(values, contexts, subjects, kind) ** 2
     found = (0, 0, np.inf)

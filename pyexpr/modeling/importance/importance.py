@@ -65,10 +65,10 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
 FITTED, PROCEDURE = "fitted models", "procedure"
-# Above it two features that are exchanged separately are named in a note.
+# If two features that are exchanged separately correlate more than this, a note names them.
 _CORRELATED = 0.7
-# Subjects of equal variation below which a note says that intervals are too short, and the least
-# that they covered in docs/coverage_importance.md.
+# Effective number of subjects below which a note says that intervals are too short, and their
+# lowest coverage in docs/coverage_importance.md.
 _FEW_CARRIERS = 4.0
 _COVERED = ".67"
 
@@ -98,8 +98,9 @@ def feature_importance(
     r"""Estimate how important each feature is for the predictions of fitted models, by context.
 
     The values of a feature are exchanged between clips, and the models predict again. The
-    importance is by how much their predictions become worse. It is a property of the fitted model:
-    a feature that the model does not use has no importance, even if it is related to the score.
+    importance of the feature is how much worse the predictions become. It is a property of the
+    fitted model: a feature that the model does not use has no importance, even if it is related to
+    the score.
 
     Parameters
     ----------
@@ -139,19 +140,19 @@ def feature_importance(
         error, and the decrease of a correlation. Correlations are computed within folds and
         averaged, as in `compare_models`.
     n_repeats : int or "all"
-        Number of others, at least 5, whose values each clip is given in turn; ``"all"`` takes all
-        of them, so that nothing is left to chance.
+        Number of other clips (or subjects), at least 5, whose values each clip is given in turn;
+        ``"all"`` takes all of them, so that nothing is random.
     interval_for : {"fitted models", "procedure"}
         What the intervals refer to. ``"fitted models"``: other subjects to be predicted by these
-        models. ``"procedure"``: also other subjects to which models are fitted; requires the result
-        of a cross-validation, whose models are fitted again without each subject, of G subjects in
-        K folds G (K - 1) times.
+        models. ``"procedure"``: also other subjects to which models are fitted; This requires the
+        result of a cross-validation. Its models are fitted again without each subject: G (K - 1)
+        times for G subjects in K folds.
     confidence : float
         Level of the intervals.
     adjust : {None, "holm", "max_t"}
         Adjust the tests of all features of a metric, model and context.
     seed : int
-        Seed of the choice of others. All models and features have the same.
+        Seed of the choice of these clips, which is the same for all models and features.
     n_jobs : int, optional
         Number of tasks at a time, as in joblib. Results do not depend on it.
     progress : bool, optional
@@ -181,23 +182,23 @@ def feature_importance(
     -----
     Let :math:`L_i` be the error of row i, and :math:`L_{ij}` its error if the features of the group
     have the values of row j. With the set :math:`D_i` of rows j that can give their values, MSE and
-    MAE after the exchange are :math:`n^{-1} \sum_i |D_i|^{-1} \sum_{j \in D_i} L_{ij}`, of which
-    each repeat is an unbiased estimate (Fisher, Rudin and Dominici 2019). RMSE and correlation are
-    computed from these means. For ``"rows"`` :math:`D_i` are the rows of other subjects: a
-    permutation of all rows, which also exchanges values within subjects, would underestimate the
-    importance by a share of about 1 in the number of subjects, which are few in a fold. For a
-    linear model with slope b of a feature, the importance by MSE is :math:`2 b \beta \sigma^2`,
-    :math:`\beta` the true slope and :math:`\sigma^2` the variance that is exchanged, if the
-    features are uncorrelated; a feature that predicts nothing has importance 0 on average, whatever
-    its b.
+    MAE after the exchange are :math:`n^{-1} \sum_i |D_i|^{-1} \sum_{j \in D_i} L_{ij}`, and each
+    repeat gives an unbiased estimate of them (Fisher, Rudin and Dominici 2019). RMSE and
+    correlation are computed from these means. For ``"rows"`` :math:`D_i` are the rows of other
+    subjects: a permutation of all rows, which also exchanges values within subjects, would
+    underestimate the importance by a share of about 1 in the number of subjects, which are few in a
+    fold. For a linear model with slope b of a feature, the importance by MSE is :math:`2 b \beta
+    \sigma^2`, :math:`\beta` the true slope and :math:`\sigma^2` the variance that is exchanged, if
+    the features are uncorrelated; a feature that predicts nothing has importance 0 on average,
+    whatever its b.
 
-    Whole blocks of subjects are not exchanged. The error is a sum over clips, so the expectation
-    would be that of ``"rows"``, whatever becomes of the order of the clips in a block, and no rule
-    is needed for subjects with different numbers of clips.
+    Whole blocks of subjects are not exchanged. The error is a sum over clips, so exchanging blocks
+    would have the same expectation as ``"rows"``, but would need a rule for subjects with different
+    numbers of clips.
 
     Values are exchanged independently of all other features. If features are correlated,
-    this makes combinations that do not occur, and where a model has two features for the same
-    information each of them can seem unimportant (Hooker, Mentch and Zhou 2021). Exchange such
+    this makes combinations that do not occur, and if two features of a model carry the same
+    information, each of them can seem unimportant (Hooker, Mentch and Zhou 2021). Exchange such
     features together (`groups`). Contexts are not mixed, so the importance is that within contexts,
     also over all of them.
 
@@ -354,7 +355,7 @@ def _no_cells(kind: str, *, folds: bool) -> str:
 
 
 def evidence_of(found: Quantities) -> Evidence:
-    """Return what the intervals are computed from."""
+    """Return the evidence from which the intervals are computed."""
     n = len(found.rows)
     return Evidence(
         estimate=found.estimate,

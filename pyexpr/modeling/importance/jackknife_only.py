@@ -1,4 +1,4 @@
-"""A result whose intervals are by the jackknife alone, without replicates of a bootstrap."""
+"""A result with intervals by the jackknife only, without bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NOTHING_DRAWN = say(
 
 @dataclass(frozen=True, slots=True)
 class NoDraws:
-    """Stands where other results have a source of replicates.
+    """A placeholder for the source of replicates that other results have.
 
     Attributes
     ----------
     seed : int
-        Of the donors.
+        Seed of the choice of donors.
     clusters : sequence of (G,) int64
-        Of each group of the jackknife.
+        Positions of the subjects in each group of the jackknife.
     """
 
     seed: int
@@ -115,7 +115,7 @@ def levels(intervals: Any) -> str:
 
 
 def requested(known: Sequence[str], wanted: Sequence[str] | str | None, argument: str) -> list[str]:
-    """Return what is to be drawn, in the order of the table."""
+    """Return the rows to draw, in the order of the table."""
     if wanted is None:
         return list(known)
     chosen = [wanted] if isinstance(wanted, str) else list(wanted)

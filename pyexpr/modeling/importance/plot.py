@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Names = Mapping[Any, str] | None
-# Within a sentence.
+# Names of the metrics as they are written within a sentence.
 _NAMES = {"mse": "mean squared error", "correlation": "correlation"}
 
 

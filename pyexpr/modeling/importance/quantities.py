@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ImportanceRow(NamedTuple):
-    """What a row of the table is of."""
+    """What identifies a row of the table."""
 
     metric: str
     model: str
@@ -32,7 +32,7 @@ class ImportanceRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quantities:
-    """All importances; arrays are (rows,), and `sizes` the rows of all subjects in each of them."""
+    """All importances; arrays are (rows,), and `sizes` has the data rows of every subject."""
 
     rows: tuple[ImportanceRow, ...]
     estimate: Array
@@ -112,7 +112,7 @@ def _sizes(counts: Sequence[tuple[int, NDArray[np.int64], Array]], n_subjects: i
 def _jackknife_groups(
     values: Sequence[Array], counts: Sequence[tuple[int, NDArray[np.int64], Array]]
 ) -> list[JackknifeGroup]:
-    """Put together what is based on the same subjects."""
+    """Group the quantities that are based on the same subjects."""
     members: dict[bytes, list[int]] = {}
     for i, (_, subjects, _) in enumerate(counts):
         members.setdefault(subjects.tobytes(), []).append(i)
@@ -142,7 +142,7 @@ class _Totals:
     ----------
     subjects : (G,) int64
     sizes : (G,) float64
-        Rows of each subject, the mean over repeats.
+        Number of rows of each subject, averaged over repeats.
     n : int
         Rows.
     before : list of (folds, 1 + G, 8)
@@ -184,7 +184,7 @@ class _Totals:
         return cls(present, sizes, round(float(sizes.sum())), before, changes)
 
     def metric(self, name: str, group: int | None) -> Array:
-        """Return the metric of all subjects and without each, (1 + G,): the mean over repeats."""
+        """Return the metric of all subjects and without each, (1 + G,), averaged over repeats."""
         found = []
         for before, changes in zip(self.before, self.changes, strict=True):
             sums = before

@@ -34,9 +34,9 @@ def values_of_procedure(
     n_jobs: int,
     progress: bool | None,
 ) -> Quantities:
-    """Return the importances with values without each subject by models not fitted to it.
+    """Return the importances, and their values without each subject from models not fitted to it.
 
-    Where a subject is tested its models were not fitted to it, and stay as they are.
+    The models of the folds in which a subject is tested were not fitted to it, so they are kept.
     """
     labels = fits.table.cluster_labels
     values = np.full((len(found.rows), len(labels)), np.nan)
@@ -60,19 +60,19 @@ def _places(clusters: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
 
 
 def _tests(cell: Cell, fits: Fits, subject: int) -> bool:
-    """Return whether a cell is of a fold in which the subject is tested."""
+    """Return whether a cell belongs to a fold in which the subject is tested."""
     model = cell.model
     part = next(one for one in fits.parts if (one.repeat, one.fold) == (model.repeat, model.fold))
     return bool((fits.table.clusters[part.test] == subject).any())
 
 
 def _without(sums: CellSums, subject: int) -> CellSums:
-    """Return the sums of a cell without a subject, if it is there."""
+    """Return the sums of a cell without a subject, if the cell contains it."""
     place = np.flatnonzero(sums.subjects == subject)
     if not len(place):
         return sums
     at = int(place[0])
     kept = sums.subjects != subject
-    # Of all subjects is now what was without this one; what is without two is not needed.
+    # The sums without this subject now stand for all subjects; those without two are not needed.
     changes = np.repeat(sums.changes[:, [1 + at]], 1 + int(kept.sum()), axis=1)
     return CellSums(sums.subjects[kept], sums.before[kept], changes)

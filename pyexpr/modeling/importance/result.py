@@ -46,7 +46,7 @@ class ImportanceResult(JackknifeOnly):
     permute : str
         What was exchanged.
     n_repeats : int or None
-        Most donors of a row; None takes all.
+        Largest number of donors of a row; None takes all.
     interval_for : str
         "fitted models" or "procedure".
     remarks : tuple of str
@@ -67,9 +67,9 @@ class ImportanceResult(JackknifeOnly):
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, model, context and feature (or group of features).
 
-        Columns: metric, model, term (the feature or group), context, estimate (by how much the
-        metric is worse after the exchange), before and after (the metric), std_error, statistic,
-        df, p_value (of the hypothesis that the importance is 0), conf_low, conf_high, method, n,
+        Columns: metric, model, term (the feature or group), context, estimate (how much worse the
+        metric is after the exchange), before and after (the metric), std_error, statistic, df,
+        p_value (of the hypothesis that the importance is 0), conf_low, conf_high, method, n,
         n_clusters, n_undefined, reason; after `adjust` p_adjusted and adjustment.
         """
         table = JackknifeOnly.tidy(self)
@@ -171,8 +171,8 @@ class ImportanceResult(JackknifeOnly):
     ) -> Figure:
         """Draw the importance of every feature by one metric, with a panel per context.
 
-        Several models have different marks. Features stand in the order of their importance over
-        all contexts for the first model.
+        Several models are drawn with different markers. Features are sorted by their importance
+        over all contexts for the first model.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
-"""What an exchange of values changes: sums per subject who receives and subject who gives.
+"""Changes made by an exchange of values: sums per receiving and giving subject.
 
 A subject enters an importance in two roles. Its clips are predicted, and its values are given to
-others. To leave it out means to leave it out of both: the jackknife of one role alone would miss
-up to half of the standard deviation.
+others. The jackknife leaves it out of both roles: leaving it out of one role only would miss up to
+half of the standard deviation.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 N, Y, YY, P, PP, PY, SE, AE = range(8)
 #: Columns of the changes, and those of the sums that they change.
 CHANGED = (P, PP, PY, SE, AE)
-# A change is rounding below this part of the largest prediction: models add up the same numbers in
-# another order if they predict another number of rows.
+# A change below this fraction of the largest prediction is treated as a rounding error: models add
+# the same numbers in another order if they predict another number of rows.
 _ROUNDING = 1e-13
-# A variance is rounding below this part of the mean square.
+# A variance below this fraction of the mean square is treated as a rounding error.
 _NO_VARIANCE = 1e-12
 
 METRICS = ("rmse", "mse", "mae", "correlation")
@@ -42,7 +42,7 @@ class CellSums:
     before : (G, 8) float64
         Per subject.
     changes : (groups, 1 + G, 5) float64
-        Of all subjects, then without each of them.
+        The changes of all subjects, then without each of them.
     """
 
     subjects: NDArray[np.int64]
@@ -59,7 +59,7 @@ def before_of(y: Array, p: Array, subjects: NDArray[np.int64]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Which subject gives to which, of the pairs of a cell.
+    """Which subject gives values to which, for the pairs of a cell.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Exchange:
         Position among the different combinations of a receiving and a giving subject.
     receives, gives : (combinations,) int64
     count : (combinations,) float64
-        Their pairs.
+        Number of pairs of each combination.
     rows, pairs : (G,) float64
         Rows and pairs of each receiving subject.
     """
@@ -96,7 +96,7 @@ def exchange_of(
     subjects : (n,) int64
         The subject of each row, 0 to G - 1.
     target, from_subject : (pairs,) int64
-        Row, and subject who gives, of each pair.
+        Row and giving subject of each pair.
     """
     G = int(subjects.max()) + 1
     to = subjects[target]
@@ -120,8 +120,8 @@ def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Arra
     exchanged : (pairs,) float64
         The prediction with the donor's values.
     exchange : Exchange
-        The sum of a subject is its number of rows times the mean over its pairs. NaN where all
-        donors of another one are the subject that is left out.
+        The sum of a subject is its number of rows times the mean over its pairs. It is NaN if all
+        donors of some other subject are from the subject that is left out.
     """
     one, target = exchange, exchange.target
     delta = exchanged - p[target]
@@ -145,7 +145,7 @@ def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Arra
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = (total[receives] - given[others]) / rest
         moved = one.rows[receives] * mean - own[receives]
-        # Left out as one who receives, and as one who gives.
+        # Leave the subject out as a receiver and as a giver.
         found[0, k] = own.sum()
         found[1:, k] = found[0, k] - own + np.bincount(gives, moved, minlength=len(one.rows))
     return found

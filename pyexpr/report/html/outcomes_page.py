@@ -1,4 +1,4 @@
-"""The page of a study of several labels: what each is, how well it is predicted, its report."""
+"""The page of a study with several labels: each label, its performance, and its report."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Outcome:
     report : str
         The path of its report from the page.
     record : mapping
-        As in its ``record.json``.
+        The content of its ``record.json``.
     tables : mapping of str to DataFrame
-        Its numbers by name, among them the comparison.
+        Its tables of numbers by name, including the comparison.
     main : str
         The model whose differences from the others the report states.
     """

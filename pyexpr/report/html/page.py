@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing else: sections, contents, figures, text to copy."""
+"""A self-contained HTML page with sections, contents, figures and text to copy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Section:
     Attributes
     ----------
     name : str
-        Its id, which links name.
+        Its id, to which links refer.
     title : str
     blocks : tuple of Markup
     """
@@ -33,8 +33,8 @@ class Section:
 def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str:
     """Return a whole HTML document: skip link, header, contents, sections.
 
-    Styles and scripts are part of it; it asks nothing of any network. Text given
-    as str is escaped.
+    Styles and scripts are part of the document, which loads nothing from any network. Text given as
+    str is escaped.
     """
     head = element(
         "head",
@@ -67,13 +67,13 @@ def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str
 
 @cache
 def _policy() -> str:
-    """Return what the page may do: run its own script, known by its hash, and nothing else.
+    """Return the content security policy: only the page's own script, by its hash, may run.
 
-    Images are data within it. It loads nothing and sends nothing.
+    Images are data within the page. The page loads nothing and sends nothing.
     """
     script = b64encode(sha256(_asset("page.js").encode()).digest()).decode("ascii")
-    # Styles run nothing and load nothing here. By their hash alone, a table would lose its rules
-    # on its way to the clipboard, where they are on its cells.
+    # Styles cannot run or load anything here. If styles were allowed only by their hash, a copied
+    # table would lose its rules, which are inline styles of its cells.
     return (
         f"default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -91,7 +91,7 @@ def _contents(sections: Sequence[Section]) -> Markup:
     )
     return element(
         "nav",
-        # What is in view stands beside it on a narrow page, where the list is folded.
+        # On a narrow page the list is folded, and the section in view is shown beside it.
         element(
             "details",
             element("summary", "Contents", element("span", class_="here")),
@@ -131,7 +131,7 @@ def bullets(items: Iterable[Child], **attributes: str) -> Markup:
 
 
 def folded(title: str, *blocks: Markup, class_: str | None = None) -> Markup:
-    """Return blocks that open at a click (and in print)."""
+    """Return blocks that are opened by a click, and are open in print."""
     return element("details", element("summary", title), *blocks, class_=class_)
 
 
@@ -156,15 +156,15 @@ def caution_box(items: Sequence[Child], *, title: str = "Caution") -> Markup | N
 
 
 def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
-    """Return a figure as an image, with its words.
+    """Return a figure as an image, with caption, note and description.
 
-    `caption` is its number and title, ``Figure 1. Title.``, set above it; `note` stands below.
-    The words are the SVG's description, which a screen reader reads with it.
+    `caption` is its number and title, ``Figure 1. Title.``, which is placed above it; `note` is
+    placed below. The description is that of the SVG, for screen readers.
 
     Raises
     ------
     ValueError
-        `svg` is no SVG.
+        If `svg` is not an SVG.
     """
     number, title = title_parts(caption)
     described = {"aria-describedby": f"{name}-words"}

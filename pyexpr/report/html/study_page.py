@@ -37,7 +37,7 @@ from pyexpr.words.wording import counted
 
 
 def study_page(outline: Outline) -> str:
-    """Return the report as one HTML document that needs nothing else."""
+    """Return the report as one self-contained HTML document."""
     sections = [
         Section(one.name, one.title, tuple(map(_rendered, one.blocks))) for one in outline.sections
     ]
@@ -100,7 +100,7 @@ def _marked(block: Markup, altered: Iterable[str]) -> Markup:
 
 
 def _id(kind: str, stem: str) -> str:
-    """Name a table or figure in the page, apart from the sections."""
+    """Return the id of a table or figure in the page, different from those of sections."""
     return f"{kind}-{stem.replace('_', '-')}"
 
 

@@ -26,7 +26,7 @@ from pyexpr.words.labels import (
 
 Names = Mapping[str, str] | None
 
-# Slopes that effectively rest on fewer are named below the table.
+# Slopes with a smaller effective number of subjects are named below the table.
 _FEW_SUBJECTS = 5
 _ADJUSTED = {"holm": "Holm", "max_t": "max-T"}
 _TESTS = {
@@ -47,7 +47,7 @@ def coefficients_table(
     names: Names = None,
     title: str = "Weights and Slopes of the Features, by Context.",
 ) -> DisplayTable:
-    """Lay out weights as they are described and slopes as they are tested.
+    """Lay out weights with their description, and slopes with their tests.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def coefficients_table(
 def _few_subjects_note(
     rows: Iterable[Any], contexts: Mapping[str, str], features: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Name the slopes that rest on few subjects, with their effective number."""
+    """Return a note on slopes with few effective subjects, with these numbers."""
     few = [
         f"{contexts[row.context]}, {features[row.feature]} ({number(row.n_effective, 1)})"
         for row in rows
@@ -152,7 +152,7 @@ def contrasts_table(
     conf_low, conf_high, df, p_value, and optionally p_adjusted, adjustment, method, reason.
     """
     values = ("estimate", "conf_low", "conf_high", "p_value")
-    # What a contrast remarks of the weights is no gap of its slopes.
+    # A reason that concerns the weights of a contrast does not mean that its slopes are missing.
     slopes = frame.assign(reason=_of_slopes(frame))
     data = checked(
         slopes,
@@ -296,7 +296,8 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
 
 def _adjustment(frame: pd.DataFrame) -> str:
     """Return how the p-values were adjusted, or ""."""
-    # Both, where families on few subjects are adjusted by Holm's steps and the others by max-T.
+    # There are both if families with few subjects are adjusted by Holm's method and the others by
+    # max-T.
     found = dict.fromkeys(_texts(frame, "adjustment"))
     return " or ".join(_ADJUSTED.get(one, one) for one in found)
 
@@ -327,7 +328,8 @@ def _methods(frame: pd.DataFrame) -> str:
 def _of_slopes(frame: pd.DataFrame) -> Any:
     if "reason" not in frame:
         return ""
-    # As long as a reason of the slopes stands there, that of the weights goes with it.
+    # A reason that concerns only the weights is left out. Together with a reason for the slopes it
+    # is shown.
     return message_column(
         (
             "" if all(has_code(part, OF_WEIGHTS) for part in parts_of(text)) else text

@@ -1,4 +1,4 @@
-"""Comparisons of models, each method of intervals in columns of its own."""
+"""Comparisons of models, with separate columns for each method of intervals."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ def comparison_table(
     names: Names = None,
     title: str = "Comparison of the Models.",
 ) -> DisplayTable:
-    """Lay out comparisons as the paper's table 4, the interval methods side by side.
+    """Lay out comparisons like the paper's table 4, with interval methods side by side.
 
     Parameters
     ----------
     frame : DataFrame
         Columns metric, term, context, method, estimate, conf_low, conf_high, p_value;
-        kind, first_model and second_model, which say what a row is of; and optionally
-        first_context and second_context, reason, and p_below (for published p-values
-        given only as "< .001").
+        kind, first_model and second_model, which identify the row; and optionally first_context and
+        second_context, reason, and p_below (for published p-values given only as "< .001").
     main : str, optional
-        The first model of all rows, where the title names it: the other is shown alone.
+        The first model of all rows, if the title names it. Only the other model is then shown.
     digits, confidence, names, title
         As in `reliability_table`.
 
@@ -55,12 +54,12 @@ def comparison_table(
     -------
     DisplayTable
         One row per metric, context and term; an interval and a p-value for each
-        method. A missing number is an em dash, its reason in a note.
+        method. A missing number is an em dash, with its reason in a note.
 
     Raises
     ------
     DataError
-        Two methods give different estimates for the same row.
+        If two methods give different estimates for the same row.
 
     Examples
     --------
@@ -77,7 +76,7 @@ def comparison_table(
         optional=("p_below",),
         structure=(KIND, *PARTS["term"]),
     )
-    # A published "p < .001" is known, though not its value.
+    # A published "p < .001" is known, although its exact value is not.
     below = data["p_value"].isna() & data["p_below"].notna()
     data["p_text"] = [
         f"< {number(row.p_below, 3, of='p_value')}" if is_below else p_value(row.p_value)
@@ -105,7 +104,7 @@ def comparison_table(
         if not any(here):
             continue
         cells = [metrics[metric], contexts[context], terms[term]]
-        # A difference or a ratio can pass 1.
+        # A difference or a ratio can exceed 1.
         of = metric if all(row.kind == LEVEL for row in here if row) else ""
         cells.append(number(_one_estimate([row for row in here if row]), digits, of=of))
         for row in here:
@@ -136,7 +135,7 @@ def comparison_table(
 
 
 def _terms(data: pd.DataFrame, main: str | None, names: Names) -> dict[str, str]:
-    """Return how each term is shown: what is subtracted from `main` by itself."""
+    """Return how each term is shown; a model that is subtracted from `main` is shown alone."""
     if main is None:
         return shown_labels(data, "term", names)
     others = display_names(data["second_model"].unique(), names)
@@ -144,7 +143,7 @@ def _terms(data: pd.DataFrame, main: str | None, names: Names) -> dict[str, str]
 
 
 def _contexts_in_order(data: pd.DataFrame) -> list[str]:
-    """Return the contexts, "all" last, and after them what compares two of them."""
+    """Return the contexts, with "all" last, followed by comparisons of two contexts."""
     between = data.get("second_context", pd.Series("", index=data.index)) != ""
     own, pairs = data.loc[~between, "context"], data.loc[between, "context"]
     return [*in_order(own), *pairs.unique()]
@@ -154,7 +153,7 @@ def _one_estimate(rows: Sequence[Any]) -> float:
     """Return the estimate the methods share: they differ in intervals, never in it."""
     first = float(rows[0].estimate)
     for row in rows[1:]:
-        # Rounding of sums taken in another order, no more.
+        # This allows only for rounding of sums in another order.
         if not math.isclose(row.estimate, first, rel_tol=1e-9, abs_tol=1e-12) and not (
             math.isnan(row.estimate) and math.isnan(first)
         ):

@@ -1,4 +1,4 @@
-"""A table on the terminal: in one piece wherever that fits."""
+"""A table on the terminal, in one piece if it fits."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 _TEXT_WIDTHS = range(32, 7, -1)
 _WORD = 16
 _BETWEEN_WORDS = re.compile(r"\s+|(?<=\w[^\W\d_]-)(?=\w[^\W\d_])")
-# Columns between two columns of a terminal's table.
+# Number of blanks between two columns of a table on the terminal.
 _GAP = 2
 _Row = tuple[str, ...]
 
 
 def to_console(display: DisplayTable, console: Console | None = None) -> None:
-    """Print a table to the terminal, never cutting into its numbers.
+    """Print a table to the terminal without truncating numbers.
 
-    One too wide for its lines has its labels wrapped, its intervals set under the estimates, or
-    its first labels on lines of their own, whichever takes fewest lines. Only where no such
-    layout fits is it cut into blocks.
+    If a table is too wide, labels are wrapped, intervals are placed under the estimates, or the
+    first labels are put on separate lines, whichever takes the fewest lines. The table is divided
+    into blocks only if no such layout fits.
     """
     from rich.console import Console
     from rich.text import Text
 
     target = console or Console()
-    # Text, not str: a label such as "[red]" is a label, not a colour.
+    # Text instead of str, because a label such as "[red]" would be read as a colour.
     target.print(Text(display.title, style="bold"))
     layout = _layout(display, target.width)
     for block in layout.blocks:
@@ -50,7 +50,7 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
         target.print()
     for note in display.notes:
         if has_code(note, BOLD) and not target.is_terminal:
-            continue  # A pipe or a file shows no bold.
+            continue  # Bold is not shown in pipes and files.
         target.print(Text(f"Note: {note}", style="dim"))
 
 
@@ -58,7 +58,7 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
 class _Layout:
     """Columns by block, their widths, and whether intervals stand under their estimates.
 
-    The first `headings` columns are no columns but lines above their rows.
+    The first `headings` columns are shown as lines above their rows.
     """
 
     blocks: list[list[int]]
@@ -70,7 +70,7 @@ class _Layout:
 def _table(
     display: DisplayTable, layout: _Layout, block: Sequence[int], rows: Iterable[int] | None
 ) -> Table:
-    """Return the heads alone (`rows` None), or those rows without heads."""
+    """Return only the heads (if `rows` is None), or these rows without heads."""
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
@@ -121,7 +121,7 @@ def _cell(display: DisplayTable, i: int, j: int, *, folded: bool) -> str:
 
 
 def _natural(display: DisplayTable, j: int, *, folded: bool = False) -> int:
-    """Return the width at which a label is on one line, a number's head on one word a line."""
+    """Return the width for a label on one line, or for a head over numbers with a word per line."""
     cells = [_cell(display, i, j, folded=folded) for i in range(len(display.rows))]
     head = display.columns[j]
     return _widest([*([head] if j < display.text_columns else head.split()), *cells])
@@ -134,7 +134,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def _layout(display: DisplayTable, width: int) -> _Layout:
-    """Return the layout of fewest blocks and, of those, fewest lines."""
+    """Return the layout with the fewest blocks and, among ties, the fewest lines."""
 
     def wanting(one: _Layout) -> tuple[int, int]:
         wide = max(sum(one.widths[j] + _GAP for j in block) - _GAP for block in one.blocks)
@@ -156,7 +156,7 @@ def _layout(display: DisplayTable, width: int) -> _Layout:
     found = []
     for headings in range(max(1, len(texts))):
         if headings and 2 * len(list(_groups(display, headings))) > len(display.rows):
-            # A line of its own for every row sets nothing apart.
+            # Separate lines are of no use if every row has its own.
             break
         for folded in (False, True):
             natural = [_natural(display, j, folded=folded) for j in columns]
@@ -167,7 +167,7 @@ def _layout(display: DisplayTable, width: int) -> _Layout:
                     for j in columns[headings:]
                 }
                 shared.append(_Layout(*_share(display, widths, width), folded, headings))
-            # Of equally many blocks the widest labels take fewest lines.
+            # With the same number of blocks, the widest labels take the fewest lines.
             found.append(min(shared, key=wanting))
     return min(found, key=lambda one: (*wanting(one), _lines(display, one)))
 
@@ -175,7 +175,7 @@ def _layout(display: DisplayTable, width: int) -> _Layout:
 def _share(
     display: DisplayTable, widths: dict[int, int], width: int
 ) -> tuple[list[list[int]], dict[int, int]]:
-    """Share the columns evenly among as few blocks as fit, each led by the text columns."""
+    """Divide columns evenly among as few blocks as possible; each begins with the text columns."""
     texts = [j for j in widths if j < display.text_columns]
     numbers = [j for j in widths if j >= display.text_columns]
     room = width + _GAP - sum(widths[j] + _GAP for j in texts)

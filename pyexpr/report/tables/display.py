@@ -1,4 +1,4 @@
-"""A table ready to be read, and as Markdown."""
+"""A table for display, and its form in Markdown."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BOLD = Template("bold_cells", "Bold: the best model in the column{aside}.")
 REMARK = Template("lettered_remark", "({letter}) {remark}.")
 
 
-# What CommonMark and GitHub's Markdown take for something else than text. Numbers in brackets are
-# intervals, and a line between two letters or digits, as in names of columns, is one.
+# Characters that CommonMark and GitHub's Markdown do not take as text. Brackets around numbers
+# (intervals) and underscores between letters or digits (names of columns) are safe.
 _MARKDOWN = re.compile(
     r"[\\|*`<~$^]"
     r"|&(?=#?\w+;)"
@@ -31,8 +31,8 @@ _MARKDOWN = re.compile(
 class DisplayTable:
     """A table of text, with its title and notes.
 
-    Control characters of users' labels are written out, as `pyexpr.base.visible` does: no format
-    can hold them all, and a terminal would obey them.
+    Control characters in users' labels are replaced by visible text (`pyexpr.base.visible`),
+    because no format can hold all of them, and a terminal would execute them.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class DisplayTable:
     columns : tuple of str
         Column heads; they need not be unique.
     rows : tuple of tuple of str
-        One tuple of ``len(columns)`` cells a row.
+        One tuple of ``len(columns)`` cells per row.
     notes : tuple of str
         Sentences under the table.
     bold : frozenset of (int, int)
-        Row and column numbers of the cells to stand out.
+        Row and column numbers of the cells in bold.
     text_columns : int
-        So many leading columns hold text, aligned left; the others align right.
+        Number of leading columns with text, which are aligned left; the others are aligned right.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""A table to its files."""
+"""Writing a table to files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLE_FORMATS = ("csv", "md", "tex", "html")
 def write_table(
     frame: pd.DataFrame, display: DisplayTable, folder: Path | str, stem: str
 ) -> tuple[Path, ...]:
-    """Write a table in four formats, all whole or none.
+    """Write a table in four formats, either all files completely or none.
 
     `stem`.csv holds the numbers: the shortest decimals that read back as the same
     doubles; missing numbers are empty, infinities ``inf``. `stem`.md, `stem`.tex
@@ -29,12 +29,12 @@ def write_table(
     Returns
     -------
     tuple of Path
-        In the order csv, md, tex, html.
+        The files, in the order csv, md, tex, html.
 
     Raises
     ------
     OutputError
-        The folder cannot be written.
+        If files cannot be written to the folder.
     """
     texts = (
         csv_text(frame),

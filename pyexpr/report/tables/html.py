@@ -1,4 +1,4 @@
-"""A table as HTML: for the report, and alone for a word processor."""
+"""A table as HTML, for the report or as a separate file for a word processor."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pyexpr.report.tables.display import REMARK, DisplayTable
 _RULE = "1pt solid black"
 _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vertical-align:top;"
 _TEXT = "font-family:'Times New Roman',serif;font-size:11pt;margin:0 0 6pt 0;"
-# A spreadsheet that opens the page would evaluate the cell otherwise.
+# Otherwise, a spreadsheet that opens the page would evaluate the cell.
 _AS_TEXT = r"mso-number-format:'\@';"
-# A table of so many rows stays on one page in print.
+# Tables with at most this number of rows stay on one page in print.
 _SHORT = 25
-# More columns than these are set closer, to fit beside the contents.
+# With more columns, the columns are set closer, to fit beside the contents.
 _MANY = 7
-# More than these are printed on a page turned sideways.
+# With more columns, the table is printed in landscape format.
 _SIDEWAYS = 14
 
 
 def report_table(display: DisplayTable, name: str) -> Markup:
-    """Return the table for the report's page: its box scrolls, its heads sort it, it can be copied.
+    """Return the table for the report's page, which can be scrolled, sorted and copied.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def report_table(display: DisplayTable, name: str) -> Markup:
         "div",
         element("div", table, class_="scroll", role="region", tabindex=0,
                 aria_labelledby=f"{name}-caption"),
-        # Shown only where columns are hidden.
+        # This is shown only if columns are hidden.
         element("p", "The table has more columns: scroll sideways.", class_="hint"),
         _notes(display),
         element(
@@ -124,13 +124,13 @@ def _notes(display: DisplayTable) -> Markup | None:
         return None
     parts: list[Child] = [element("em", "Note."), " ", prose(display.notes[0])]
     for note in display.notes[1:]:
-        # Lettered remarks, which the table names, stand on lines of their own.
+        # Lettered remarks, to which cells of the table refer, are on separate lines.
         parts += [element("br") if has_code(note, REMARK) else " ", prose(note)]
     return element("p", *parts, class_="note")
 
 
 def word_html(display: DisplayTable) -> str:
-    """Return a page with the table alone, its styles on its cells, where Word keeps them."""
+    """Return a page with only the table, with inline styles of cells, which Word keeps."""
     number, words = title_parts(display.title)
     title = joined(
         element("p", element("b", number), style=_TEXT) if number else None,

@@ -8,7 +8,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import checked, gap_notes, records
 from pyexpr.words.labels import display_name, number, p_value
 
-# Changes of what lies between 0 and 1 cannot pass 1 either.
+# Changes of quantities between 0 and 1 cannot exceed 1 either.
 _LAVAAN = {"lavaan_cfi_diff": "cfi", "lavaan_rmsea_diff": "rmsea", "lavaan_srmr_diff": "srmr"}
 
 
@@ -30,7 +30,7 @@ def invariance_table(
         numbers=values,
         optional=tuple(_LAVAAN),
     )
-    # The first step holds nothing equal: there is nothing to test.
+    # The first step has no equality constraints, so there is nothing to test.
     data = data[data["level"] != "configural"]
     rows = tuple(
         (

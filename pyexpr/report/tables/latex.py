@@ -1,4 +1,4 @@
-"""A table as LaTeX: booktabs, everything escaped."""
+"""A table as LaTeX with booktabs and escaped text."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _SIGNS = {
     "\u00a0": "~",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t\r\n]+")
-# Two of these would be drawn as one other sign.
+# Two of these characters in a row would be printed as one other character.
 _LIGATURE = "([-–—](?=[-–—])|,(?=,))"
 _SIGN = re.compile("|".join([_LIGATURE, *map(re.escape, _SIGNS)]))
-# Latin letters; LaTeX itself knows few others, and stops at one.
+# Latin letters. LaTeX knows few other letters, and stops at an unknown one.
 _LATIN = re.compile("[\x00-\u024f\u2000-\u206f]*")
-# More rows than a page holds.
+# A table with more rows does not fit on a page.
 _PAGE = 40
 
 
 def escaped(text: str) -> str:
     r"""Return text that LaTeX prints as it is, on one line.
 
-    Letters that are not ASCII stay: LaTeX reads UTF-8.
+    Letters outside ASCII are kept, because LaTeX reads UTF-8.
 
     Examples
     --------
@@ -47,8 +47,8 @@ def escaped(text: str) -> str:
 
 
 def _set(parts: Sequence[tuple[str, bool]]) -> str:
-    """Return a text's parts escaped, symbols of statistics in italics."""
-    # One by one, blanks kept, for they stand between the parts.
+    """Return the escaped text, with symbols of statistics in italics."""
+    # Parts are escaped one by one, and blanks between them are kept.
     return "".join(
         rf"\textit{{{text}}}" if symbol else _escaped_part(_BLANKS.sub(" ", text))
         for text, symbol in parts
@@ -65,11 +65,11 @@ def _escaped_part(text: str) -> str:
 def latex(display: DisplayTable) -> str:
     r"""Return the table with caption, booktabs rules and notes.
 
-    A ``table`` environment; a ``longtable`` where it has more rows than a page holds. One too
-    wide for a line has its labels broken over lines (array), is set smaller, then on a page
-    turned on its side (pdflscape), and last in parts, each led by the labels; it is never scaled,
-    for the letters would be of any size. Columns under one head share it (``\cmidrule``); cells
-    in `bold` are bold.
+    It is a ``table`` environment, or a ``longtable`` if it has more rows than a page. If the table
+    is too wide, the following are tried in turn: labels are broken over lines (array), the type is
+    set smaller, the table is set in landscape format (pdflscape), and it is divided into parts that
+    each begin with the labels. It is never scaled, because letters could then have any size.
+    Columns with a common head share it (``\cmidrule``); cells in `bold` are bold.
     """
     fit = next((fit for fit in FITS if width(display, fit) <= fit.room), None)
     if fit is not None:
@@ -79,7 +79,7 @@ def latex(display: DisplayTable) -> str:
 
 
 def _table(display: DisplayTable, fit: Fit, *, again: bool = False) -> str:
-    """Return one table; `again` keeps the number of the one before."""
+    """Return one table; `again` keeps the number of the previous table."""
     spanners, heads = spanned(display.columns)
     shown = [_head(head, j, display) for j, head in enumerate(heads)]
     top = [r"\toprule"]

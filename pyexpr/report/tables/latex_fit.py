@@ -1,4 +1,4 @@
-"""How wide a LaTeX table is, about, and how it is made to fit a page."""
+"""The approximate width of a LaTeX table, and how it is made to fit a page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from textwrap import wrap
 from pyexpr.report.columns import spanned
 from pyexpr.report.tables.display import DisplayTable
 
-# Points: a line of text, and one of a page turned on its side, of LaTeX's own article and narrower
-# than most journals'. The width of a table is estimated, because TeX is not run.
+# Width in points of a line of text, upright and in landscape format, in LaTeX's article class,
+# which is narrower than most journals. The width of a table is estimated, because TeX is not run.
 _LINE = 390.0
 _TURNED = 550.0
-# Labels longer than so many digits may be broken over lines.
+# Labels longer than this number of digits may be broken over lines.
 _LABEL = 20.0
 
 
@@ -21,7 +21,7 @@ _LABEL = 20.0
 class Fit:
     """How a table is made to fit.
 
-    `digit` is the width of one and `gap` half the space between columns, in points.
+    `digit` is the width of a digit and `gap` half the space between columns, in points.
     """
 
     size: str
@@ -36,7 +36,7 @@ class Fit:
         return _TURNED if self.turned else _LINE
 
 
-# From what reads best; no letter is smaller than 8 points.
+# The most readable come first; no letter is smaller than 8 points.
 FITS = (
     Fit("small", 4.63, 4),
     Fit("small", 4.63, 4, broken=True),
@@ -48,7 +48,7 @@ FITS = (
 
 
 def parts(display: DisplayTable, fit: Fit) -> list[DisplayTable]:
-    """Share the columns among tables that fit, each led by the labels; heads stay together."""
+    """Divide columns among tables that fit, each with the labels; groups of heads stay together."""
     labels = list(range(display.text_columns))
     groups: list[list[int]] = []
     at = 0
@@ -65,7 +65,7 @@ def parts(display: DisplayTable, fit: Fit) -> list[DisplayTable]:
         else:
             shares.append(columns)
     if len(shares) < 2:
-        # Labels alone are too wide: nothing is won by parts.
+        # The labels alone are too wide, so dividing the table does not help.
         return [display]
     title = display.title.removesuffix(".")
     last = len(shares) - 1
@@ -90,7 +90,7 @@ def _only(display: DisplayTable, columns: Sequence[int]) -> DisplayTable:
 
 
 def align(display: DisplayTable, heads: Sequence[str], fit: Fit) -> str:
-    """Return LaTeX's letters of the columns: labels left, numbers right."""
+    """Return LaTeX's column specification: labels are aligned left, numbers right."""
     return "".join(
         ("r" if j >= display.text_columns else "l")
         if broken is None
@@ -101,17 +101,17 @@ def align(display: DisplayTable, heads: Sequence[str], fit: Fit) -> str:
 
 
 def _broken(display: DisplayTable, heads: Sequence[str], j: int, fit: Fit) -> float | None:
-    """Return the width in points of a column whose labels are broken over lines, else None."""
+    """Return the width in points of a column whose labels are broken over lines, or None."""
     texts = [heads[j], *(row[j] for row in display.rows)]
     if not fit.broken or j >= display.text_columns or max(map(_digits, texts)) <= _LABEL:
         return None
-    # TeX breaks no word of ours.
+    # TeX does not break words here.
     words = [_digits(word) for text in texts for word in text.split()]
     return fit.digit * max(_LABEL, *words)
 
 
 def width(display: DisplayTable, fit: Fit) -> float:
-    """Return about how many points wide the table is."""
+    """Return the approximate width of the table in points."""
     _, heads = spanned(display.columns)
     wide = 2 * fit.gap * (len(heads) - 1)
     for j, head in enumerate(heads):
@@ -126,7 +126,7 @@ def width(display: DisplayTable, fit: Fit) -> float:
 
 
 def _digits(text: str) -> float:
-    """Return about how many digits wide a text is in Computer Modern."""
+    """Return the approximate width of a text in Computer Modern, in digits."""
     return sum(
         0.56 if sign in " .,:;[]()il|'" else
         1.55 if sign in "−+<>=" else
@@ -137,7 +137,7 @@ def _digits(text: str) -> float:
 
 
 def head_lines(head: str, j: int, display: DisplayTable) -> list[str]:
-    """Break a head over numbers where it is wider than they are."""
+    """Break a head over lines if it is wider than the numbers below it."""
     if j < display.text_columns:
         return [head]
     room = max([8, *(len(row[j]) for row in display.rows)])

@@ -77,8 +77,8 @@ def left_out_table(
     """Count the clips left out by context and reason.
 
     `frame` has a row per clip: subject, context, clip, reason. A row without a clip is a
-    whole recording: its subject is counted. What stands in one table of the study alone was
-    left out before any analysis, all else of the models alone.
+    whole recording: its subject is counted. Clips that are in only one table of the study were left
+    out before any analysis; all others were left out only of the models.
     """
     require_columns(
         frame, ["subject", "context", "clip", "reason"], what="the table of clips left out"
@@ -89,7 +89,7 @@ def left_out_table(
         .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
-    # Grouping by text keeps the words alone.
+    # Grouping by text keeps only the words.
     known = {text: text for text in frame["reason"]}
     counts["reason"] = message_column(known[text] for text in counts["reason"])
     counts["early"] = [has_code(reason, *BEFORE_ANALYSIS) for reason in counts["reason"]]

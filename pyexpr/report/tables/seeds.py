@@ -46,16 +46,17 @@ def seeds_table(
     ----------
     frame : DataFrame
         Columns model, context, metric, estimate, conf_low, conf_high, n_seeds,
-        seed_mean, seed_sd, seed_low, seed_high; n_undefined, if there, of the seeds.
+        seed_mean, seed_sd, seed_low, seed_high; and optionally n_undefined, the number of seeds
+        without a value.
     digits, confidence, names, title
         As in `reliability_table`.
     of : {"seed", "repeat"}
-        What is spread: the columns of repeats have that word in place of "seed".
+        What varies. For repeats, names of columns have "repeat" in place of "seed".
 
     Returns
     -------
     DisplayTable
-        A row per model, metric and context. A spread of one seed is an em dash.
+        A row per model, metric and context. The spread of a single seed is an em dash.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def seeds_table(
 def _undefined(
     data: pd.DataFrame, metrics: Mapping[str, str], contexts: Mapping[str, str], of: str
 ) -> tuple[str, ...]:
-    """Say where the metric of some seeds does not exist, and what is then left out."""
+    """Return a note on metrics that are undefined for some seeds, which are then left out."""
     where = [
         f"{int(row.n_undefined)} of {metrics[row.metric]} in {contexts[row.context]}"
         for row in records(data)

@@ -32,26 +32,26 @@ def side_by_side(
     title: str,
     notes: Sequence[str] = (),
 ) -> DisplayTable:
-    """Set our numbers beside the truth they were simulated from and beside the paper's.
+    """Show own numbers beside the truth from which they were simulated and those of the paper.
 
     Parameters
     ----------
     ours : DataFrame
-        Its rows and their order are the table's. Where it has conf_low and
-        conf_high and there is one value, the interval is shown too.
+        It determines the rows of the table and their order. If it has conf_low and conf_high and
+        there is one value, the interval is also shown.
     keys : sequence of str
         Columns that all frames share and that identify a row.
     values : sequence of str
         Columns of numbers to compare.
     truth, paper : DataFrame, optional
-        Rows that `ours` does not have are left out; rows that these do not have are em dashes.
+        Rows that are not in `ours` are left out; rows that are missing here are em dashes.
     of : str
-        What the numbers are (as in `labels.number`), where neither a column metric nor the
-        value's own name says so.
+        The kind of the numbers (as in `labels.number`), if neither a column metric nor the name of
+        the value determines it.
     digits, names, title
         As in `reliability_table`.
     notes : sequence of str
-        Sentences for under the table.
+        Sentences below the table.
 
     Returns
     -------

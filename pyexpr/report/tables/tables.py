@@ -1,8 +1,8 @@
 """The paper's tables 1 to 4, and the weights, from the numbers to text.
 
 Each function takes a data frame of numbers and returns a `DisplayTable`;
-nothing is computed here but the choice of the best model to set in bold.
-Missing numbers are em dashes, and a note says why.
+only the best model, which is set in bold, is determined here. Missing numbers are em dashes, and a
+note gives the reason.
 """
 
 from __future__ import annotations
@@ -70,12 +70,11 @@ def reliability_table(
     frame : DataFrame
         Columns context, question, estimate, conf_low, conf_high, n_targets
         (clips), k (ratings per clip; may be fractional), and optionally reason,
-        and conf_low_subjects and conf_high_subjects (an interval that does not
-        take the clips of a subject for independent, shown beside the other).
-        The context "all" is put last.
+        and conf_low_subjects and conf_high_subjects (an interval that does not treat the clips of a
+        subject as independent, shown beside the other). The context "all" is put last.
     digits : int
     confidence : float
-        The level of the intervals, for the column's head.
+        The level of the intervals, for the head of the column.
     names : mapping of str to str, optional
         Names to show for contexts and questions.
     title : str
@@ -210,7 +209,7 @@ def performance_table(
     names: Names = None,
     title: str = "Performance on the Test Part, by Context.",
 ) -> DisplayTable:
-    """Lay out performance as the paper's table 3: a row per model, metric by context across.
+    """Lay out performance like the paper's table 3: rows are models, columns metrics by context.
 
     Parameters
     ----------
@@ -220,7 +219,7 @@ def performance_table(
     intervals : bool
         Whether each cell also holds its interval.
     ceiling : DataFrame, optional
-        The highest correlation that is possible in each context, for a last row: columns context,
+        The highest possible correlation in each context, shown in a last row: columns context,
         estimate, and optionally conf_low, conf_high, reason.
     baselines, human : sequence of str
         Models that are never set in bold.
@@ -405,7 +404,7 @@ def _best(values: Mapping[str, float], metric: str) -> list[str]:
 def _never_bold(
     models: Iterable[str], baselines: Sequence[str], human: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return what is among the models and never set in bold."""
+    """Return the rows among the models that are never set in bold."""
     there = set(models)
     kinds = (("baselines", baselines), ("human raters", human))
     return tuple(words for words, names in kinds if there & set(names))

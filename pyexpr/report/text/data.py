@@ -67,7 +67,7 @@ _HEAD = {
 
 
 def sample_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return who was recorded, what was rated, and what was left out before any analysis."""
+    """Return sentences on subjects, ratings, and what was left out before any analysis."""
     contexts, names = contexts_of(tables), context_names(tables)
     text = ["The data are simulated."] if record["simulated"] else []
     total = tables["scores"]["subject"].nunique()
@@ -108,7 +108,7 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def _ratings_sentence(record: Record, tables: Tables) -> str:
-    """Return what was rated, how often, and on which scale."""
+    """Return a sentence on what was rated, how often, and on which scale."""
     overall = tables["reliability"][tables["reliability"]["context"] == ALL]
     questions = [str(question) for question in overall["question"]]
     scale, first, unit = record["options"]["ratings"], overall.iloc[0], unit_of(record)
@@ -130,7 +130,7 @@ def _clips_without_a_recording(tables: Tables) -> int:
 
 
 def reliability_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return how the reliability of the ratings was estimated."""
+    """Return sentences on how the reliability of the ratings was estimated."""
     if "reliability" not in tables:
         return []
     table = tables["reliability"]
@@ -154,7 +154,7 @@ def reliability_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def label_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return what the models predict, where it is no factor score."""
+    """Return sentences on what the models predict, if it is not a factor score."""
     options = record["options"]["label"]
     if options["method"] == "factor":
         return []
@@ -175,7 +175,7 @@ def label_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def _class_sentences(record: Record) -> list[str]:
-    """Return what the classes are, and how many there are of each."""
+    """Return a sentence on the classes and their numbers of clips."""
     options, unit, stage = record["options"]["label"], unit_of(record), record["stages"]["label"]
     made = (
         f"the answer that most of the {unit}'s raters gave to the question "
@@ -200,7 +200,7 @@ def _class_sentences(record: Record) -> list[str]:
 
 
 def factor_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return how ratings became factor scores, of which subjects."""
+    """Return sentences on how factor scores were computed from ratings, and for which subjects."""
     if "factor_model" not in record["stages"]:
         return []
     unit = unit_of(record)
@@ -253,7 +253,7 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def feature_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return how recordings became features of clips, and which features came with the data."""
+    """Return sentences on how features were computed, and which features came with the data."""
     given = record["stages"]["features"]["from the table"]
     text = _computed_sentences(record, tables) if "recordings" in tables else []
     if given:
@@ -272,13 +272,13 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def _layouts(tables: Tables) -> list[str]:
-    """Return of which layouts the recordings are; results kept earlier are all OpenFace's."""
+    """Return the layouts of the recordings; results stored by older versions are from OpenFace."""
     table = tables["recordings"]
     return [*dict.fromkeys(table["layout"])] if "layout" in table else [OPENFACE]
 
 
 def _processed(tables: Tables) -> str:
-    """Return what processed the recordings."""
+    """Return which software processed the recordings."""
     layouts = _layouts(tables)
     others = [f"*{name}*" for name in layouts if name != OPENFACE]
     parts = ["with OpenFace (Baltrušaitis et al., 2018)"] if OPENFACE in layouts else []
@@ -293,7 +293,7 @@ def _tracker(tables: Tables) -> str:
 
 
 def _landmarks(kind: str, tables: Tables) -> str:
-    """Return in what landmarks were measured."""
+    """Return the unit in which landmarks were measured."""
     if kind == "normalised" or _layouts(tables) == [OPENFACE]:
         return _LANDMARKS.get(kind, kind)
     units = [unit for unit in dict.fromkeys(tables["recordings"]["points_unit"]) if unit]

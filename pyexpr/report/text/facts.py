@@ -24,19 +24,19 @@ def contexts_of(tables: Tables) -> list[str]:
 
 
 def context_names(tables: Tables) -> dict[str, str]:
-    """Return the contexts' names as tables and figures show them, by their labels."""
+    """Return the names of contexts shown in tables and figures, by their labels."""
     return names_with([*contexts_of(tables), ALL])
 
 
 def fitted_models(tables: Tables) -> list[str]:
-    """Return the models that learn, without baselines and raters."""
+    """Return the fitted models, without baselines and raters."""
     table = tables["comparison"]
     models = table.loc[table[KIND] == LEVEL, "first_model"].astype(str).unique()
     return [model for model in models if model not in (*BASELINES, *HUMAN)]
 
 
 def highest_correlations(tables: Tables) -> pd.DataFrame | None:
-    """Return the highest correlation that the ratings allow, a row per context, if computed."""
+    """Return the highest correlation that the ratings allow, one row per context, if computed."""
     table = tables.get("ceiling")
     return None if table is None else table[table["metric"] == "ceiling"].reset_index(drop=True)
 
@@ -65,8 +65,8 @@ def evaluated_subjects(record: Record) -> int:
 def predicted_outcome(record: Record) -> str:
     """Return what the models predict, as the object of "predicted" in a sentence.
 
-    The package's own words have an article. A label of the user's stands as it is: whether "joy",
-    "the amount of smiling" or "q1" takes one is not known.
+    The package's own words have an article. A label of the user is unchanged, because it is not
+    known whether "joy", "the amount of smiling" or "q1" takes an article.
     """
     options = record["options"]
     own_words = not isinstance(options["outcome"], str) and options["label"]["method"] in (

@@ -1,6 +1,6 @@
 """What a study did and did not do, in sentences that a methods section could use.
 
-From the record and the tables of a study; nothing is computed.
+Sentences are based on the record and the tables of a study; nothing is computed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _split(record: Record, tables: Tables) -> list[str]:
 
 
 def _left_out(record: Record, tables: Tables) -> str:
-    """Return how many clips were left out of the models, and why."""
+    """Return a sentence on the number of clips left out of the models, and the reasons."""
     lost, unit = record["stages"]["models"]["left out"], unit_of(record)
     if not lost:
         return f"No {unit} was excluded from the models."
@@ -111,7 +111,7 @@ def _left_out(record: Record, tables: Tables) -> str:
 
 
 def _folds(record: Record, tables: Tables) -> list[str]:
-    """Return how subjects were divided into folds."""
+    """Return a sentence on how subjects were divided into folds."""
     stage, options, unit = record["stages"]["models"], record["options"], unit_of(record)
     given = options["evaluation"]
     again = f", repeated {spelled(given['repeats'], 'time')}" if given["repeats"] > 1 else ""
@@ -131,7 +131,7 @@ def _folds(record: Record, tables: Tables) -> list[str]:
 
 
 def _alike(lost: Mapping[str, int]) -> dict[str, int]:
-    """Count reasons that differ in a number of bins alone together; a table has them one by one."""
+    """Count reasons together that differ only in a number of bins; a table has each of them."""
     found: dict[str, int] = {}
     for reason, n in lost.items():
         alike = has_code(reason, FEW_BINS)
@@ -209,7 +209,7 @@ def _draws(method: str) -> bool:
 
 
 def _of_classes(record: Record) -> list[str]:
-    """Return which class metrics are of, and which class is predicted."""
+    """Return a sentence on the class to which metrics refer, and the class that is predicted."""
     if not classified(record):
         return []
     options, text = record["options"]["compare"], []

@@ -18,7 +18,7 @@ _HUMAN = {
     "position may stand for different persons",
     "person": "raters are persons",
 }
-# What an LSTM reads of a frame.
+# The input of an LSTM from each frame.
 _COLUMNS = {
     "points": "the landmarks of face and eyes in two and three dimensions",
     "points_2d": "the facial landmarks in two dimensions",
@@ -65,7 +65,7 @@ def models_sentences(
     fitted: Sequence[str],
     tables: Tables,
 ) -> list[str]:
-    """Return what was fitted and how: the elastic net, other regressors, the deep models."""
+    """Return sentences on the models and their fits: elastic net, other regressors, deep models."""
     options = record["options"]["models"]
     several = len(contexts) > 1
     text = []
@@ -134,7 +134,7 @@ def _elastic_net(
         if len(ratios) > 3
         else listed_words((f"{value:g}" for value in ratios), last="or")
     )
-    # Where the study says how contexts enter, a sentence of its own does.
+    # If the study states how contexts enter, a separate sentence says so.
     named = record["options"]["models"]["context_as"]
     where = " per context and over all contexts" if several and not named else ""
     kind, scale, error = "elastic net", " and the label on its own scale", "root mean squared error"

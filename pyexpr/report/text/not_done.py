@@ -101,7 +101,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
 
 
 def _of_factor_model(record: Record, tables: Tables) -> list[str]:
-    """Return what of the factor model was not done, where there is one."""
+    """Return sentences on limitations of the factor model, if there is one."""
     if "loadings" not in tables:
         return []
     n_questions = tables["loadings"]["indicator"].nunique()
@@ -131,7 +131,7 @@ def _of_factor_model(record: Record, tables: Tables) -> list[str]:
 
 
 def _divisions(record: Record) -> list[str]:
-    """Return that other divisions of the subjects would give other numbers."""
+    """Return a sentence that other divisions of the subjects would give other numbers."""
     if not crossed(record):
         return [
             "The subjects were divided once into a training, a validation, and a test part; "

@@ -1,4 +1,4 @@
-"""The works that a report cites, as APA lists them."""
+"""The works that a report cites, in APA style."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Work:
         return f"{self.authors}, {self.year}" in text or f"{self.authors} ({self.year})" in text
 
     def parts(self) -> list[tuple[str, bool]]:
-        """Return the entry's parts, each with whether it stands in italics."""
-        # Every second part stood between stars.
+        """Return the parts of the entry, each with whether it is in italics."""
+        # Every second part was between stars.
         return [(part, i % 2 == 1) for i, part in enumerate(_EMPHASIS.split(self.entry))]
 
     @property
     def address(self) -> str:
-        """Where the work is found: its DOI, or its page; "" where it has neither."""
+        """The address of the work: its DOI, or its page; "" if it has neither."""
         return f"{_DOI}{self.doi}" if self.doi else self.url
 
 
@@ -43,7 +43,7 @@ _SOFTWARE = (
     f"The pyexpr authors. ({YEAR}). *pyexpr: Context-dependent models of human expressiveness* "
     "(Version {version}) [Computer software]."
 )
-# Works that the methods section cites; each entry is as APA's seventh edition sets it.
+# Works that the methods section cites, in the style of APA's seventh edition.
 _WORKS = (
     Work(
         "Baltrušaitis et al.",

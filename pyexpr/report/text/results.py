@@ -44,7 +44,7 @@ from pyexpr.words.wording import counted, listed_words, spelled, were
 
 #: Intervals from fewer subjects are approximate (see the coverage table in the documentation).
 FEW_SUBJECTS = 20
-# More than this share of clips left out may make the others a choice.
+# If a larger share of clips is left out, the remaining clips may be a selection.
 _MANY_LOST = 0.05
 
 
@@ -67,7 +67,7 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
         return "No reliability could be estimated."
     names = context_names(tables)
     level = percent(record["options"]["compare"]["confidence"])
-    # The interval that respects subjects, where there is one: the other is too short.
+    # The interval that accounts for subjects is preferred, because the other is too short.
     if "conf_low_subjects" in known and known["conf_low_subjects"].notna().all():
         known = known.assign(
             conf_low=known["conf_low_subjects"], conf_high=known["conf_high_subjects"]
@@ -114,7 +114,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
             if own.empty:
                 continue
             parts = []
-            # The one context's numbers are those over all contexts.
+            # With one context, its numbers are those over all contexts.
             contexts = [one for one in in_order(own["context"]) if several or one != ALL]
             for context in sorted(contexts, key=lambda label: label != ALL):
                 row = own[own["context"] == context].iloc[0]
@@ -196,8 +196,8 @@ def with_article(model: str) -> str:
 def slope_sentences(record: Record, tables: Tables) -> list[str]:
     """Return which slopes differ from 0 in each context: those whose interval excludes it.
 
-    A step-down test can reject where its simultaneous interval, which is Bonferroni's, holds 0:
-    such a slope is reported separately and counted with neither group.
+    A step-down test can reject although the simultaneous interval, which is Bonferroni's, contains
+    0. Such a slope is reported separately and counted in neither group.
     """
     table = tables.get("coefficients")
     if table is None:
@@ -236,7 +236,7 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
 
 
 def slope_interval(record: Record, tables: Tables) -> str:
-    """Return what the intervals of slopes are called, with their article."""
+    """Return the name of the intervals of slopes, with its article."""
     level = percent(record["options"]["compare"]["confidence"])
     adjusted = slope_p(tables) == "p_adjusted"
     return f"an adjusted {level} CI" if adjusted else f"a {level} CI"
@@ -250,7 +250,7 @@ def slope_p(tables: Tables) -> str:
 
 
 def excludes_zero(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows have an interval that does not hold 0."""
+    """Return which rows have an interval that does not contain 0."""
     return (table["conf_low"] > 0) | (table["conf_high"] < 0)
 
 
@@ -264,7 +264,7 @@ def slope_text(row: Any, column: str) -> str:
 
 
 def _alpha(record: Record) -> float:
-    # Not 0.050000000000000044.
+    # This avoids 0.050000000000000044.
     return round(1 - float(record["options"]["compare"]["confidence"]), 10)
 
 
@@ -349,13 +349,13 @@ def levels_by(tables: Tables, method: str) -> pd.DataFrame:
 
 
 def _bracket(row: Any) -> str:
-    """Return a space and the interval of a row; nothing where there is none."""
+    """Return a space and the interval of a row; "" if there is none."""
     shown = interval(row["conf_low"], row["conf_high"], 2, of="icc")
     return "" if shown == DASH else f" {together(shown)}"
 
 
 def interval_text(low: float, high: float, level: str, *, of: str = "") -> str:
-    """Return an interval in a sentence, or that there is none; its table says why."""
+    """Return an interval for a sentence, or that there is none; the table gives the reason."""
     shown = interval(low, high, 3, of=of)
     if shown == DASH:
         return f"no {level} CI could be computed"

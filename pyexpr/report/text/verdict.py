@@ -45,12 +45,12 @@ from pyexpr.words.labels import (
 )
 from pyexpr.words.wording import counted, listed_words, sentence, spelled, were
 
-# A sentence names at most so many metrics, models and features; the tables have all.
+# Largest numbers of metrics, models and features in a sentence; the tables have all.
 _MOST_LISTED = 3
 
 
 def study_in_a_sentence(record: Record, tables: Tables) -> str:
-    """Return what was studied: who, in which contexts, rated how, and predicted by what."""
+    """Return a sentence on the subjects, the contexts, the ratings and the predictors."""
     contexts, names = contexts_of(tables), context_names(tables)
     who = counted(tables["scores"]["subject"].nunique(), "subject")
     where = ""
@@ -66,7 +66,7 @@ def _rated(record: Record, tables: Tables) -> list[str]:
     table = tables.get("reliability")
     if table is None:
         return []
-    # Of one context alone there may be no rows "over all".
+    # With only one context there may be no rows "over all".
     first = table[table["context"] == ALL] if (table["context"] == ALL).any() else table
     own = table[table["context"] != ALL]["estimate"].dropna()
     low, high = (number(limit, of="icc") for limit in (own.min(), own.max()))
@@ -93,7 +93,7 @@ def _predicted(record: Record) -> str:
 
 
 def findings(record: Record, tables: Tables, main: str) -> list[str]:
-    """Return what was found: how well the main model predicts, beside others, and by what.
+    """Return the findings: performance of the main model, comparison with others, and features.
 
     The first interval method of the study decides: a difference or slope counts as different from 0
     if its interval excludes 0.
@@ -124,7 +124,7 @@ def _performance(record: Record, tables: Tables, main: str) -> str:
     beside = f", the first of {spelled(others + 1, 'fitted model')}," if others > 0 else ""
     verb = "classified" if classified(record) else "predicted"
     text = f"{where}{display_name(main)}{beside} {verb} with {listed_words(parts)}"
-    # Readers know the other metrics by their names.
+    # The other metrics are known to readers by their names.
     defined = (
         " NRMSE is the root mean squared error divided by the width of the scores."
         if "nrmse" in record["options"]["compare"]["metrics"][:_MOST_LISTED]
@@ -186,7 +186,7 @@ def _slopes(record: Record, tables: Tables) -> str:
     kind = slope_interval(record, tables)
     if own.empty:
         return sentence(f"{where}no feature had a slope with {kind} that excludes 0")
-    # The strongest first.
+    # The strongest features come first.
     ordered = own.reindex(own["tested_estimate"].abs().sort_values(ascending=False).index)
     shown = [slope_text(row, slope_p(tables)) for row in records(ordered)]
     return sentence(

@@ -37,16 +37,17 @@ from pyexpr.report.tables.display import DisplayTable
 if TYPE_CHECKING:
     from docx.document import Document
 
-# Of the file's properties and of the entries in its archive: equal results are equal bytes.
+# Date of the file's properties and of the entries in its archive, so that equal results give equal
+# bytes.
 _MOMENT = datetime(1980, 1, 1)
 _SEAL = b"pyexpr wrote this document; SHA-256 of its parts: "
 _FONT = "Times New Roman"
-# A page upright takes so many columns; one turned sideways takes the others.
+# Largest number of columns on an upright page; wider tables are set in landscape format.
 _UPRIGHT = 7
 _MARGIN_CM = 2.54
-# The width of a page upright, and turned sideways.
+# Width of the page, upright and in landscape format.
 _PAGE_CM = (21.0, 29.7)
-# The width of a digit of one point's size, in a wide font, and the room beside the text of a cell.
+# Width of a digit per point of type size, in a wide font, and the margins of the text of a cell.
 _SIGN_CM, _PADDING_CM = 0.021, 0.42
 
 
@@ -56,7 +57,7 @@ def study_document(outline: Outline) -> bytes:
     Raises
     ------
     OutputError
-        python-docx is not installed.
+        If python-docx is not installed.
     """
     try:
         import docx
@@ -70,7 +71,7 @@ def study_document(outline: Outline) -> bytes:
     for block in outline.lead:
         _add(document, block)
     for section in outline.sections:
-        # A heading stands on the page of the table that follows it.
+        # A heading is kept on the page of the table that follows it.
         _orient(document, sideways=any(map(_is_wide, section.blocks[:1])))
         document.add_heading(_plain(section.title), 1)
         for block in section.blocks:
@@ -81,7 +82,7 @@ def study_document(outline: Outline) -> bytes:
 
 
 def is_own_document(path: Path) -> bool:
-    """Say whether a file is a document that the package wrote, and unchanged."""
+    """Return whether a file is a document that the package wrote and that was not changed."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.comment == _SEAL + _digest(archive)
@@ -90,7 +91,7 @@ def is_own_document(path: Path) -> bool:
 
 
 def _sealed(content: bytes) -> bytes:
-    """Write the archive again, its entries without a date, its comment with their hash."""
+    """Write the archive again, with entries without a date, and with their hash as comment."""
     target = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as source,
@@ -99,7 +100,7 @@ def _sealed(content: bytes) -> bytes:
         for name in source.namelist():
             entry = zipfile.ZipInfo(name)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Of no system: on Windows the same bytes.
+            # No operating system is stored, so that the bytes are the same on Windows.
             entry.create_system = 0
             archive.writestr(entry, source.read(name))
         archive.comment = _SEAL + _digest(source)
@@ -188,13 +189,13 @@ def _run(paragraph: Any, text: str, *, bold: bool = False, italic: bool = False)
 
 
 def _prose(paragraph: Any, text: str) -> None:
-    """Write a sentence, with the symbols of its statistics in italics."""
+    """Write a sentence, with symbols of statistics in italics."""
     for part, symbol in symbols(text):
         _run(paragraph, part, italic=symbol)
 
 
 def _plain(text: str) -> str:
-    """Return text as XML can hold it, whatever somebody wrote into a label."""
+    """Return text without characters that XML cannot contain."""
     return visible(text, keep=LINES)
 
 
@@ -211,7 +212,7 @@ def _reference(document: Document, parts: Iterable[tuple[str, bool]], address: s
 
 
 def _caption(document: Document, title: str) -> None:
-    """Write number and title as APA does, on lines of their own, together with what follows."""
+    """Write number and title on separate lines as in APA style, kept with what follows."""
     from docx.shared import Pt
 
     number, words = title_parts(title)
@@ -255,7 +256,7 @@ def _table(document: Document, display: DisplayTable) -> None:
     _caption(document, display.title)
     spanners, heads = spanned(display.columns)
     over = any(one.text for one in spanners)
-    # Every row at once: a table of python-docx looks for its cells anew at each call.
+    # All rows are read once, because python-docx searches the cells of a table at each call.
     table: Any = document.add_table(rows=over + 1 + len(display.rows), cols=len(heads))
     table.autofit = True
     size = 8 if sideways else 9
@@ -298,7 +299,7 @@ def _set_widths(
     *,
     room: float,
 ) -> None:
-    """Give each column the width that it needs; where there is no room, labels are wrapped.
+    """Give each column the width that it needs; labels are wrapped if there is too little room.
 
     Word fits columns to their content by itself; other programs take the widths of the file.
     """
@@ -341,7 +342,7 @@ def _cell(
 
 
 def _rule(cell: Any, *, top: bool = False, bottom: bool = False) -> None:
-    """Draw APA's rules, which are all the lines that a table has."""
+    """Draw the horizontal rules of APA style; tables have no other lines."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
 

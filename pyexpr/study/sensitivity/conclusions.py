@@ -69,7 +69,7 @@ def _of_comparison(config: StudyConfig, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _null_of(metric: str) -> float:
-    """Return the value of a metric that means no relation or chance; NaN if there is none."""
+    """Return the value of a metric without any relation, or by chance; NaN if there is none."""
     kind = KINDS[base_metric(metric)]
     if kind.chance is not None:
         return kind.chance
@@ -92,7 +92,7 @@ def _of_reliability(table: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
         null=0.0,
         conf_low=table["conf_low_subjects"],
         conf_high=table["conf_high_subjects"],
-        # That of the F test treats clips as independent.
+        # The interval from the F test treats clips as independent.
         p_value=np.nan,
         n=table["n_targets"],
         n_clusters=subjects,

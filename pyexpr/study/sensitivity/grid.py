@@ -61,12 +61,12 @@ class Grid:
     grid : mapping of str to sequence
         Entry -> its other values.
     finished : function, optional
-        What is done to each configuration after it was checked.
+        Completes each configuration after it was checked.
 
     Raises
     ------
     DataError, StudyError
-        If an entry or a value is no entry or value of a study file.
+        If an entry or a value cannot be in a study file.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Grid:
     def specifications(self, *, full: bool) -> list[Specification]:
         """Return the specifications: first the study itself, then those with other choices.
 
-        A value that the study has itself makes no further specification.
+        A value that the study itself has does not add a specification.
         """
         found = [Specification(dict(self.base_values), self._base_config)]
         seen = {_as_text(self._base_config.model_dump(mode="json"))}
@@ -155,7 +155,7 @@ class Grid:
         for entry, values in self.alternatives.items():
             for value in values:
                 if not any(entry in one and one[entry] == value for one in possible):
-                    # Alone it says best what is wrong with it.
+                    # Checked alone, the value gives the clearest message.
                     problem = self._checked({entry: value})[1]
                     raise _impossible({entry: value}, problem)
 
@@ -256,7 +256,7 @@ def _plain(value: Any) -> Any:
 
 
 def _value_of(config: StudyConfig, entry: str) -> Any:
-    """Return what a study has for an entry, defaults included; None if it is left out."""
+    """Return the value that a study uses for an entry, also a default; None if it is left out."""
     found: Any = config.model_dump(mode="json")
     for part in entry.split("."):
         if not isinstance(found, Mapping) or part not in found:
@@ -269,7 +269,7 @@ def _put(raw: dict[str, Any], parts: Sequence[str], value: Any) -> None:
     *sections, name = parts
     for section in sections:
         inner = raw.get(section, {})
-        # What is no section is told by the check of the file.
+        # The check of the file reports what is not a section.
         raw[section] = inner if isinstance(inner, dict) else {}
         raw = raw[section]
     if value is None:

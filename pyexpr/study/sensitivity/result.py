@@ -172,9 +172,9 @@ class SensitivityResult(Result):
         Parameters
         ----------
         quantity, context, metric, term : str, optional
-            What identifies it, as in `tidy`. What is not given is that of the first conclusion
-            that has the rest; differences of models come before others, and "all" before the
-            contexts.
+            What identifies the conclusion, as in `tidy`. Of the conclusions that match the given
+            arguments the first is returned; differences of models come before others, and "all"
+            before the contexts.
 
         Raises
         ------

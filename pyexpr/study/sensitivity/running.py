@@ -26,7 +26,7 @@ from pyexpr.study.tables.early_checks import check_early
 STAGES: Final = (
     "reliability", "factor_model", "label", "features", "models", "comparison", "coefficients",
 )  # fmt: skip
-# What the tables of a study are read by nothing of.
+# Entries that do not affect how the tables of a study are read.
 _NOT_OF_TABLES: Final = frozenset(
     {
         "title", "simulated", "seed", "output", "outcome", "unit", "split", "models", "baselines",
@@ -53,7 +53,7 @@ class Run:
 
 @dataclass(slots=True)
 class Work:
-    """What was computed of a stage: its name, and numbers of specifications and computations."""
+    """What was computed for a stage: its name, and numbers of specifications and computations."""
 
     stage: str
     specifications: int
@@ -84,9 +84,9 @@ def begun(
     of_recordings: Path,
     wanted: Sequence[str],
 ) -> Runs:
-    """Read the tables of every specification; what is wrong with them makes it fail.
+    """Read the tables of every specification, which fails if they have errors.
 
-    What only models require is checked if a stage that is `wanted` has models.
+    Requirements of models are checked only if a stage that is `wanted` has models.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def begun(
 
 
 def _read(study: SpecificationStudy, read: dict[str, Sources]) -> None:
-    """Read the tables of a study, or take those of one that reads the same."""
+    """Read the tables of a study, or take those of a study that reads the same tables."""
     options = study.config.model_dump(mode="json", exclude=set(_NOT_OF_TABLES))
     key = json.dumps(options, sort_keys=True, default=str)
     if key in read:
@@ -128,7 +128,7 @@ def _read(study: SpecificationStudy, read: dict[str, Sources]) -> None:
 
 
 def run_stages(runs: Runs, wanted: Sequence[str], *, n_jobs: int, progress: bool | None) -> None:
-    """Compute the stages that are `wanted`, and those that they need.
+    """Compute the stages that are `wanted`, and the stages that these need.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _needed(config: StudyConfig, stage: str, wanted: Sequence[str]) -> bool:
 def _computed(
     owners: Sequence[Run], stage: str, n_jobs: int
 ) -> Iterator[tuple[Run, PyexprError | None, float]]:
-    """Yield the runs whose stage was computed, with the error that it ended by."""
+    """Yield the runs whose stage was computed, with the error that ended it, if any."""
     studies = [run.study for run in owners if run.study is not None]
     if n_jobs == 1 or len(owners) < 2 or not _here(studies):
         for run, study in zip(owners, studies, strict=True):
@@ -203,8 +203,8 @@ def _computed(
 def _here(studies: Sequence[SpecificationStudy]) -> bool:
     """Say whether specifications can be computed in processes of this computer.
 
-    If tasks are sent to a cluster, the tasks of each stage are, because only this computer has
-    what is stored.
+    If the study uses a cluster, only the tasks within a stage are sent to it, because the stored
+    results are on this computer only.
     """
     return not sent_elsewhere() and all(
         study.config.compute.backend == "local" for study in studies
@@ -222,7 +222,7 @@ def _attempt(study: SpecificationStudy, stage: str) -> tuple[PyexprError | None,
     try:
         study.stage(stage)
     except (ClusterError, OutputError):
-        # Not a property of the specification.
+        # This error is not a property of the specification.
         raise
     except PyexprError as error:
         return error, time.perf_counter() - start

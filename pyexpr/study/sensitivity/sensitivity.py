@@ -47,13 +47,13 @@ def sensitivity(
     Parameters
     ----------
     study : path or Study
-        The study file, or a study that was read from one. It is the base, whose conclusions the
-        others are compared with.
+        The study file, or a study that was read from one. It is the base, with whose conclusions
+        the others are compared.
     grid : mapping of str to sequence
         Other values of entries of the study file: ``{"features.min_confidence": [0.8, 0.9],
         "compare.methods": ["percentile"]}``. The names and values are those of a study file
         (see the page on the study file), with the section before a dot. None leaves the entry
-        out, so that its default is used. A value that the study has itself is not repeated. An
+        out, so that its default is used. A value that the study itself has is not repeated. An
         entry that holds a list, such as ``compare.methods``, takes a list of lists, or of single
         values.
     full : bool
@@ -96,7 +96,7 @@ def sensitivity(
     side of the null value (0 for differences, correlations, reliabilities and slopes; .5 for AUC)
     as in the base, and ``excludes_null`` whether its interval excludes this value. Errors such as
     RMSE have no null value. The interval of a reliability is the one that takes subjects as
-    clusters. Of several interval methods of a study the first is used.
+    clusters. If a study has several interval methods, the first is used.
 
     The joint test of Simonsohn, Simmons and Nelson (2020) is not computed. It needs samples in
     which the null hypothesis is true for every specification, and how to draw them was not studied
@@ -203,7 +203,7 @@ def _of_label(base: Study, label: str | None) -> tuple[StudyConfig, Path]:
 
 
 def _finished(config: StudyConfig, base: Study, label: str | None) -> StudyConfig:
-    """Return a study of the grid with what the base has beside its file."""
+    """Return a study of the grid with the settings of the base that are not in its file."""
     if base._given_models is not None:
         config = config.with_models(base._given_models)
     config = config.model_copy(update={"compute": base.config.compute})

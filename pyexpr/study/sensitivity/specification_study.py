@@ -36,7 +36,7 @@ class SpecificationStudy(Study):
         self._of_recordings = of_recordings
 
     def stage_file(self, name: str) -> Path:
-        """Return the file of a stage, whose name tells what the stage depends on."""
+        """Return the file of a stage, whose name is a hash of everything the stage depends on."""
         key = self._key(name)
         return self.output / "stages" / SPECIFICATIONS / f"{name}-{key[:_LENGTH]}.zip"
 
@@ -52,7 +52,7 @@ class SpecificationStudy(Study):
         return found
 
     def forget(self) -> None:
-        """Let the tables of stages go, which are stored."""
+        """Free the memory of the tables of stages, which are stored in files."""
         self._done.clear()
         self.reused.clear()
 
