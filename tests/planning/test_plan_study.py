@@ -255,7 +255,10 @@ def test_parts_of_the_power() -> None:
         assert wilson(k, n, 0.9) == pytest.approx(proportion(k, n, 0.1, method="wilson"), abs=1e-12)
     for noncentral, df in ((0.0, 5.0), (2.5, 3.0), (4.0, 100.0)):
         critical = stats.t.isf(0.025, df)
-        expected = stats.nct.sf(critical, df, noncentral) + stats.nct.cdf(-critical, df, noncentral)
+        # Earlier versions of SciPy warn of a division by zero within, and the result is right.
+        with np.errstate(divide="ignore"):
+            expected = stats.nct.sf(critical, df, noncentral)
+            expected += stats.nct.cdf(-critical, df, noncentral)
         assert t_power(noncentral, df, 0.05) == pytest.approx(expected, abs=2e-6)
     assert error_ratios(7, 0.9) == pytest.approx(
         [math.sqrt(7 / stats.chi2.ppf(q, 7)) for q in (0.95, 0.05)]
