@@ -107,7 +107,7 @@ def check_pilot(required: Mapping[str, Any]) -> None:
     if missing:
         raise DataError(
             say(
-                "a plan from a pilot needs {@name=}, which names its columns",
+                "a plan from a pilot needs {@name=}, which must name columns of the pilot",
                 name=missing[0],
             )
         )

@@ -37,7 +37,7 @@ NOTE_INTERVALS = Template(
 )()
 NOTE_FEW_CONTEXTS = Template(
     "pooling_few_contexts",
-    "{n:count context} tell little of how far slopes differ between contexts: the intervals of the "
+    "with {n:count context}, little is known about how far slopes differ: the intervals of the "
     "common slope and of the spread are wide, and pooling gains little",
 )
 NOTE_SUBJECTS = {

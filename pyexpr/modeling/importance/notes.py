@@ -46,7 +46,7 @@ NOTE_DONORS = Template(
 )
 NOTE_OUTSIDE = Template(
     "importance_outside",
-    "of {name:label}, {share:.2g} % of the exchanged values lie outside the range of its observed "
+    "{share:.2g} % of the exchanged values of {name:label} lie outside the range of its observed "
     "values, where the model was not fitted",
 )
 NOTE_APART = Template(
@@ -59,7 +59,7 @@ NOTE_APART = Template(
 )
 NOTE_CARRIERS = Template(
     "importance_few_carriers",
-    "the variation of {name:label} is that of few subjects{where}: it is worth that of "
+    "the variation of {name:label} comes from few subjects{where}: it is equivalent to that of "
     "{worth:.1f} subjects with equal variation. In simulated studies {level:percent} intervals of "
     "such features covered as little as {least}; treat them as too short",
 )
