@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,44 +11,28 @@ import numpy as np
 from pyexpr.base.checks import confidence_level, is_whole, real_number, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import Message, say
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
-from pyexpr.base.progress import progress as shown_progress
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import (
-    frame_with_rows,
-    numeric_column,
-    require_columns,
-)
-from pyexpr.core.streams import PLANS, checked_seed, generator
-from pyexpr.inference.arguments import checked_names
-from pyexpr.measurement.icc.forms import Form, find_form
-from pyexpr.measurement.icc.layout import names_of
+from pyexpr.core.streams import checked_seed
 from pyexpr.planning.difference import METRICS
 from pyexpr.planning.notes import (
-    NO_PILOT_INTERVAL,
-    NO_PUBLISHED_INTERVAL,
-    NOTE_BELOW,
     NOTE_CHOSEN,
     NOTE_CHOSEN_SLOPE,
     NOTE_ERROR_OF_PILOT,
     NOTE_LEFT_OUT,
     NOTE_NORMAL,
     NOTE_POWER,
-    NOTE_RATINGS,
-    NOTE_RELIABILITY_OF_PILOT,
     NOTE_SUBJECTS,
 )
 from pyexpr.planning.power import error_ratios, noncentralities, t_power
-from pyexpr.planning.published import read_published
-from pyexpr.planning.reliability import Components, PilotRatings, components_of_pilot
+from pyexpr.planning.ratings_plan import plan_ratings
 from pyexpr.planning.result import PlanCell, PlanResult, checked_power
+from pyexpr.planning.simulation import Grid, Simulation
 from pyexpr.planning.sources import (
-    WHAT,
     Source,
     check_pilot,
     difference_sources,
-    enough,
     published_difference,
     published_slope,
     slope_sources,
@@ -65,12 +48,6 @@ _NOT_TAKEN = {
     "method": "the planned analyses use their default methods",
     "adjust": "one test is planned",
 }
-# Number of studies drawn at once. It is constant, so that the draws do not depend on time or
-# memory.
-_AT_ONCE = 50
-# At the limits of a pilot's reliability, the number of studies is divided by the first number, but
-# is at least the second.
-_PART, _FEWEST_STUDIES = 4, 100
 # The largest design. Its sizes are parts of the key of its random numbers.
 _MOST = {"n_subjects": 100_000, "n_clips": 10_000, "n_raters": 1_000}
 _MOST_ROWS = 1_000_000
@@ -83,45 +60,6 @@ _USES = {
     "reliability": ("form", "targets", "ratings", "raters", "n_raters"),
     "width": ("form", "targets", "ratings", "raters", "n_raters"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    n_subjects: tuple[int, ...]
-    n_clips: tuple[int | None, ...]
-    n_raters: tuple[int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Simulation:
-    """How often, at which level, and from which seed studies are simulated."""
-
-    n_studies: int
-    confidence: float
-    seed: int
-    progress: bool | None
-    power: float
-
-    def rng(self, context: int, n: int, clips: int | None, raters: int | None = None) -> Any:
-        """Return the random numbers of one design, which do not depend on the other designs."""
-        block = n + ((clips or 0) << 20) + ((raters or 0) << 36) + ((context + 1) << 48)
-        return generator(self.seed, PLANS, block)
-
-    def pieces(self, designs: Sequence[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
-        """Yield designs with numbers of studies that add up to theirs, showing progress."""
-
-        def cut() -> Iterator[tuple[Any, int]]:
-            for design, total in designs:
-                for first in range(0, total, _AT_ONCE):
-                    yield design, min(_AT_ONCE, total - first)
-
-        return shown_progress(
-            cut(),
-            total=sum(total for _, total in designs),
-            label="simulated studies",
-            show=self.progress,
-            steps=lambda piece: piece[1],
-        )
 
 
 @stoppable("studies were simulated")
@@ -324,7 +262,7 @@ def plan_study(
                 )  # fmt: skip
     if context is not None and not isinstance(context, str):
         raise DataError(say("{context=} must be the name of one column"))
-    grid = _Grid(
+    grid = Grid(
         _numbers(n_subjects, "n_subjects"),
         (None,) if n_clips is None else _numbers(n_clips, "n_clips"),
         (None,) if n_raters is None else _numbers(n_raters, "n_raters"),
@@ -338,7 +276,7 @@ def plan_study(
                 most=_MOST_ROWS,
             )
         )
-    how = _Simulation(
+    how = Simulation(
         whole_number(n_studies, argument="n_studies", least=10),
         confidence_level(confidence),
         checked_seed(seed),
@@ -346,7 +284,7 @@ def plan_study(
         checked_power(power),
     )
     if finding in ("reliability", "width"):
-        return _plan_ratings(
+        return plan_ratings(
             pilot, finding, goal, form, grid, how, published=published, targets=targets,
             ratings=ratings, raters=raters, cluster=cluster, context=context,
         )  # fmt: skip
@@ -431,7 +369,7 @@ def _metric(metric: Any) -> str:
     return str(metric)
 
 
-def _check_clips(sources: Sequence[Source], grid: _Grid) -> None:
+def _check_clips(sources: Sequence[Source], grid: Grid) -> None:
     """Raise `DataError` if numbers of clips are missing, or larger than in the pilot."""
     for source in sources:
         if source.most_clips is None and grid.n_clips == (None,):
@@ -453,7 +391,7 @@ def _check_clips(sources: Sequence[Source], grid: _Grid) -> None:
 
 
 def _effect_cells(
-    sources: Sequence[Source], grid: _Grid, how: _Simulation, goal: float
+    sources: Sequence[Source], grid: Grid, how: Simulation, goal: float
 ) -> Iterator[PlanCell]:
     """Yield the power of every design to find a difference or slope."""
     designs = [
@@ -484,7 +422,7 @@ def _effect_cells(
 
 
 def _band(
-    worth: float, n: Sequence[int], power: NDArray[np.float64], how: _Simulation
+    worth: float, n: Sequence[int], power: NDArray[np.float64], how: Simulation
 ) -> tuple[list[float], list[float]]:
     """Return the powers at the largest and smallest standard error compatible with the pilot."""
     if np.isnan(worth):
@@ -501,7 +439,7 @@ def _band(
 
 
 def _effect_notes(
-    sources: Sequence[Source], finding: str, how: _Simulation, left_out: int, *, published: bool
+    sources: Sequence[Source], finding: str, how: Simulation, left_out: int, *, published: bool
 ) -> tuple[str, ...]:
     alpha = 1 - how.confidence
     event = say("p < {alpha:g} for the {finding}", alpha=round(alpha, 12), finding=finding)
@@ -526,176 +464,6 @@ def _effect_notes(
         numbers = " to ".join(str(one) for one in dict.fromkeys((sizes[0], sizes[-1])))
         whose = f"the {numbers} subjects of the {'published study' if published else 'pilot'}"
         notes.append(NOTE_ERROR_OF_PILOT(level=100 * how.confidence, source=whose))
-    if left_out:
-        notes.append(NOTE_LEFT_OUT(n=left_out))
-    return tuple(notes)
-
-
-def _plan_ratings(
-    pilot: Any,
-    finding: str,
-    goal: float,
-    form: Any,
-    grid: _Grid,
-    how: _Simulation,
-    *,
-    published: Any,
-    targets: Any,
-    ratings: Any,
-    raters: Any,
-    cluster: Any,
-    context: Any,
-) -> PlanResult:
-    if form is None:
-        raise DataError(say("{form=} must name the form of the ICC, such as 'ICC(A,k)'"))
-    chosen, left_out = find_form(form), 0
-    if published is not None:
-        pilots, reason = [_published_ratings(published, grid, chosen)], NO_PUBLISHED_INTERVAL
-    else:
-        check_pilot({"targets": targets, "ratings": ratings})
-        frame = frame_with_rows(pilot, what=WHAT)
-        names = checked_names(targets, argument=say("{targets=}"))
-        keys = [*names, *names_of(raters), *names_of(cluster), *names_of(context)]
-        require_columns(frame, [ratings, *keys], what=WHAT)
-        frame = frame.assign(**{ratings: numeric_column(frame, ratings, what=WHAT)})
-        pilots = components_of_pilot(
-            frame, targets=names, ratings=ratings, raters=raters, cluster=cluster,
-            context=names_of(context), form=chosen, confidence=how.confidence,
-        )  # fmt: skip
-        for one in pilots:
-            enough(one.n_subjects, one.context or ALL)
-        reason = None
-        left_out = int(frame[ratings].isna().sum())
-    if not any(one.components.clustered for one in pilots) and grid.n_clips not in ((None,), (1,)):
-        raise DataError(say("{n_clips=} needs the column of the subjects in {cluster=}"))
-    cells = list(_rating_cells(pilots, chosen, finding, goal, grid, how, reason))
-    return PlanResult(
-        cells=tuple(cells),
-        finding=finding,
-        goal=goal,
-        measure=chosen.name,
-        source="published" if pilot is None else "pilot",
-        pilot_subjects=tuple(
-            (one.context or ALL, one.n_subjects) for one in pilots if one.n_subjects
-        ),
-        confidence=how.confidence,
-        n_studies=how.n_studies,
-        seed=how.seed,
-        power=how.power,
-        remarks=_rating_notes(cells, chosen, finding, goal, how, left_out, published=pilot is None),
-    )
-
-
-def _published_ratings(published: Any, grid: _Grid, form: Form) -> PilotRatings:
-    given = read_published(published, "icc")
-    if grid.n_raters == (None,):
-        raise DataError(say("a plan from published numbers needs {n_raters=}"))
-    limits = [
-        given[name] / (1 - given[name]) if given.get(name, 1.0) < 1 else float("nan")
-        for name in ("low", "high")
-    ]
-    several = any(m is not None and m > 1 for m in grid.n_clips)
-    parts = Components(
-        given["subject"], given.get("clip", 0.0), given.get("rater", 0.0), given["residual"],
-        several, *limits,
-    )  # fmt: skip
-    if not parts.targets > 0 or not parts.error(form) > 0:
-        raise DataError(
-            say("the variances of subjects or clips, and of the error, in {published=} must be "
-                "positive")
-        )  # fmt: skip
-    return PilotRatings("", parts, 0, 1, 0, float("nan"))
-
-
-def _rating_cells(
-    pilots: Sequence[PilotRatings],
-    form: Form,
-    finding: str,
-    goal: float,
-    grid: _Grid,
-    how: _Simulation,
-    reason: Message | None,
-) -> Iterator[PlanCell]:
-    """Yield how often the interval of the ICC has the finding in every design."""
-    cells = [
-        (c, (n, clips or one.n_clips, raters or one.n_raters))
-        for c, one in enumerate(pilots)
-        for clips, raters, n in product(grid.n_clips, grid.n_raters, grid.n_subjects)
-    ]
-    designs = []
-    for c, sizes in cells:
-        own = pilots[c].components
-        designs.append(((c, sizes, own), how.n_studies))
-        if np.isfinite([own.low, own.high]).all():
-            few = max(_FEWEST_STUDIES, how.n_studies // _PART)
-            ends = (own.with_signal(signal, form) for signal in (own.low, own.high))
-            designs += [((c, sizes, end), few) for end in ends]
-    shares: dict[Any, list[float]] = {cell: [] for cell in cells}
-    undefined = dict.fromkeys(cells, 0)
-    at, rng, hits = None, None, 0
-    totals = dict(designs)
-    for design, size in how.pieces(designs):
-        c, sizes, parts = design
-        if design != at:
-            # The limits of the pilot use the same random numbers as its estimate.
-            at, rng, hits, done = design, how.rng(c, *sizes), 0, 0
-        limits = parts.limits(form, sizes, size, rng, how.confidence)
-        with np.errstate(invalid="ignore"):
-            hit = limits[:, 0] > goal if finding == "reliability" else _half(limits) <= goal
-        hits += int(np.count_nonzero(hit))
-        done += size
-        if not shares[c, sizes]:
-            # Only the limits on which the finding depends must exist.
-            missing = np.isnan(limits[:, 0] if finding == "reliability" else _half(limits))
-            undefined[c, sizes] += int(np.count_nonzero(missing))
-        if done == totals[design]:
-            shares[c, sizes].append(hits / done)
-    for c, sizes in cells:
-        one, powers = pilots[c], shares[c, sizes]
-        band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
-        n, n_clips, n_raters = sizes
-        yield PlanCell(
-            one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
-            round(powers[0] * how.n_studies), undefined[c, sizes], *band,
-            "" if len(powers) > 1 else reason or NO_PILOT_INTERVAL(),
-        )  # fmt: skip
-
-
-def _half(limits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((limits[:, 1] - limits[:, 0]) / 2)
-
-
-def _rating_notes(
-    cells: Sequence[PlanCell],
-    form: Form,
-    finding: str,
-    goal: float,
-    how: _Simulation,
-    left_out: int,
-    *,
-    published: bool,
-) -> tuple[str, ...]:
-    event = (
-        say("the lower limit of the interval of {form} is above {goal:g}", form=form.name,
-            goal=goal)
-        if finding == "reliability"
-        else say("half the width of the interval of {form} is at most {goal:g}", form=form.name,
-                 goal=goal)
-    )  # fmt: skip
-    raters = (
-        "every target has raters of its own"
-        if form.family == "one_way"
-        else "all raters rate all clips of all subjects"
-    )
-    notes: list[str] = [
-        NOTE_POWER(n_studies=how.n_studies, event=event),
-        NOTE_RATINGS(raters=raters),
-    ]
-    if not all(np.isnan(cell.pilot_low) for cell in cells):
-        source = "the publication" if published else "the pilot"
-        notes.append(NOTE_RELIABILITY_OF_PILOT(level=100 * how.confidence, source=source))
-    if finding == "reliability" and any(cell.assumed <= goal for cell in cells):
-        notes.append(NOTE_BELOW(given=goal))
     if left_out:
         notes.append(NOTE_LEFT_OUT(n=left_out))
     return tuple(notes)
