@@ -51,6 +51,7 @@ from pyexpr.report.text.results import (
     slope_sentences,
 )
 from pyexpr.report.text.verdict import findings, study_in_a_sentence
+from pyexpr.report.text.whole_analysis import whole_analysis_sentences
 from pyexpr.words.labels import display_name
 from pyexpr.words.reader import readers_notes
 
@@ -65,6 +66,7 @@ _STATED_ELSEWHERE: tuple[Template | Message, ...] = (
 _HEADINGS = {
     "performance": "Performance of the models",
     "comparison": "Comparison of the models",
+    "whole-analysis": "Intervals of the whole analysis",
     "coefficients": "Coefficients",
     "learning-curves": "Learning curves",
     "reliability": "Reliability of the ratings",
@@ -189,6 +191,8 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
             return performance_sentences(record, tables)
         case "comparison":
             return difference_sentences(record, tables, content.main)
+        case "whole-analysis":
+            return whole_analysis_sentences(record, tables)
         case "coefficients":
             return slope_sentences(record, tables)
         case "reliability":
@@ -202,12 +206,12 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
 # The table from which the sentences of a section are made.
 _SOURCE = {
     "performance": "comparison", "comparison": "comparison", "coefficients": "coefficients",
-    "reliability": "reliability", "factor-model": "loadings",
+    "reliability": "reliability", "factor-model": "loadings", "whole-analysis": "chain",
 }  # fmt: skip
 # The stages whose notes a section has.
 _STAGES = {
     "performance": ("models", "ceiling"), "comparison": ("comparison",),
-    "coefficients": ("coefficients",),
+    "whole-analysis": ("chain",), "coefficients": ("coefficients",),
     "reliability": ("reliability",), "factor-model": ("factor_model",), "label": ("label",),
     "quality": ("features",),
 }  # fmt: skip

@@ -45,6 +45,8 @@ STUDY_TABLES = (
     StudyTable("differences", "comparison", ("comparison",)),
     StudyTable("all_differences", "comparison", ("comparison",), folded=True),
     StudyTable("leakage", "comparison", ("scores_leakage",), files=False, folded=True),
+    StudyTable("whole_analysis", "whole-analysis", ("chain",)),
+    StudyTable("whole_analysis_steps", "whole-analysis", ("chain",), folded=True),
     StudyTable("coefficients", "coefficients", ("coefficients",), folded=True),
     StudyTable("contrasts", "coefficients", ("contrasts",), folded=True),
     StudyTable("omnibus", "coefficients", ("omnibus",), folded=True),

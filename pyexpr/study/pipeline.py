@@ -50,6 +50,7 @@ from pyexpr.study.results.result import OutcomesResult, StudyResult
 from pyexpr.study.results.verified import RECORD
 from pyexpr.study.stages import computations, models
 from pyexpr.study.stages.ceiling import ceiling
+from pyexpr.study.stages.chain import chain
 from pyexpr.study.stages.deep import train_deep, training_folder
 from pyexpr.study.stages.deep_tables import joined_predictions
 from pyexpr.study.stages.order import options_of, stages_of
@@ -417,6 +418,28 @@ class Study:
         )
 
     @_of_one_state
+    def chain(self, *, progress: bool | None = None) -> StageOutput:
+        """Run the stage in which the whole analysis is computed again; `progress` is as in `run`.
+
+        Raises
+        ------
+        StudyError
+            If the study file does not ask for it (``bootstrap`` under ``[compare]``).
+        """
+        if not self.config.compare.chained:
+            raise StudyError(
+                "the study has no intervals of the whole analysis; "
+                'bootstrap = "chain" under [compare] asks for them'
+            )
+        stages = {
+            "reliability": self.reliability(), "label": self.label(),
+            "features": self.features(progress=progress), "comparison": self.comparison(),
+        }  # fmt: skip
+        return self._stage(
+            "chain", lambda: chain(self.config, self.inputs, stages, progress=progress)
+        )
+
+    @_of_one_state
     def coefficients(self) -> StageOutput:
         """Run stage 6, after the stages it depends on: descriptive weights, tested slopes."""
         labelled, behavior, fitted = self.label(), self.features(), self.models()
@@ -555,9 +578,10 @@ class Study:
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name)
             for name in self.stage_names
-            if name not in {"features", *self.config.models.deep()}
+            if name not in {"features", "chain", *self.config.models.deep()}
         }
         runs["features"] = lambda: self.features(progress=progress)
+        runs["chain"] = lambda: self.chain(progress=progress)
         runs |= {
             name: partial(self.deep_model, name, progress=progress)
             for name in self.config.models.deep()
@@ -609,7 +633,7 @@ class Study:
                 stored = None
             self._sources().known_hashes.keep()
             if stored is None:
-                if name in {"features", "models", *self.config.models.deep()}:
+                if name in {"features", "models", "chain", *self.config.models.deep()}:
                     self._connect()
                 stored = self._computed(compute)
                 save(path, key, stored)

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
     from pyexpr.measurement.specification import ModelLike
 
-# With three subjects the jackknife would leave two, too few for two folds with inner folds.
-_FEWEST = 4
+#: With three subjects the jackknife would leave two, too few for two folds with inner folds.
+FEWEST = 4
 _DRAWS = 2000
 
 
@@ -227,8 +227,8 @@ def bootstrap_chain(
     n_jobs = checked_jobs(n_jobs)
     scheme = read_scheme(CROSS_VALIDATION, folds, repeats, inner_folds, (0.6, 0.2, 0.2), seed)
     rated = read_rated(ratings_table, columns, level)
-    if len(rated.subjects) < _FEWEST:
-        raise DataError(f"at least {_FEWEST} subjects are required, so that one can be left out")
+    if len(rated.subjects) < FEWEST:
+        raise DataError(f"at least {FEWEST} subjects are required, so that one can be left out")
     made = read_labels(rated, model, columns, level)
     joined = join_tables(table, rated, made, columns, features, adjust_for, labels)
     rows = joined.table

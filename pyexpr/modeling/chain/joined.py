@@ -52,6 +52,11 @@ class Joined:
     n_without_features: int
 
 
+def labels_named(label: str) -> tuple[str, str]:
+    """Return the names of the columns of the label, of each context and over all contexts."""
+    return label, f"{label} over all contexts"
+
+
 def join_tables(
     data: FrameLike,
     rated: Rated,
@@ -86,7 +91,7 @@ def join_tables(
             _check_same(found[name], there, name)
         found[name] = there
     name = labels.fits[-1].model.factors[0] if labels.fits else MEAN
-    over_all = f"{name} over all contexts"
+    name, over_all = labels_named(name)
     _refuse_taken(found, (name, over_all))
     several = len(rated.contexts) > 1
     both = several and bool(labels.groups) and labels_of == "context"

@@ -71,7 +71,7 @@ def nets_of(
     """Return the nets of every model and way in which the context enters, in order."""
     found: dict[tuple[str, str], list[Net]] = {}
     for model in models:
-        _check_net(model)
+        check_net(model)
         for strategy in strategies:
             contexts: list[int | None] = [None]
             if strategy == SEPARATE:
@@ -81,7 +81,8 @@ def nets_of(
     return found
 
 
-def _check_net(model: Model) -> None:
+def check_net(model: Model) -> None:
+    """Raise `DataError` unless a model is an elastic net with a penalty above 0."""
     net = model.template
     if not isinstance(net, ElasticNetRegressor):
         raise DataError(

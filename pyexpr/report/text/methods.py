@@ -31,6 +31,7 @@ from pyexpr.report.text.facts import (
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
 from pyexpr.report.text.references import YEAR
+from pyexpr.report.text.whole_analysis import whole_analysis_method
 from pyexpr.words.labels import count, display_name, name_in_sentence, number, percent
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were
@@ -197,7 +198,7 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
             f"The cluster bootstrap (Field & Welsh, 2007) used {count(options['n_boot'])} "
             f"resamples (seed {record['seed']})."
         )
-    return text
+    return [*text, *whole_analysis_method(record, tables)]
 
 
 def _intervals(method: str) -> str:

@@ -13,6 +13,7 @@ from pyexpr.report.text.facts import (
     invariance_tested,
     unit_of,
 )
+from pyexpr.report.text.whole_analysis import not_in_usual_intervals
 from pyexpr.words.labels import display_name, name_in_sentence
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import listed_words, were
@@ -44,8 +45,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         f"The intervals of performance do not include the uncertainty of {listed_words(fixed)}: "
         "they describe how these fitted models perform in new subjects."
         if not crossed(record)
-        else "Models were not fitted again in the computation of the intervals of performance, "
-        "so the intervals do not include the variance due to training.",
+        else not_in_usual_intervals(tables),
         *_divisions(record),
     ]
     once = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyexpr.base.errors import listed
 from pyexpr.study.check.points import STAGES, Point
+from pyexpr.study.file.chain_misfits import chain_draws, chain_methods
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.order import stages_of
 
@@ -21,6 +22,7 @@ def stage_points(config: StudyConfig) -> list[Point]:
         f"{' and '.join(config.compare.methods)}, {config.compare.n_boot:,} replicates",
         "ceiling": "the highest correlation that the reliability of the ratings allows "
         f"({config.compare.ceiling})",
+        "chain": _chain(config),
         "coefficients": f"slopes per context and between contexts ({config.coefficients.cr}, "
         f"p-values by {config.coefficients.adjust})",
     }
@@ -28,6 +30,15 @@ def stage_points(config: StudyConfig) -> list[Point]:
         Point(STAGES, name, None, words.get(name, "a deep model, trained on the recordings"))
         for name in stages_of(config)
     ]
+
+
+def _chain(config: StudyConfig) -> str:
+    draws = chain_draws(config)
+    drawn = f", and for {draws:,} draws of subjects" if draws else ""
+    return (
+        "reliability, factor model, scores, tuning and models again without each subject"
+        f"{drawn}; intervals by {' and '.join(chain_methods(config))}"
+    )
 
 
 def _label(config: StudyConfig) -> str:

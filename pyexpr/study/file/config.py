@@ -14,6 +14,7 @@ from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.behavior.features.quality import QUALITY
 from pyexpr.inference.coefficients.penalised import ALPHAS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
+from pyexpr.study.file.chain_misfits import chain_misfits
 from pyexpr.study.file.compute_section import ComputeSection, compute_section
 from pyexpr.study.file.data_sections import (
     ClipsSection,
@@ -198,6 +199,7 @@ class StudyConfig(Section):
                     "ceiling under [compare] is the highest possible correlation: add "
                     '"correlation" to metrics, or leave ceiling out'
                 )
+        yield from chain_misfits(self)
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):

@@ -269,6 +269,9 @@ class CompareSection(Section):
     methods: tuple[str, ...] = ("jackknife_t", "percentile")
     # The highest correlation that the reliability of the ratings allows: what counts as error.
     ceiling: Literal["none", "ICC(1,k)", "ICC(C,k)"] = "none"
+    # Which steps are computed again when subjects are left out or drawn: "fixed" takes scores and
+    # predictions as given; "chain" adds intervals for which every step is computed again.
+    bootstrap: Literal["fixed", "chain"] = "fixed"
     n_boot: int = Field(default=2000, ge=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
@@ -285,6 +288,11 @@ class CompareSection(Section):
     @classmethod
     def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return known_names(names, INTERVAL_METHODS, "method")
+
+    @property
+    def chained(self) -> bool:
+        """Whether the study has intervals of the whole analysis."""
+        return self.bootstrap == "chain"
 
     @property
     def normalises(self) -> bool:

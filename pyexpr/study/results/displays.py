@@ -24,7 +24,9 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.invariance import invariance_table
 from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.report.tables.seeds import seeds_table
+from pyexpr.report.tables.whole_analysis import earlier_steps_table, whole_analysis_table
 from pyexpr.report.text.facts import highest_correlations
+from pyexpr.study.file.chain_misfits import chain_draws
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.words.frames import shown_labels
@@ -65,6 +67,8 @@ def study_displays(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[
     confidence = config.compare.confidence
     shown = _performance(config, seen) | _comparison(config, seen)
     shown = {stem: _with_width(config, seen, one) for stem, one in shown.items()}
+    if "chain" in found:
+        shown |= _whole_analysis(config, seen)
     if "weights" in found:
         shown["weights"] = _weights_table(config, seen)
     # One seed has no spread: its numbers are those of the comparison.
@@ -113,6 +117,31 @@ def study_frames(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[st
         ],
         "all_differences": differences,
         "other_methods": differences[differences["method"] != first],
+        **_frames_of_chain(found),
+    }
+
+
+def _frames_of_chain(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the numbers of the tables of the whole analysis, if the study has them."""
+    if "chain" not in found:
+        return {}
+    of_models = found["chain"]["step"] == "models"
+    return {
+        "whole_analysis": found["chain"][of_models],
+        "whole_analysis_steps": found["chain"][~of_models],
+    }
+
+
+def _whole_analysis(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:
+    """Lay out the intervals of the whole analysis: those of models, and of the steps before."""
+    frames, confidence = _frames_of_chain(seen), config.compare.confidence
+    draws = chain_draws(config)
+    of_models = whole_analysis_table(frames["whole_analysis"], confidence=confidence, n_boot=draws)
+    return {
+        "whole_analysis": _with_width(config, seen, of_models),
+        "whole_analysis_steps": earlier_steps_table(
+            frames["whole_analysis_steps"], confidence=confidence, n_boot=draws
+        ),
     }
 
 

@@ -36,6 +36,7 @@ _PLAIN = (
     "predictions",
     "comparison",
     "ceiling",
+    "chain",
     "scores_leakage",
     "learning_curves",
 )
@@ -92,6 +93,8 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         left_out.add("repeat_spread")
     if config.compare.ceiling == "none":
         left_out.add("ceiling")
+    if not config.compare.chained:
+        left_out |= {"chain", "whole_analysis", "whole_analysis_steps"}
     if config.models.elastic_net is None:
         left_out |= {"weights", "tuning"}
     if config.label.classified:

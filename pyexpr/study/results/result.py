@@ -61,6 +61,7 @@ class StudyResult(Result):
         invariance_contrasts, scores, features, quality, recordings, dropped_clips, split,
         predictions, weights, tuning, left_out, comparison, scores_leakage, coefficients,
         contrasts, omnibus; with ``ceiling`` under ``[compare]`` also ceiling; with
+        ``bootstrap = "chain"`` there also chain; with
         ``fit_on = "train"`` also training_scores, training_loadings; with
         deep models also learning_curves and seed_spread.
         """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A table of more rows than this is named, and not printed.
 _ROWS = 14
 # What the tables of a study are made of, for `--json`.
-_MADE_OF = ("reliability", "loadings", "comparison", "ceiling")
+_MADE_OF = ("reliability", "loadings", "comparison", "ceiling", "chain")
 
 
 def print_summary(result: StudyResult | OutcomesResult) -> None:

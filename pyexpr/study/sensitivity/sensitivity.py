@@ -124,6 +124,7 @@ def sensitivity(
     base = study if isinstance(study, Study) else Study.from_file(os.fspath(study))
     jobs = checked_jobs(n_jobs)
     config, output = _of_label(base, label)
+    config = _without_chain(config)
     given = Grid(
         _raw_of(base), config, base.folder, grid, lambda other: _finished(other, base, label)
     )
@@ -202,10 +203,17 @@ def _of_label(base: Study, label: str | None) -> tuple[StudyConfig, Path]:
     return base.config.of_label(label), base.output / label
 
 
+def _without_chain(config: StudyConfig) -> StudyConfig:
+    """Return the study without intervals of the whole analysis, of which nothing is reported."""
+    compare = config.compare.model_copy(update={"bootstrap": "fixed"})
+    return config.model_copy(update={"compare": compare})
+
+
 def _finished(config: StudyConfig, base: Study, label: str | None) -> StudyConfig:
     """Return a study of the grid with the settings of the base that are not in its file."""
     if base._given_models is not None:
         config = config.with_models(base._given_models)
+    config = _without_chain(config)
     config = config.model_copy(update={"compute": base.config.compute})
     if len(base.config.labels) == 1:
         if len(config.labels) > 1:
@@ -230,6 +238,9 @@ def _raw_of(base: Study) -> dict[str, Any]:
             f"the study file {str(base._file.path)!r} has been changed since it was read; read "
             "it again (Study.from_file)"
         )
+    if isinstance(raw.get("compare"), dict):
+        # Other choices may not fit intervals of the whole analysis.
+        raw["compare"].pop("bootstrap", None)
     return raw
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_sections import CompareSection
 from pyexpr.study.tables.labels import label_stage
 
 # The sections of the configuration that each stage depends on; a deep model: on those before
@@ -13,6 +14,8 @@ _DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
 _BEFORE_MODELS = _DATA | dict.fromkeys(
     ("label", "factor_model", "features", "evaluation", "split", "seed"), True
 )
+# Whether the whole analysis has intervals, too, changes no other result.
+_COMPARED: dict[str, Any] = {"compare": set(CompareSection.model_fields) - {"bootstrap"}}
 
 
 def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
@@ -20,14 +23,15 @@ def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
     of_models = {"elastic_net", "context_as", "trusted", *config.models.estimators()}
     models = _BEFORE_MODELS | {"models": of_models, "baselines": True}
     found: dict[str, dict[str, Any]] = {
-        "reliability": _DATA | {"compare": True},
+        "reliability": _DATA | _COMPARED,
         "factor_model": _DATA | {"factor_model": True},
         "label": _DATA | {"label": True},
         "features": _DATA | {"features": True},
         "models": models,
-        "comparison": models | {"models": True, "compare": True},
-        "ceiling": models | {"models": True, "compare": True},
-        "coefficients": models | {"compare": True, "coefficients": True},
+        "comparison": models | _COMPARED | {"models": True},
+        "ceiling": models | _COMPARED | {"models": True},
+        "chain": models | _COMPARED | {"models": True},
+        "coefficients": models | _COMPARED | {"coefficients": True},
     }
     deep = config.models.deep()
     if stage in deep:
@@ -44,5 +48,6 @@ def stages_of(config: StudyConfig) -> tuple[str, ...]:
     # Slopes are of a label that is a number.
     slopes = () if config.label.classified else ("coefficients",)
     ceiling = () if config.compare.ceiling == "none" else ("ceiling",)
-    compared = ("comparison", *ceiling, *slopes)
+    chain = ("chain",) if config.compare.chained else ()
+    compared = ("comparison", *ceiling, *chain, *slopes)
     return (*ratings, label_stage(config), "features", "models", *deep, *compared)

@@ -14,13 +14,17 @@ from pyexpr.behavior.features.sequences import check_sequences
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.tracks.recognition import AUTO
 from pyexpr.deep.requirements import require, require_installed
+from pyexpr.modeling.chain.nets import check_net
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.study.file.chain_misfits import ENTRY as CHAIN
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ModelsSection
 from pyexpr.study.file.model_specs import kind_of, model_specs
 from pyexpr.study.file.voice import in_words_of_the_file
+from pyexpr.study.tables.chain_ratings import check_chain_ratings
 from pyexpr.study.tables.feature_choice import check_choice
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
@@ -133,6 +137,10 @@ def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object
         yield partial(_check_humans, config, inputs)
     if config.compare.ceiling == "ICC(C,k)":
         yield partial(_check_ceiling, config, inputs)
+    if config.compare.chained and inputs.rated:
+        yield partial(_check_chain_models, config)
+        for name in config.labels:
+            yield partial(check_chain_ratings, config.of_label(name), inputs)
     # A model that cannot be made is known now, not after the features.
     yield from model_checks(config)
 
@@ -183,6 +191,23 @@ def _check_ceiling(config: StudyConfig, inputs: Inputs) -> None:
             'ceiling = "ICC(C,k)" under [compare] requires that each of several raters rated '
             'every clip; use "ICC(1,k)", in which the severity of a rater counts as error'
         )
+
+
+def _check_chain_models(config: StudyConfig) -> None:
+    """Raise `StudyError` for a model that is not an elastic net."""
+    for check in model_checks(config):
+        try:
+            (model,) = check()
+        except DataError:
+            # That it cannot be made is a problem of its own.
+            continue
+        if not isinstance(model.template, ElasticNetRegressor):
+            raise StudyError(
+                f"{CHAIN} fits elastic nets only, which are fitted thousands of times in seconds, "
+                f"but [models.{model.name}] is {type(model.template).__name__}; leave one of them "
+                "out"
+            )
+        check_net(model)
 
 
 def _check_split(config: StudyConfig, inputs: Inputs) -> None:

@@ -1,0 +1,213 @@
+"""Intervals of the whole analysis beside those that take scores and models as given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.messages import message_column
+from pyexpr.base.pairs import KIND, LEVEL, STRUCTURE
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.words.frames import checked, gap_notes, in_order, records, shown_labels
+from pyexpr.words.labels import (
+    count,
+    display_names,
+    interval,
+    label_names,
+    method_name,
+    number,
+    percent,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Names = Mapping[str, str] | None
+
+_KEYS = ("metric", "context", "term")
+_LIMITS = ("estimate", "conf_low", "conf_high")
+_GIVEN = ("fixed_error", "fixed_low", "fixed_high")
+_NO_RATIO = "the standard error with scores and models as given is 0"
+_ICC = "ICC(1,k)"
+_QUANTITIES = {_ICC: _ICC, "std_loading": "Standardised loading"}
+
+
+def whole_analysis_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 3,
+    confidence: float = 0.95,
+    n_boot: int = 0,
+    names: Names = None,
+    title: str = "Intervals With Models as Given, and of the Whole Analysis.",
+) -> DisplayTable:
+    """Lay out the performance of models with two kinds of interval.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns metric, context, term, method, estimate, conf_low, conf_high, std_error;
+        fixed_error, fixed_low and fixed_high, of the usual comparison; n_undefined; kind,
+        first_model and second_model, which identify the row; and optionally reason.
+    n_boot : int
+        Number of draws; 0 if there were none.
+    digits, confidence, names, title
+        As in `reliability_table`.
+
+    Returns
+    -------
+    DisplayTable
+        A row per metric, context and model, or difference of two models. The ratio is that of the
+        standard errors, of the whole analysis by the first method and of the usual comparison.
+    """
+    data = checked(
+        frame,
+        what="the table of the whole analysis",
+        keys=(*_KEYS, "method"),
+        numbers=(*_LIMITS, "std_error", *_GIVEN, "n_undefined"),
+        structure=(KIND,),
+    )
+    data["error_ratio"] = data["std_error"] / data["fixed_error"]
+    none = data["error_ratio"].isna() & (data["fixed_error"] == 0) & (data["reason"] == "")
+    data["reason"] = message_column(
+        _NO_RATIO if bare else reason for bare, reason in zip(none, data["reason"], strict=True)
+    )
+    data["error_ratio"] = data["error_ratio"].where(data["fixed_error"] != 0)
+    methods = [str(one) for one in data["method"].unique()]
+    metrics = display_names(data["metric"].unique(), names)
+    contexts = label_names(in_order(data["context"]), names)
+    terms = shown_labels(data, "term", names)
+    found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
+    rows = []
+    for metric, context, term in product(metrics, contexts, terms):
+        row = found.get((metric, context, term, methods[0]))
+        if row is None:
+            continue
+        of = metric if row.kind == LEVEL else ""
+        here = [found[metric, context, term, method] for method in methods]
+        rows.append(
+            (
+                metrics[metric], contexts[context], terms[term],
+                number(row.estimate, digits, of=of),
+                interval(row.fixed_low, row.fixed_high, digits, of=of),
+                *(interval(one.conf_low, one.conf_high, digits, of=of) for one in here),
+                number(row.error_ratio, 2), *_undefined(here, n_boot),
+            )
+        )  # fmt: skip
+    level = percent(confidence)
+    return DisplayTable(
+        title=title,
+        columns=(
+            "Metric", "Context", "Model", "Estimate", f"{level} CI, models as given",
+            *_heads(level, methods, names), "Ratio of SEs", *_head_of_undefined(n_boot),
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Models as given: the jackknife-t interval of the usual comparison, which takes scores "
+            "and predictions as given. Whole analysis: reliability, factor models, scores, tuning "
+            "and models are computed again.",
+            "Ratio of SEs: standard error of the whole analysis "
+            f"({method_name(methods[0], names)}) divided by the standard error with models as "
+            "given; above 1, the usual interval is too short by what it leaves out.",
+            *_note_of_draws(n_boot),
+            *gap_notes(
+                data, keys=_KEYS, values=(*_LIMITS, *_GIVEN[1:], "error_ratio"), names=names,
+                method="method",
+            ),
+        ),
+        text_columns=3,
+    )  # fmt: skip
+
+
+def earlier_steps_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    confidence: float = 0.95,
+    n_boot: int = 0,
+    names: Names = None,
+    title: str = "The Whole Analysis: Reliability and Factor Models.",
+) -> DisplayTable:
+    """Lay out reliabilities and standardised loadings with their intervals.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns metric, context, term (a question), method, estimate, conf_low, conf_high,
+        n_undefined, and optionally reason; other metrics are left out.
+    n_boot, digits, confidence, names, title
+        As in `whole_analysis_table`.
+
+    Returns
+    -------
+    DisplayTable
+        A row per quantity, context and question.
+    """
+    keys = ("metric", "context", "question")
+    own = frame[frame["metric"].isin(list(_QUANTITIES))].rename(columns={"term": "question"})
+    data = checked(
+        own[[name for name in own if name not in STRUCTURE]],
+        what="the table of reliability and factor models",
+        keys=(*keys, "method"),
+        numbers=(*_LIMITS, "n_undefined"),
+    )
+    methods = [str(one) for one in data["method"].unique()]
+    contexts = label_names(in_order(data["context"]), names)
+    questions = label_names(data["question"].unique(), names)
+    found = {(row.metric, row.context, row.question, row.method): row for row in records(data)}
+    rows = []
+    for metric, context, question in product(_QUANTITIES, contexts, questions):
+        if (metric, context, question, methods[0]) not in found:
+            continue
+        here = [found[metric, context, question, method] for method in methods]
+        of = "icc" if metric == _ICC else metric
+        rows.append(
+            (
+                _QUANTITIES[metric], contexts[context], questions[question],
+                number(here[0].estimate, digits, of=of),
+                *(interval(one.conf_low, one.conf_high, digits, of=of) for one in here),
+                *_undefined(here, n_boot),
+            )
+        )  # fmt: skip
+    level = percent(confidence)
+    return DisplayTable(
+        title=title,
+        columns=(
+            "Quantity", "Context", "Question", "Estimate", *_heads(level, methods, names),
+            *_head_of_undefined(n_boot),
+        ),
+        rows=tuple(rows),
+        notes=(
+            "These steps come first, so that their intervals take nothing as given.",
+            *_note_of_draws(n_boot),
+            *gap_notes(
+                data.assign(metric=data["metric"].map(_QUANTITIES)), keys=keys, values=_LIMITS,
+                names=names, method="method",
+            ),
+        ),
+        text_columns=3,
+    )  # fmt: skip
+
+
+def _heads(level: str, methods: Sequence[str], names: Names) -> list[str]:
+    return [f"{level} CI, whole analysis, {method_name(one, names)}" for one in methods]
+
+
+def _head_of_undefined(n_boot: int) -> list[str]:
+    return ["Undefined draws"] if n_boot else []
+
+
+def _undefined(rows: Sequence[Any], n_boot: int) -> list[str]:
+    """Return the number of draws in which a quantity is undefined, the same for all methods."""
+    return [count(rows[0].n_undefined)] if n_boot else []
+
+
+def _note_of_draws(n_boot: int) -> list[str]:
+    if not n_boot:
+        return []
+    return [
+        f"Undefined draws: of {count(n_boot)} draws of subjects, those without the quantity, "
+        "mostly because a factor model has no proper solution; they are left out of its percentile "
+        "interval."
+    ]
