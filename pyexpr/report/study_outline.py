@@ -16,6 +16,7 @@ from pyexpr.inference.comparison import notes as comparison
 from pyexpr.measurement.factor.notes import SATURATED
 from pyexpr.measurement.icc.notes import NOTE_RATERS
 from pyexpr.measurement.invariance.notes import NOTE_LAVAAN
+from pyexpr.modeling.chain import notes as chain
 from pyexpr.report.outline import (
     Block,
     Caution,
@@ -61,7 +62,7 @@ _STATED_ELSEWHERE: tuple[Template | Message, ...] = (
     comparison.NOTE_NRMSE, comparison.NOTE_DIFFERENT_CRITERIA,
     coefficients.NOTE_OWN_INTERCEPTS, coefficients.NOTE_ONE_INTERCEPT,
     coefficients.MANY_FEATURES,
-    SATURATED, NOTE_RATERS, NOTE_LAVAAN,
+    SATURATED, NOTE_RATERS, NOTE_LAVAAN, chain.UNDEFINED,
 )  # fmt: skip
 _HEADINGS = {
     "performance": "Performance of the models",

@@ -29,6 +29,10 @@ _KEYS = ("metric", "context", "term")
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _GIVEN = ("fixed_error", "fixed_low", "fixed_high")
 _NO_RATIO = "the standard error with scores and models as given is 0"
+_CONSERVATIVE = (
+    "In simulated studies, intervals of the whole analysis for differences between models were "
+    "wider than necessary."
+)
 _ICC = "ICC(1,k)"
 _QUANTITIES = {_ICC: _ICC, "std_loading": "Standardised loading"}
 
@@ -100,7 +104,8 @@ def whole_analysis_table(
         title=title,
         columns=(
             "Metric", "Context", "Model", "Estimate", f"{level} CI, models as given",
-            *_heads(level, methods, names), "Ratio of SEs", *_head_of_undefined(n_boot),
+            *(f"{level} CI, whole analysis, {method_name(one, names)}" for one in methods),
+            "Ratio of SEs", *_head_of_undefined(n_boot),
         ),
         rows=tuple(rows),
         notes=(
@@ -109,7 +114,8 @@ def whole_analysis_table(
             "and models are computed again.",
             "Ratio of SEs: standard error of the whole analysis "
             f"({method_name(methods[0], names)}) divided by the standard error with models as "
-            "given; above 1, the usual interval is too short by what it leaves out.",
+            "given; above 1, it is what the usual interval leaves out.",
+            *([_CONSERVATIVE] if (data[KIND] != LEVEL).any() else []),
             *_note_of_draws(n_boot),
             *gap_notes(
                 data, keys=_KEYS, values=(*_LIMITS, *_GIVEN[1:], "error_ratio"), names=names,
@@ -174,7 +180,8 @@ def earlier_steps_table(
     return DisplayTable(
         title=title,
         columns=(
-            "Quantity", "Context", "Question", "Estimate", *_heads(level, methods, names),
+            "Quantity", "Context", "Question", "Estimate",
+            *(f"{level} CI, {method_name(one, names)}" for one in methods),
             *_head_of_undefined(n_boot),
         ),
         rows=tuple(rows),
@@ -188,10 +195,6 @@ def earlier_steps_table(
         ),
         text_columns=3,
     )  # fmt: skip
-
-
-def _heads(level: str, methods: Sequence[str], names: Names) -> list[str]:
-    return [f"{level} CI, whole analysis, {method_name(one, names)}" for one in methods]
 
 
 def _head_of_undefined(n_boot: int) -> list[str]:

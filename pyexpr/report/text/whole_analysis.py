@@ -43,11 +43,22 @@ def _what_they_answer(record: Record, tables: Tables) -> list[str]:
         "models themselves depend on who took part. These intervals say how much the results would "
         "change if the whole study were done again with other subjects. They refer to the "
         "procedure: to models that are tuned and fitted in this way to as many subjects.",
-        "The ratio of the two standard errors says what the usual interval leaves out. It can also "
-        "be below 1, for example because the unit of the scores itself depends on the subjects."
-        if "loadings" in tables
-        else "The ratio of the two standard errors says what the usual interval leaves out.",
+        "The ratio of the two standard errors says what the usual interval leaves out. It can be "
+        f"below 1, because {', and because '.join(_below_one(record, tables))}.",
     ]
+
+
+def _below_one(record: Record, tables: Tables) -> list[str]:
+    """Return why the standard error of the whole analysis can be the smaller one."""
+    found = []
+    if "loadings" in tables:
+        found.append("the unit of the scores depends on the subjects, as the errors do")
+    if set(record["options"]["compare"]["metrics"]) & {"correlation", "concordance", "r2"}:
+        found.append(
+            "the usual interval of a cross-validated correlation is already widened for the "
+            "variation between training subjects"
+        )
+    return found or ["both are estimated from the same few subjects"]
 
 
 def _numbers(record: Record, tables: Tables) -> list[str]:
