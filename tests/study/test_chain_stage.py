@@ -15,6 +15,7 @@ import pyexpr as px
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FewSubjectsWarning, Interrupted, StudyError
 from pyexpr.modeling.chain import steps
+from pyexpr.report.tables.whole_analysis import whole_analysis_table
 from pyexpr.study.check_study import check_study
 from pyexpr.study.pipeline import Study
 from pyexpr.study.results.report import study_report
@@ -434,3 +435,21 @@ def test_other_specifications_do_without_it(tmp_path: Path) -> None:
         study, {"compare.metrics": [["rmse_within"]]}, of="comparison", progress=False
     )
     assert found.specifications["reason"].eq("").all()
+
+
+def test_a_missing_number_has_its_reason(tmp_path: Path) -> None:
+    """With a penalty that removes all features in some folds, correlations are undefined."""
+    changed = {"alpha = [0.05, 0.5]\nl1_ratio = [0.5]": "alpha = [0.9]\nl1_ratio = [1.0]"}
+    study = study_of(tmp_path, **changed)
+    output = study.chain(progress=False)
+    table = output.tables["chain"]
+    none = table[table["estimate"].isna()]
+    assert set(none["metric"]) == {"correlation"}
+    assert none["reason"].str.startswith("prediction 'elastic_net' is constant in fold").all()
+    numbers = table[["std_error", "conf_low", "conf_high"]].isna().any(axis=1)
+    numbers |= table[["fixed_low", "fixed_high"]].isna().any(axis=1) & table["step"].eq("models")
+    assert (table.loc[numbers, "reason"] != "").all()
+    shown = whole_analysis_table(table[table["step"] == "models"], confidence=0.8, n_boot=12)
+    assert any("is constant in fold" in note for note in shown.notes)
+    assert output.facts["undefined draws"] > 0
+    assert {row[8] for row in shown.rows} > {"12"}

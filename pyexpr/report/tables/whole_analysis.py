@@ -211,6 +211,6 @@ def _note_of_draws(n_boot: int) -> list[str]:
         return []
     return [
         f"Undefined draws: of {count(n_boot)} draws of subjects, those without the quantity, "
-        "mostly because a factor model has no proper solution; they are left out of its percentile "
-        "interval."
+        "because a factor model has no proper solution or a model predicts a constant; they are "
+        "left out of its percentile interval."
     ]

@@ -18,7 +18,6 @@ from pyexpr.modeling.fitting.table import Table, read_names, read_table
 from pyexpr.modeling.fitting.units import Unit, units_of
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.check.points import EVALUATION, MODELS, Point
-from pyexpr.study.file.chain_misfits import chain_draws
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_specs import kind_of
 from pyexpr.study.file.voice import in_words_of_the_file
@@ -237,7 +236,7 @@ def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
         detail = f"fits ({ways}; {searched}){what}"
         found.append(Point(MODELS, name, fits, detail))
     if config.compare.chained:
-        subjects, draws = int(plan.rows["subject"].nunique()), chain_draws(config)
+        subjects, draws = int(plan.rows["subject"].nunique()), config.compare.chain_draws
         fits = sum(_fits(unit, config.evaluation.inner_folds, plan.rows) for unit in plan.units)
         drawn = f", and of {counted(draws, 'draw')}" if draws else ""
         detail = f"fits (all of these again without each of {subjects} subjects{drawn})"

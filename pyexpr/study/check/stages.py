@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pyexpr.base.errors import listed
 from pyexpr.study.check.points import STAGES, Point
-from pyexpr.study.file.chain_misfits import chain_draws, chain_methods
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.order import stages_of
 
@@ -33,11 +32,11 @@ def stage_points(config: StudyConfig) -> list[Point]:
 
 
 def _chain(config: StudyConfig) -> str:
-    draws = chain_draws(config)
+    draws = config.compare.chain_draws
     drawn = f", and for {draws:,} draws of subjects" if draws else ""
     return (
         "reliability, factor model, scores, tuning and models again without each subject"
-        f"{drawn}; intervals by {' and '.join(chain_methods(config))}"
+        f"{drawn}; intervals by {' and '.join(config.compare.chain_methods)}"
     )
 
 

@@ -199,7 +199,11 @@ class StudyConfig(Section):
                     "ceiling under [compare] is the highest possible correlation: add "
                     '"correlation" to metrics, or leave ceiling out'
                 )
-        yield from chain_misfits(self)
+        if self.compare.chained:
+            yield from chain_misfits(
+                self.label, self.factor_model, self.evaluation, self.models, self.compare,
+                several_contexts=bool(self.data.contexts),
+            )  # fmt: skip
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):

@@ -12,6 +12,8 @@ from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.behavior.features.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS, METRICS
+from pyexpr.modeling.chain.intervals import METHODS as CHAIN_METHODS
+from pyexpr.modeling.chain.intervals import PERCENTILE
 from pyexpr.study.file.section import Section, known_names
 
 
@@ -293,6 +295,16 @@ class CompareSection(Section):
     def chained(self) -> bool:
         """Whether the study has intervals of the whole analysis."""
         return self.bootstrap == "chain"
+
+    @property
+    def chain_methods(self) -> tuple[str, ...]:
+        """The methods by which the whole analysis has intervals, in order."""
+        return tuple(name for name in self.methods if name in CHAIN_METHODS)
+
+    @property
+    def chain_draws(self) -> int:
+        """The number of draws of subjects for which the whole analysis is computed."""
+        return self.n_boot if PERCENTILE in self.chain_methods else 0
 
     @property
     def normalises(self) -> bool:

@@ -26,7 +26,6 @@ from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.report.tables.whole_analysis import earlier_steps_table, whole_analysis_table
 from pyexpr.report.text.facts import highest_correlations
-from pyexpr.study.file.chain_misfits import chain_draws
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.words.frames import shown_labels
@@ -135,7 +134,7 @@ def _frames_of_chain(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def _whole_analysis(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:
     """Lay out the intervals of the whole analysis: those of models, and of the steps before."""
     frames, confidence = _frames_of_chain(seen), config.compare.confidence
-    draws = chain_draws(config)
+    draws = config.compare.chain_draws
     of_models = whole_analysis_table(frames["whole_analysis"], confidence=confidence, n_boot=draws)
     return {
         "whole_analysis": _with_width(config, seen, of_models),

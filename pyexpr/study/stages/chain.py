@@ -23,7 +23,6 @@ from pyexpr.modeling.chain.result import MODELS, ChainResult
 from pyexpr.modeling.fitting.final import terms_of
 from pyexpr.modeling.fitting.plan import POOLED
 from pyexpr.resampling.intervals.methods import check_method
-from pyexpr.study.file.chain_misfits import chain_draws, chain_methods
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_specs import model_specs
 from pyexpr.study.file.voice import in_words_of_the_file
@@ -64,16 +63,18 @@ def chain(
     `stages` are those on which it depends, by name; that of the label is called "label". If an
     estimate differs from that of the study, there is no table, but a note.
     """
-    result = _computed(config, inputs, stages, progress)
-    kept, renamed = _rows_of_study(config, inputs, result)
-    tables = []
     import pandas as pd
 
-    methods = chain_methods(config)
+    result = _computed(config, inputs, stages, progress)
+    kept, renamed = _rows_of_study(config, inputs, result)
+    compared = stages["comparison"].tables["comparison"]
+    compared = compared[compared["method"] == config.compare.methods[0]]
+    tables = []
+    methods = config.compare.chain_methods
     for method in methods:
         table = result.interval(method=method).tidy()
         table = table[kept].reset_index(drop=True).assign(**renamed, method=method)
-        tables.append(table.assign(reason=_reasons(table)))
+        tables.append(table.assign(reason=_reasons(table, compared)))
     notes: list[str] = []
     n_undefined = int(np.isnan(result.replicates[:, kept]).any(axis=1).sum())
     if result.n_boot:
@@ -84,7 +85,7 @@ def chain(
         "methods": list(methods), "draws": result.n_boot, "undefined draws": n_undefined,
         "subjects": result.n_subjects, "notes": notes,
     }  # fmt: skip
-    different = _difference(config, tables[0], stages)
+    different = _difference(tables[0], compared, stages)
     if different:
         return StageOutput({}, facts | {"notes": [different]})
     return StageOutput({"chain": pd.concat(tables, ignore_index=True)}, facts)
@@ -108,8 +109,8 @@ def _computed(
         [called.get(name, name) for name in behavior.facts[kind]]
         for kind in ("features", "covariates")
     )
-    draws = chain_draws(config)
-    for method in chain_methods(config):
+    draws = config.compare.chain_draws
+    for method in config.compare.chain_methods:
         check_method(method, config.compare.confidence, draws)
     with warnings.catch_warnings():
         # The comparison says it of the same subjects.
@@ -128,7 +129,7 @@ def _computed(
             inner_folds=options.inner_folds,
             adjust_for=covariates,
             **config.compare.measured(),
-            method=chain_methods(config)[0],
+            method=config.compare.chain_methods[0],
             n_boot=draws,
             confidence=config.compare.confidence,
             seed=config.seed,
@@ -175,27 +176,34 @@ def _rows_of_study(
     return kept, renamed
 
 
-def _reasons(table: pd.DataFrame) -> pd.Series[str]:
-    """Return the reasons of a table, also for what only the usual comparison lacks."""
-    bare = (table["step"] == MODELS) & table["fixed_error"].isna() & (table["reason"] == "")
-    return message_column(
-        (
-            _NOT_USUAL if missing else reason
-            for reason, missing in zip(table["reason"], bare, strict=True)
-        ),
-        table.index,
-    )
+def _reasons(table: pd.DataFrame, compared: pd.DataFrame) -> pd.Series[str]:
+    """Return the reasons of a table: of an undefined estimate as the comparison has it.
+
+    There is also a reason if only the usual comparison lacks a standard error.
+    """
+    keys = ["metric", "term", "context"]
+    theirs = dict(zip(compared[keys].itertuples(index=False, name=None), compared["reason"],
+                      strict=True))  # fmt: skip
+    found: list[str] = []
+    for row in table.to_dict("records"):
+        reason = row["reason"]
+        if row["step"] == MODELS and np.isnan(row["estimate"]):
+            reason = theirs.get((row["metric"], row["term"], row["context"])) or reason
+        elif row["step"] == MODELS and np.isnan(row["fixed_error"]):
+            reason = reason or _NOT_USUAL
+        found.append(reason)
+    return message_column(found, table.index)
 
 
-def _difference(config: StudyConfig, table: pd.DataFrame, stages: Mapping[str, StageOutput]) -> str:
+def _difference(
+    table: pd.DataFrame, compared: pd.DataFrame, stages: Mapping[str, StageOutput]
+) -> str:
     """Return a note on the first estimate that is not that of the study; "" if there is none."""
     own = {
         (row["metric"], row["term"], row["context"]): row["estimate"]
         for row in table.to_dict("records")
     }
     theirs: dict[tuple[str, str, str], float] = {}
-    compared = stages["comparison"].tables["comparison"]
-    compared = compared[compared["method"] == config.compare.methods[0]]
     for row in compared.to_dict("records"):
         theirs[row["metric"], row["term"], row["context"]] = row["estimate"]
     for row in stages["reliability"].tables["reliability"].to_dict("records"):
