@@ -63,7 +63,7 @@ def whole_analysis_table(
     -------
     DisplayTable
         A row per metric, context and model, or difference of two models. The ratio is that of the
-        standard errors, of the whole analysis by the first method and of the usual comparison.
+        standard errors, of the whole analysis and of the usual comparison.
     """
     data = checked(
         frame,
@@ -72,13 +72,14 @@ def whole_analysis_table(
         numbers=(*_LIMITS, "std_error", *_GIVEN, "n_undefined"),
         structure=(KIND,),
     )
-    data["error_ratio"] = data["std_error"] / data["fixed_error"]
-    none = data["error_ratio"].isna() & (data["fixed_error"] == 0) & (data["reason"] == "")
+    known = data["fixed_error"] != 0
+    data["error_ratio"] = (data["std_error"] / data["fixed_error"]).where(known)
+    none = ~known & (data["reason"] == "")
     data["reason"] = message_column(
         _NO_RATIO if bare else reason for bare, reason in zip(none, data["reason"], strict=True)
     )
-    data["error_ratio"] = data["error_ratio"].where(data["fixed_error"] != 0)
     methods = [str(one) for one in data["method"].unique()]
+    leading = leading_method(methods)
     metrics = display_names(data["metric"].unique(), names)
     contexts = label_names(in_order(data["context"]), names)
     terms = shown_labels(data, "term", names)
@@ -96,24 +97,24 @@ def whole_analysis_table(
                 number(row.estimate, digits, of=of),
                 interval(row.fixed_low, row.fixed_high, digits, of=of),
                 *(interval(one.conf_low, one.conf_high, digits, of=of) for one in here),
-                number(row.error_ratio, 2), *_undefined(here, n_boot),
+                number(here[methods.index(leading)].error_ratio, 2), *_undefined(here, n_boot),
             )
         )  # fmt: skip
     level = percent(confidence)
     return DisplayTable(
         title=title,
         columns=(
-            "Metric", "Context", "Model", "Estimate", f"{level} CI, models as given",
+            "Metric", "Context", "Model", "Estimate", f"{level} CI, models as given, jackknife-t",
             *(f"{level} CI, whole analysis, {method_name(one, names)}" for one in methods),
             "Ratio of SEs", *_head_of_undefined(n_boot),
         ),
         rows=tuple(rows),
         notes=(
-            "Models as given: the jackknife-t interval of the usual comparison, which takes scores "
-            "and predictions as given. Whole analysis: reliability, factor models, scores, tuning "
-            "and models are computed again.",
-            "Ratio of SEs: standard error of the whole analysis "
-            f"({method_name(methods[0], names)}) divided by the standard error with models as "
+            "Models as given: the interval of the usual comparison, which takes scores and "
+            "predictions as given. Whole analysis: every step from the ratings to the models is "
+            "computed again.",
+            f"Ratio of SEs: standard error of the whole analysis ({method_name(leading, names)}) "
+            "divided by the standard error with models as "
             "given; above 1, it is what the usual interval leaves out.",
             *([_CONSERVATIVE] if (data[KIND] != LEVEL).any() else []),
             *_note_of_draws(n_boot),
@@ -133,7 +134,7 @@ def earlier_steps_table(
     confidence: float = 0.95,
     n_boot: int = 0,
     names: Names = None,
-    title: str = "The Whole Analysis: Reliability and Factor Models.",
+    title: str | None = None,
 ) -> DisplayTable:
     """Lay out reliabilities and standardised loadings with their intervals.
 
@@ -177,8 +178,9 @@ def earlier_steps_table(
             )
         )  # fmt: skip
     level = percent(confidence)
+    steps = "Reliability" if (data["metric"] == _ICC).all() else "Reliability and Factor Models"
     return DisplayTable(
-        title=title,
+        title=title or f"The Whole Analysis: {steps}.",
         columns=(
             "Quantity", "Context", "Question", "Estimate",
             *(f"{level} CI, {method_name(one, names)}" for one in methods),
@@ -195,6 +197,14 @@ def earlier_steps_table(
         ),
         text_columns=3,
     )  # fmt: skip
+
+
+def leading_method(methods: Sequence[str]) -> str:
+    """Return the method whose standard error is divided by that of the usual comparison.
+
+    The latter is that of jackknife-t.
+    """
+    return "jackknife_t" if "jackknife_t" in methods else methods[0]
 
 
 def _head_of_undefined(n_boot: int) -> list[str]:

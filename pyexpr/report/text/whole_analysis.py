@@ -7,6 +7,7 @@ from typing import Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.pairs import KIND, LEVEL
+from pyexpr.report.tables.whole_analysis import leading_method
 from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
 from pyexpr.report.text.results import interval_text
 from pyexpr.words.frames import records
@@ -20,8 +21,6 @@ from pyexpr.words.labels import (
     percent,
 )
 from pyexpr.words.wording import listed_words
-
-_DRAWN = "percentile"
 
 
 def whole_analysis_sentences(record: Record, tables: Tables) -> list[str]:
@@ -65,7 +64,7 @@ def _numbers(record: Record, tables: Tables) -> list[str]:
     """Return both intervals of each model: over all contexts, or in the only one."""
     options = record["options"]["compare"]
     table = tables["chain"]
-    method = record["stages"]["chain"]["methods"][0]
+    method = leading_method(record["stages"]["chain"]["methods"])
     several = len(contexts_of(tables)) > 1
     names, level = context_names(tables), percent(options["confidence"])
     rows = table[(table["step"] == "models") & (table["method"] == method)]

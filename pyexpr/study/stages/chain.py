@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def chain(
     methods = config.compare.chain_methods
     for method in methods:
         table = result.interval(method=method).tidy()
-        table = table[kept].reset_index(drop=True).assign(**renamed, method=method)
+        table = table.iloc[kept].reset_index(drop=True).assign(**renamed, method=method)
         tables.append(table.assign(reason=_reasons(table, compared)))
     notes: list[str] = []
     n_undefined = int(np.isnan(result.replicates[:, kept]).any(axis=1).sum())
@@ -141,8 +141,8 @@ def _computed(
 
 def _rows_of_study(
     config: StudyConfig, inputs: Inputs, result: ChainResult
-) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], dict[str, list[str]]]:
-    """Return which quantities a study has, and their names there.
+) -> tuple[list[int], dict[str, list[str]]]:
+    """Return the positions of the quantities that a study has, in its order, and their names there.
 
     A study has no differences between contexts, and unless its file names the ways in which
     contexts enter, each context has the results of its own model, and "all" those of the model over
@@ -154,26 +154,27 @@ def _rows_of_study(
     keys = [(name, way) for name in model_specs(config)
             for way in ((ways or PAPERS) if several else (POOLED,))]  # fmt: skip
     meant = {term: key for key, term in terms_of(keys).items()}
-    kept = np.zeros(len(table), dtype=bool)
-    names = ("term", "context", "first_model", "second_model", "first_context")
-    renamed: dict[str, list[str]] = {name: [] for name in names}
+    ranks = {name: rank for rank, name in enumerate(dict.fromkeys(table["metric"]))}
+    contexts = (*inputs.contexts, ALL)
+    found: list[tuple[int, int, int, tuple[str, ...]]] = []
     for place, row in enumerate(table.to_dict("records")):
         context = row["context"] if several else inputs.contexts[0]
-        models, term = ("", ""), row["term"]
+        names: tuple[str, ...] = (row["term"], context, "", "", "")
         if row["step"] == MODELS:
             if row["second_context"]:
                 continue
             both = [meant[one] for one in (row["first_model"], row["second_model"]) if one]
             if ways is None and several and any(way != PAPERS[context == ALL] for _, way in both):
                 continue
-            first, *second = (column_of(model, way, ways) for model, way in both)
-            models = first, "".join(second)
-            term = pair_label(first, models[1] or None, row[KIND])
-        kept[place] = True
-        first_context = context if row["step"] == MODELS else ""
-        for name, value in zip(names, (term, context, *models, first_context), strict=True):
-            renamed[name].append(value)
-    return kept, renamed
+            first, *others = (column_of(model, way, ways) for model, way in both)
+            second = others[0] if others else ""
+            names = (pair_label(first, second or None, row[KIND]), context, first, second, context)
+        # Metrics of all steps differ.
+        found.append((ranks[row["metric"]], contexts.index(context), place, names))
+    found.sort()
+    columns = ("term", "context", "first_model", "second_model", "first_context")
+    renamed = {name: [own[at] for *_, own in found] for at, name in enumerate(columns)}
+    return [place for _, _, place, _ in found], renamed
 
 
 def _reasons(table: pd.DataFrame, compared: pd.DataFrame) -> pd.Series[str]:
