@@ -432,7 +432,7 @@ def test_a_study_without_it_says_how_to_ask(tmp_path: Path) -> None:
 def test_other_specifications_do_without_it(tmp_path: Path) -> None:
     study = study_of(tmp_path, **{"n_boot = 12": 'methods = ["jackknife_t"]'})
     found = px.sensitivity(
-        study, {"compare.metrics": [["rmse_within"]]}, of="comparison", progress=False
+        study, {"compare.metrics": [["rmse_within"]]}, of="reliability", progress=False
     )
     assert found.specifications["reason"].eq("").all()
 
