@@ -27,16 +27,16 @@ def chain_misfits(
 ) -> Iterator[str]:
     """Say which choices do not fit intervals of the whole analysis."""
     if label.classified:
-        yield f"{ENTRY} requires a label that is a number, but the label is a class; leave it out"
+        yield f"{ENTRY} requires a label that is a number, but the label is a class; leave bootstrap out"
     elif not label.is_rated:
         yield (
             f"{ENTRY} begins with the ratings, but the label is a column of the table of features; "
-            "leave it out"
+            "leave bootstrap out"
         )
     if not evaluation.crossed:
         yield (
             f'{ENTRY} requires scheme = "cross_validation" under [evaluation]: a single split says '
-            "nothing about other training subjects"
+            "nothing about other training subjects; set it, or leave bootstrap out"
         )
     for name in models.deep():
         yield (
