@@ -190,6 +190,7 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
         y: ArrayLike,
         groups: ArrayLike | None = None,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
+        folds: ArrayLike | None = None,
     ) -> ElasticNetRegressor:
         """Choose the penalty and fit the weights.
 
@@ -203,6 +204,9 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
             The subject of each row, for folds. None: every row is a separate subject.
         validation : (X, y), optional
             Rows of other subjects for tuning, with the same columns.
+        folds : array_like of int, shape (n,), optional
+            The fold of each row for tuning without ``validation=``. None: `subject_folds` makes
+            `n_folds` of them.
 
         Returns
         -------
@@ -213,10 +217,12 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
         ValueError
             As in scikit-learn, for missing values, wrong shapes, or a single row.
         DataError
-            If a penalty or `n_folds` is invalid, if there are fewer than two subjects for tuning,
-            or if coordinate descent does not converge.
+            If a penalty or `n_folds` is invalid, if there are fewer than two subjects (or folds)
+            for tuning, if a subject is in several of the `folds`, or if coordinate descent does not
+            converge.
         ColumnError
-            If a subject is missing in `groups`, or a column of `X` holds categories.
+            If a subject is missing in `groups`, or a fold in `folds`, or a column of `X` holds
+            categories.
         """
         X, y = without_categories(X), as_values(y, argument="y")
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
@@ -227,7 +233,7 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
         if validation is not None:
             given = features_and_label(validation)
             held_out = validate_data(self, *given, y_numeric=True, dtype=np.float64, reset=False)
-        rows, weights = self._choose(features, label, groups, held_out, penalties)
+        rows, weights = self._choose(features, label, (groups, folds), held_out, penalties)
         self.coef_ = weights.copy()
         self.intercept_ = rows.intercept
         return self

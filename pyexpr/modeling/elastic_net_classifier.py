@@ -215,6 +215,7 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         y: ArrayLike,
         groups: ArrayLike | None = None,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
+        folds: ArrayLike | None = None,
     ) -> ElasticNetClassifier:
         """Choose the penalty and fit the weights.
 
@@ -228,6 +229,9 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
             The subject of each row, for folds. None: every row is a separate subject.
         validation : (X, y), optional
             Rows of other subjects for tuning, with the same columns.
+        folds : array_like of int, shape (n,), optional
+            The fold of each row for tuning without ``validation=``. None: `subject_folds` makes
+            `n_folds` of them.
 
         Returns
         -------
@@ -241,11 +245,11 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         DataError
             If there is only one class; if a class has no rows outside one fold, or ``validation=``
             has a class that does not occur in `y`; if a penalty or `n_folds` is invalid; if there
-            are fewer than two subjects for tuning; if the classes are separated and alpha is 0; or
-            if the fit does not converge.
+            are fewer than two subjects (or folds) for tuning; if a subject is in several of the
+            `folds`; if the classes are separated and alpha is 0; or if the fit does not converge.
         ColumnError
-            If a label, or a subject in `groups`, is missing, or a column of `X` holds
-            categories.
+            If a label, a subject in `groups` or a fold in `folds` is missing, or a column of `X`
+            holds categories.
         """
         X, y = without_categories(X), _plain(as_values(y, argument="y"), "the rows")
         checked = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
@@ -264,7 +268,7 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         self.classes_ = np.unique(checked[1])
         penalties = self._penalties()
         held_out = None if validation is None else self._held_out(validation, classes)
-        rows, fit = self._choose(features, label, groups, held_out, penalties)
+        rows, fit = self._choose(features, label, (groups, folds), held_out, penalties)
         self.coef_, self.intercept_ = fit[:, 1:].copy(), fit[:, 0].copy()
         self._warn_if_certain(rows, fit)
         return self

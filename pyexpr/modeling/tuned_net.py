@@ -77,11 +77,14 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
         self,
         X: NDArray[np.float64],
         y: NDArray[Any],
-        groups: ArrayLike | None,
+        assigned: tuple[ArrayLike | None, ArrayLike | None],
         held_out: tuple[NDArray[np.float64], NDArray[Any]] | None,
         penalties: tuple[list[float], list[float]],
     ) -> tuple[Rows, NDArray[np.float64]]:
-        """Set the penalty and the attributes common to all models; return rows and their fit."""
+        """Set the penalty and the attributes common to all models; return rows and their fit.
+
+        `assigned` holds the subjects and the folds of the rows.
+        """
         alphas, ratios = penalties
         rows = self._rows(X, y)
         grid = rows.grid(alphas, ratios)
@@ -94,7 +97,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
                 errors = self._error(rows.losses(grid, *held_out), len(held_out[1]))
             else:
                 self.tuning_ = "folds"
-                errors = self._fold_errors(X, y, groups, alphas, ratios)
+                errors = self._fold_errors(X, y, assigned, alphas, ratios)
             best = lowest(errors)
         self.path_ = self._path_table(penalties, errors, grid, best, rows)
         self.alpha_, self.l1_ratio_ = alphas[best[0]], ratios[best[1]]
@@ -109,22 +112,33 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
         self,
         X: NDArray[np.float64],
         y: NDArray[Any],
-        groups: ArrayLike | None,
+        assigned: tuple[ArrayLike | None, ArrayLike | None],
         alphas: list[float],
         ratios: list[float],
     ) -> NDArray[np.float64]:
         """Return the error of each pair over all rows, each predicted from other subjects."""
-        folds = whole_number(self.n_folds, argument="n_folds", least=2)
+        fold = self._folds(len(y), *assigned)
+        self._check_folds(y, fold)
+        total = np.zeros((len(alphas), len(ratios)))
+        for k in range(int(fold.max()) + 1):
+            train, test = fold != k, fold == k
+            rows = self._rows(X[train], y[train])
+            total += rows.losses(rows.grid(alphas, ratios), X[test], y[test])
+        return self._error(total, len(y))
+
+    def _folds(
+        self, n: int, groups: ArrayLike | None, folds: ArrayLike | None
+    ) -> NDArray[np.int64]:
+        """Return the fold of each row, made of subjects or as it was given."""
+        n_folds = whole_number(self.n_folds, argument="n_folds", least=2)
         subjects = (
-            np.arange(len(y))
-            if groups is None
-            else single_column(groups, argument=say("{groups=}"))
+            np.arange(n) if groups is None else single_column(groups, argument=say("{groups=}"))
         )
-        if np.shape(subjects) != y.shape:
+        if np.shape(subjects) != (n,):
             raise DataError(
                 say(
                     "{groups=} must have one subject per row: {n} rows, {text} subjects",
-                    n=len(y),
+                    n=n,
                     text=np.size(subjects),
                 )
             )
@@ -137,16 +151,35 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
                     "{validation=}, or one alpha and one l1_ratio"
                 )
             )
-        n_folds = min(folds, n_subjects)
-        # By the codes, which are in the order of the labels.
-        fold = subject_folds(codes, n_folds, self.seed)
-        self._check_folds(y, fold)
-        total = np.zeros((len(alphas), len(ratios)))
-        for k in range(n_folds):
-            train, test = fold != k, fold == k
-            rows = self._rows(X[train], y[train])
-            total += rows.losses(rows.grid(alphas, ratios), X[test], y[test])
-        return self._error(total, len(y))
+        if folds is None:
+            # By the codes, which are in the order of the labels.
+            return subject_folds(codes, min(n_folds, n_subjects), self.seed)
+        given = single_column(folds, argument=say("{folds=}"))
+        if np.shape(given) != (n,):
+            raise DataError(
+                say(
+                    "{folds=} must have one fold per row: {n} rows, {text} folds",
+                    n=n,
+                    text=np.size(given),
+                )
+            )
+        fold, names = label_codes(given, name="folds", what="the folds")
+        if len(names) < 2:
+            raise DataError(
+                say("tuning requires at least 2 folds, but {folds=} has only {n}", n=len(names))
+            )
+        first = np.full(n_subjects, -1)
+        first[codes[::-1]] = fold[::-1]
+        split = np.flatnonzero(fold != first[codes])
+        if len(split):
+            raise DataError(
+                say(
+                    "subject {name:label} has rows in several {folds=}; put all rows of a subject "
+                    "in one fold",
+                    name=str(labels[codes[split[0]]]),
+                )
+            )
+        return fold
 
     def _check_folds(self, y: NDArray[Any], fold: NDArray[np.int64]) -> None:
         """Raise `DataError` if the rows outside a fold cannot be fitted."""

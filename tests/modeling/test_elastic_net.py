@@ -10,7 +10,7 @@ from parity.coefficients import features_and_label as study
 from parity.coefficients import scikit_learn as theirs
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import root_mean_squared_error
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, PredefinedSplit
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import ColumnError, DataError
@@ -107,6 +107,21 @@ def test_folds_are_of_subjects() -> None:
     np.testing.assert_allclose(again.path_["rmse"], model.path_["rmse"], rtol=1e-9)
 
 
+def test_given_folds_are_those_of_a_predefined_split() -> None:
+    X, y = study(7, n=90)
+    # Of unequal size, and labelled by any numbers.
+    fold = np.repeat([7, 3, 5], [20, 30, 40])
+    model = ElasticNetRegressor(alpha=(0.05, 0.5), l1_ratio=1.0, seed=4).fit(X, y, folds=fold)
+    for row in model.path_.to_dict(orient="records"):
+        predicted = np.empty(90)
+        for train, test in PredefinedSplit(fold).split():
+            scaler = StandardScaler().fit(X[train])
+            predicted[test] = theirs(X[train], y[train], row["alpha"], row["l1_ratio"]).predict(
+                scaler.transform(X[test])
+            )
+        assert row["rmse"] == pytest.approx(root_mean_squared_error(y, predicted), abs=DESCENT)
+
+
 def test_folds_without_groups_are_repeatable() -> None:
     X, y = study(8, n=40)
     first = ElasticNetRegressor().fit(X, y)
@@ -192,6 +207,15 @@ def test_refused_data() -> None:
     for missing in (None, np.nan):
         with pytest.raises(ColumnError, match="missing values, but row 3 is empty"):
             ElasticNetRegressor().fit(X, y, groups=["a", "b", missing, *"cdefg" * 3, "a", "b"])
+    two = np.repeat([0, 1], 10)
+    with pytest.raises(DataError, match="folds= must have one fold per row: 20 rows, 19 folds"):
+        ElasticNetRegressor().fit(X, y, folds=two[1:])
+    with pytest.raises(DataError, match="at least 2 folds, but folds= has only 1"):
+        ElasticNetRegressor().fit(X, y, folds=np.zeros(20))
+    with pytest.raises(DataError, match="subject 's1' has rows in several folds="):
+        ElasticNetRegressor().fit(X, y, ["s0", "s1"] * 10, folds=two ^ (two & [1, 0] * 10))
+    with pytest.raises(ColumnError, match=r"column 'folds' .* row 1 is empty"):
+        ElasticNetRegressor().fit(X, y, folds=[None, *two[1:]])
     with pytest.raises(DataError, match="validation= must be a pair, the features and the label"):
         ElasticNetRegressor().fit(X, y, validation=(X, y, y))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expecting 14 features"):

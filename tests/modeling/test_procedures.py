@@ -10,9 +10,13 @@ import pytest
 from scipy import stats
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import pyexpr as px
 from pyexpr.base.errors import DataError, FewSubjectsWarning, Interrupted
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.nested import nested_interval
 
 pytestmark = pytest.mark.filterwarnings(
@@ -86,6 +90,94 @@ def test_jackknife_is_that_of_refits_by_hand(table: pd.DataFrame, result: px.Mod
     half = stats.t.ppf(0.975, one["df"]) * error[2]
     np.testing.assert_allclose([one["conf_low"], one["conf_high"]],
                                [one["estimate"] - half, one["estimate"] + half])  # fmt: skip
+
+
+def test_left_out_subjects_do_not_change_the_inner_folds_of_others() -> None:
+    table = clips(9, seed=8)
+    grid = {"alpha": [0.1, 1.0, 10.0, 100.0]}
+    models = {
+        "searched": GridSearchCV(Ridge(), grid),
+        "net": ElasticNetRegressor(alpha=(0.01, 0.1, 0.5, 1.0), l1_ratio=0.0, n_folds=3),
+        "scaled": make_pipeline(StandardScaler(), ElasticNetRegressor((0.01, 0.5), 0.0)),
+    }
+    result = fitted(table, models=models, folds=3, inner_folds=3, seed=4)
+    found = result.compare_procedures(["rmse"]).tidy().set_index("term")["std_error"]
+    outer = result.folds.set_index("cluster")["fold"]
+    values: dict[str, list[float]] = {name: [] for name in models}
+    for subject in range(9):
+        errors: dict[str, list[np.ndarray]] = {name: [] for name in models}
+        for k in range(3):
+            others = table[table["subject"].map(outer) != k]
+            inner = px.subject_folds(others["subject"], 3, 4)
+            # The elastic net has a seed and a number of folds of its own.
+            of_net, of_5 = (px.subject_folds(others["subject"], n, 0) for n in (3, 5))
+            kept = (others["subject"] != subject).to_numpy()
+            train, y = others.loc[kept, FEATURES], others.loc[kept, "joy"]
+            test = table[(table["subject"].map(outer) == k) & (table["subject"] != subject)]
+            net = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
+            for name, one, candidates, folds in (
+                ("searched", Ridge(), grid, inner),
+                ("net", net, [0.01, 0.1, 0.5, 1.0], of_net),
+                ("scaled", net, [0.01, 0.5], of_5),
+            ):
+                split = folds[kept]
+                if name == "searched":
+                    model = GridSearchCV(one, candidates, cv=PredefinedSplit(split))
+                    predicted = model.fit(train, y).predict(test[FEATURES])
+                else:
+                    predicted = tuned_by_hand(one, candidates, split, train, y, test[FEATURES])
+                errors[name].append((test["joy"] - predicted).to_numpy())
+        for name, own in errors.items():
+            values[name].append(float(np.sqrt(np.mean(np.concatenate(own) ** 2))))
+    for name, own in values.items():
+        error = np.sqrt(8 / 9 * np.sum((own - np.mean(own)) ** 2))
+        assert found[name] == pytest.approx(error, rel=1e-6), name
+
+
+def tuned_by_hand(
+    net: Pipeline, alphas: list[float], folds: np.ndarray, train: pd.DataFrame, y: pd.Series,
+    test: pd.DataFrame,
+) -> np.ndarray:  # fmt: skip
+    """Predict by the ridge regression whose RMSE over all rows of these folds is lowest."""
+    sums = []
+    for alpha in alphas:
+        total = 0.0
+        for inside, outside in PredefinedSplit(folds).split():
+            # The elastic net divides the sum of squares by twice the number of rows.
+            net.set_params(ridge__alpha=alpha * len(inside)).fit(train.iloc[inside], y.iloc[inside])
+            total += ((y.iloc[outside] - net.predict(train.iloc[outside])) ** 2).sum()
+        sums.append(total)
+    net.set_params(ridge__alpha=alphas[int(np.argmin(sums))] * len(y))
+    return np.asarray(net.fit(train, y).predict(test))
+
+
+def test_subjects_who_only_train_a_pooled_model_count() -> None:
+    table = clips(9, seed=2)
+    # Four of the nine subjects have no row in context a.
+    table["task"] = np.where((table["subject"] < 5) & (table.index % 2 == 0), "a", "b")
+    result = fitted(table, context="task", models={"line": LinearRegression()},
+                    context_as=["pooled", "separate"], folds=3)  # fmt: skip
+    found = result.compare_procedures(["rmse"]).tidy()
+    found = found[found["context"] == "a"].set_index("term")["std_error"]
+    outer = result.folds.set_index("cluster")["fold"]
+    fold, here = table["subject"].map(outer), table["task"] == "a"
+    for term, rows, who in (
+        ("line, pooled", ~here | here, range(9)),
+        ("line, separate", here, range(5)),
+    ):
+        values = []
+        for subject in who:
+            squares = []
+            for k in range(3):
+                kept = table["subject"] != subject
+                train, test = table[rows & kept & (fold != k)], table[here & kept & (fold == k)]
+                if len(test):
+                    line = LinearRegression().fit(train[FEATURES], train["joy"])
+                    squares.append((test["joy"] - line.predict(test[FEATURES])) ** 2)
+            values.append(np.sqrt(np.mean(np.concatenate(squares))))
+        n = len(values)
+        error = np.sqrt((n - 1) / n * np.sum((values - np.mean(values)) ** 2))
+        assert found[term] == pytest.approx(error, rel=1e-6), term
 
 
 def test_corrected_t_is_that_of_the_folds(result: px.ModelsResult) -> None:

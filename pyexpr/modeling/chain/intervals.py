@@ -13,6 +13,7 @@ from pyexpr.base.messages import say
 from pyexpr.inference.comparison.result import ComparisonResult
 from pyexpr.modeling.chain.labels import Labels
 from pyexpr.modeling.chain.rated import Reliability
+from pyexpr.modeling.fitting.jackknifed import jackknife_groups
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.methods import check_method
 
@@ -120,26 +121,7 @@ def of_models(
     old = fixed.evidence
     zero = [place for place in fixed.draws.zero_rows if np.allclose(without[place], 0, atol=1e-12)]
     without[zero], replicates[zero] = 0.0, 0.0
-    worth: dict[int, Array] = {}
-    for group in old.groups:
-        assert group.effective is not None
-        worth |= dict(zip(group.rows.tolist(), group.effective, strict=True))
-    together: dict[bytes, list[int]] = {}
-    for place, own in enumerate(subjects):
-        if place in worth:
-            together.setdefault(own.tobytes(), []).append(place)
-    groups = []
-    for places in together.values():
-        own = subjects[places[0]]
-        groups.append(
-            JackknifeGroup(
-                np.array(places),
-                without[places][:, own],
-                (len(own),),
-                np.array([worth[place] for place in places]),
-                own,
-            )
-        )
+    groups = jackknife_groups(old, without, subjects)
     return replace(
         old, estimate=np.where(np.isnan(old.estimate), np.nan, estimate), replicates=replicates,
         groups=groups, inflation=None, replicate_errors=NoErrorsWithin(), n_threads=1,

@@ -43,6 +43,9 @@ class Part:
         The name of the part, for a sentence.
     without : tuple of int
         What is also left out if a fit is repeated: the code of a subject, or a fold.
+    tuned_as : array of int, optional
+        Rows whose subjects are assigned to inner folds, of which `train` is a part: a subject that
+        is left out does not change the inner folds of the others. None: `train`.
     """
 
     repeat: int
@@ -53,6 +56,7 @@ class Part:
     test: NDArray[np.int64]
     words: str
     without: tuple[int, ...] = ()
+    tuned_as: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

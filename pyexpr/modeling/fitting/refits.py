@@ -91,13 +91,14 @@ def without_subjects(fits: Fits) -> list[Part]:
 
 
 def part_without(fits: Fits, part: Part, subject: int) -> Part:
-    """Return the part whose models are fitted without a subject."""
+    """Return the part whose models are fitted without a subject, with the same inner folds."""
     codes, labels = fits.table.clusters, fits.table.cluster_labels
     return replace(
         part,
         train=part.train[codes[part.train] != subject],
         words=f"{part.words} without subject {str(labels[subject])!r}",
         without=(subject,),
+        tuned_as=part.train,
     )
 
 

@@ -303,9 +303,11 @@ class ModelsResult(Result):
         The result keeps the further fits of the jackknife and of nested cross-validation: a second
         call, with other metrics or another level, fits nothing again.
 
-        A tuned model chooses its penalty by inner folds, which are drawn anew when a subject is
-        left out; this adds to the jackknife's variance. The coverage of all three is reported in
-        ``docs/coverage_training.md``.
+        Models are tuned again without the subject, in the same inner folds of the others; folds
+        drawn anew would add to the jackknife's variance. A splitter or a network that assigns
+        subjects itself does so anew. The coverage of all three is reported in
+        ``docs/coverage_training.md``, that of tuned models in ``docs/coverage_chain.md`` (column
+        *refitted*).
 
         Checked against: the same refits by closed-form ridge regression; the authors' R code of
         nested cross-validation; a calculation by hand of the corrected t.

@@ -8,7 +8,7 @@ splitter that the user chose is kept, and gets the subjects as `groups`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,11 +33,39 @@ _CHOSEN = ("alpha_", "l1_ratio_", "C_")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows to fit or tune on: features, label, subjects."""
+    """Rows to fit or tune on.
+
+    Attributes
+    ----------
+    X : DataFrame of n rows
+        Features.
+    y : (n,) array
+        Label.
+    clusters : (n,) int64
+        Subjects.
+    tuned_as : (m,) int64, optional
+        The subjects of more rows, among whom the inner folds were made. None: `clusters`.
+    """
 
     X: pd.DataFrame
     y: NDArray[Any]
     clusters: NDArray[np.int64]
+    tuned_as: NDArray[np.int64] | None = None
+
+    def inner_folds(self, n_folds: int, seed: int) -> NDArray[np.int64]:
+        """Return the inner fold of each row, counted from 0, such that a subject is in one fold."""
+        every = self.clusters if self.tuned_as is None else self.tuned_as
+        fold = subject_folds(every, min(int(n_folds), len(np.unique(every))), seed)
+        if self.tuned_as is None:
+            return fold
+        of_subject = dict(zip(every.tolist(), fold.tolist(), strict=True))
+        # A fold whose only subject was left out no longer exists.
+        kept, own = np.unique(
+            [of_subject[one] for one in self.clusters.tolist()], return_inverse=True
+        )
+        if len(kept) > 1:
+            return own.reshape(-1).astype(np.int64)
+        return replace(self, tuned_as=None).inner_folds(n_folds, seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +101,7 @@ def fitted(
     if own_validation:
         assert validation is not None
         extra["validation"] = (validation.X, validation.y)
-    extra |= _groups(template, train.clusters)
+    extra |= _groups(template, train.clusters) | _net_folds(template, train)
     estimator = template.fit(train.X, train.y, **extra)
     chosen = _chosen(estimator)
     if not chosen or getattr(_last(estimator), "tuning_", "") == "none":
@@ -110,7 +138,7 @@ def _inner(rows: Rows, n_folds: int, seed: int, kind: str) -> list[tuple[NDArray
     n_subjects = len(np.unique(rows.clusters))
     if n_subjects < 2:
         raise DataError("tuning requires rows of at least 2 subjects, but there is only 1")
-    fold = subject_folds(rows.clusters, min(int(n_folds), n_subjects), seed)
+    fold = rows.inner_folds(n_folds, seed)
     if kind == CLASSIFICATION:
         _refuse_unseen(rows, fold)
     return [
@@ -140,6 +168,21 @@ def _groups(estimator: Any, clusters: NDArray[np.int64]) -> dict[str, Any]:
         name, last = estimator.steps[-1]
         if hasattr(last, "fit") and _groups(last, clusters):
             return {f"{name}__groups": clusters}
+    return {}
+
+
+def _net_folds(estimator: Any, train: Rows) -> dict[str, Any]:
+    """Return inner folds under the name by which the package's own elastic net takes them.
+
+    There are none unless they differ from those that it makes itself.
+    """
+    if train.tuned_as is None:
+        return {}
+    if is_own_net(estimator):
+        return {"folds": train.inner_folds(estimator.n_folds, estimator.seed)}
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        return {f"{name}__{key}": value for key, value in _net_folds(last, train).items()}
     return {}
 
 

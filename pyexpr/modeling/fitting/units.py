@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,6 +203,8 @@ def _done(unit: Unit, work: _Work) -> Done:
 
     part = unit.part
     train = work.rows(unit, work.of_context(unit, part.train))
+    if part.tuned_as is not None:
+        train = replace(train, tuned_as=work.table.clusters[work.of_context(unit, part.tuned_as)])
     tune = None if part.tune is None else work.rows(unit, work.of_context(unit, part.tune))
     test = work.of_context(unit, part.test)
     to_predict = work.rows(unit, test).X

@@ -27,7 +27,10 @@ def chain_misfits(
 ) -> Iterator[str]:
     """Say which choices do not fit intervals of the whole analysis."""
     if label.classified:
-        yield f"{ENTRY} requires a label that is a number, but the label is a class; leave bootstrap out"
+        yield (
+            f"{ENTRY} requires a label that is a number, but the label is a class; leave bootstrap "
+            "out"
+        )
     elif not label.is_rated:
         yield (
             f"{ENTRY} begins with the ratings, but the label is a column of the table of features; "
