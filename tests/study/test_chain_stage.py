@@ -356,9 +356,6 @@ REFUSED = {
         'scheme = "split"', 'requires scheme = "cross_validation" under [evaluation]'),
     "n_boot = 12": ('metrics = ["nrmse_within"]', "does not have the metric nrmse_within"),
     "n_boot = 12\n": ('methods = ["bca"]\n', "has intervals by 'jackknife_t', 'percentile' only"),
-    "[models.elastic_net]": (
-        '[models]\ncontext_as = ["pooled", "separate"]\n[models.elastic_net]',
-        'use labels = "pooled" under [factor_model]'),
     "[baselines]": (
         '[models.ridge]\nestimator = "sklearn.linear_model.Ridge"\n[baselines]',
         "but [models.ridge] is Ridge; leave one of them out"),

@@ -30,6 +30,19 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
     assert config.baselines.uniform_limits == (-3.5, 3.5)
 
 
+@pytest.mark.parametrize(
+    ("ways", "labels"),
+    [
+        ('"separate", "pooled"', "pooled"),
+        ('"pooled", "feature"', "context"),
+        ('"separate"', "context"),
+    ],
+)
+def test_models_of_one_score_are_compared(tmp_path: Path, ways: str, labels: str) -> None:
+    text = f'[models]\ncontext_as = [{ways}]\n[factor_model]\nlabels = "{labels}"\n'
+    assert read(tmp_path, BUILT_IN + text).factor_model.labels == labels
+
+
 def test_segments_of_ones_own(tmp_path: Path) -> None:
     text = '[[clips.segments]]\ncontext = "talk"\nstart = -3\nend = 0\n'
     (segment,) = read(tmp_path, text).clips.segments
@@ -43,6 +56,11 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         ("[clips]\n", r"give either schedule = \"bp4d_plus\" or \[\[clips.segments\]\]"),
         ('[clips]\nschedule = "bp4d"\n', r"clips.schedule must be 'bp4d_plus', not 'bp4d'"),
         (f'{BUILT_IN}[ratings]\nlow = "a"\n', r"ratings.low must be a number, not 'a'"),
+        # Models of two scores would be compared with the score of the way listed first.
+        (
+            f'{BUILT_IN}[models]\ncontext_as = ["pooled", "feature", "separate"]\n',
+            r"compares 'separate' with 'pooled', 'feature', .* set labels = \"pooled\"",
+        ),
         (f"{BUILT_IN}[compare]\nn_boot = 0.5\n", "compare.n_boot must be a whole number, not 0.5"),
         # pydantic takes true for 1, and 1 for true.
         (f"{BUILT_IN}[ratings]\nlow = true\n", "ratings.low must be a number, not true"),

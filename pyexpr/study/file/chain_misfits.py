@@ -8,8 +8,7 @@ from typing import Final
 from pyexpr.base.errors import listed
 from pyexpr.modeling.chain.intervals import METHODS
 from pyexpr.modeling.chain.performance import METRICS
-from pyexpr.modeling.fitting.plan import SEPARATE
-from pyexpr.study.file.data_sections import FactorModelSection, LabelSection
+from pyexpr.study.file.data_sections import LabelSection
 from pyexpr.study.file.model_sections import CompareSection, EvaluationSection, ModelsSection
 
 #: The entry that requests these intervals.
@@ -18,12 +17,9 @@ ENTRY: Final = 'bootstrap = "chain" under [compare]'
 
 def chain_misfits(
     label: LabelSection,
-    factor_model: FactorModelSection,
     evaluation: EvaluationSection,
     models: ModelsSection,
     compare: CompareSection,
-    *,
-    several_contexts: bool,
 ) -> Iterator[str]:
     """Say which choices do not fit intervals of the whole analysis."""
     if label.classified:
@@ -46,20 +42,7 @@ def chain_misfits(
             f"{ENTRY} fits every model again for each subject and each draw, for which a neural "
             f"network takes too long; leave out bootstrap, or [models.{name}]"
         )
-    if label.method == "factor" and several_contexts:
-        yield from _of_ways(factor_model, models)
     yield from _of_comparison(compare, classified=label.classified)
-
-
-def _of_ways(factor_model: FactorModelSection, models: ModelsSection) -> Iterator[str]:
-    ways = models.context_as or ()
-    if factor_model.labels == "context" and SEPARATE in ways and len(ways) > 1:
-        yield (
-            f"{ENTRY} evaluates every model with the score to which it was fitted, but with "
-            f"{listed(ways)} in context_as under [models] the study evaluates all of them with the "
-            'same score; use labels = "pooled" under [factor_model], so that there is only one, or '
-            "leave out context_as"
-        )
 
 
 def _of_comparison(compare: CompareSection, *, classified: bool) -> Iterator[str]:

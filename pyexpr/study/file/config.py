@@ -14,6 +14,7 @@ from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.behavior.features.quality import QUALITY
 from pyexpr.inference.coefficients.penalised import ALPHAS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS
+from pyexpr.modeling.fitting.plan import SEPARATE
 from pyexpr.study.file.chain_misfits import chain_misfits
 from pyexpr.study.file.compute_section import ComputeSection, compute_section
 from pyexpr.study.file.data_sections import (
@@ -187,6 +188,7 @@ class StudyConfig(Section):
                 "nrmse is divided by the width of the score; give score_range under [compare], "
                 'or metrics = ["rmse", "correlation"]'
             )
+        yield from self._misfits_of_ways()
         yield from self._misfits_of_kind()
         if self.compare.ceiling != "none":
             if self.label.classified or not self.label.is_rated:
@@ -200,10 +202,7 @@ class StudyConfig(Section):
                     '"correlation" to metrics, or leave ceiling out'
                 )
         if self.compare.chained:
-            yield from chain_misfits(
-                self.label, self.factor_model, self.evaluation, self.models, self.compare,
-                several_contexts=bool(self.data.contexts),
-            )  # fmt: skip
+            yield from chain_misfits(self.label, self.evaluation, self.models, self.compare)
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):
@@ -220,6 +219,19 @@ class StudyConfig(Section):
                 )
         if isinstance(self.outcome, str) and len(self.labels) > 1:
             yield "there are several labels, so outcome must be a table from label to description"
+
+    def _misfits_of_ways(self) -> Iterator[str]:
+        """Say if models that are compared with one truth would learn two different scores."""
+        ways = self.models.context_as or ()
+        two_scores = self.label.method == "factor" and self.factor_model.labels == "context"
+        if self.data.contexts and two_scores and SEPARATE in ways and len(ways) > 1:
+            others = listed([way for way in ways if way != SEPARATE])
+            yield (
+                f"context_as under [models] compares {SEPARATE!r} with {others}, but with labels = "
+                '"context" under [factor_model] the former learn the scores of each context\'s '
+                "factor model and the latter those of the factor model over all contexts; set "
+                'labels = "pooled", so that all predict the same scores, or list one way'
+            )
 
     def _misfits_of_kind(self) -> Iterator[str]:
         """Say what does not fit a label of classes, or one of numbers."""
