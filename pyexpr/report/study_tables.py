@@ -46,6 +46,8 @@ STUDY_TABLES = (
     StudyTable("all_differences", "comparison", ("comparison",), folded=True),
     StudyTable("leakage", "comparison", ("scores_leakage",), files=False, folded=True),
     StudyTable("coefficients", "coefficients", ("coefficients",), folded=True),
+    StudyTable("pooled_slopes", "coefficients", ("pooled_slopes",), folded=True),
+    StudyTable("slope_variation", "coefficients", ("slope_variation",), folded=True),
     StudyTable("contrasts", "coefficients", ("contrasts",), folded=True),
     StudyTable("omnibus", "coefficients", ("omnibus",), folded=True),
     StudyTable("weights", "coefficients", ("weights",), folded=True),

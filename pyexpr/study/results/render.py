@@ -92,6 +92,8 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         left_out.add("repeat_spread")
     if config.compare.ceiling == "none":
         left_out.add("ceiling")
+    if config.coefficients.pooling == "none":
+        left_out |= {"pooled_slopes", "slope_variation"}
     if config.models.elastic_net is None:
         left_out |= {"weights", "tuning"}
     if config.label.classified:

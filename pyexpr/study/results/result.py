@@ -60,7 +60,9 @@ class StudyResult(Result):
         Names, where the study has them: reliability, loadings, parameters, invariance,
         invariance_contrasts, scores, features, quality, recordings, dropped_clips, split,
         predictions, weights, tuning, left_out, comparison, scores_leakage, coefficients,
-        contrasts, omnibus; with ``ceiling`` under ``[compare]`` also ceiling; with
+        contrasts, omnibus; with ``ceiling`` under ``[compare]`` also ceiling; with ``pooling``
+        under ``[coefficients]`` also pooled_slopes (`PooledCoefficientResult.tidy`) and
+        slope_variation (its ``variation()``); with
         ``fit_on = "train"`` also training_scores, training_loadings; with
         deep models also learning_curves and seed_spread.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_sections import CoefficientsSection
 from pyexpr.study.tables.labels import label_stage
 
 # The sections of the configuration that each stage depends on; a deep model: on those before
@@ -13,6 +14,10 @@ _DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
 _BEFORE_MODELS = _DATA | dict.fromkeys(
     ("label", "factor_model", "features", "evaluation", "split", "seed"), True
 )
+
+
+# Pooled slopes are computed apart from the others.
+_SLOPES = set(CoefficientsSection.model_fields) - {"pooling", "subject_effects"}
 
 
 def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
@@ -27,7 +32,8 @@ def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
         "models": models,
         "comparison": models | {"models": True, "compare": True},
         "ceiling": models | {"models": True, "compare": True},
-        "coefficients": models | {"compare": True, "coefficients": True},
+        "coefficients": models | {"compare": True, "coefficients": _SLOPES},
+        "pooled_coefficients": models | {"compare": True, "coefficients": True},
     }
     deep = config.models.deep()
     if stage in deep:
@@ -44,5 +50,6 @@ def stages_of(config: StudyConfig) -> tuple[str, ...]:
     # Slopes are of a label that is a number.
     slopes = () if config.label.classified else ("coefficients",)
     ceiling = () if config.compare.ceiling == "none" else ("ceiling",)
-    compared = ("comparison", *ceiling, *slopes)
+    pooled = () if config.coefficients.pooling == "none" else ("pooled_coefficients",)
+    compared = ("comparison", *ceiling, *slopes, *pooled)
     return (*ratings, label_stage(config), "features", "models", *deep, *compared)

@@ -14,6 +14,7 @@ from pyexpr.behavior.features.sequences import check_sequences
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.tracks.recognition import AUTO
 from pyexpr.deep.requirements import require, require_installed
+from pyexpr.inference.pooling.estimates import FEWEST_CONTEXTS
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.resampling.intervals.methods import check_method
@@ -21,7 +22,7 @@ from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ModelsSection
 from pyexpr.study.file.model_specs import kind_of, model_specs
 from pyexpr.study.file.voice import in_words_of_the_file
-from pyexpr.study.tables.feature_choice import check_choice
+from pyexpr.study.tables.feature_choice import check_choice, wanted
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
 
@@ -133,6 +134,8 @@ def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object
         yield partial(_check_humans, config, inputs)
     if config.compare.ceiling == "ICC(C,k)":
         yield partial(_check_ceiling, config, inputs)
+    if config.coefficients.pooling != "none":
+        yield partial(_check_pooling, config, inputs)
     # A model that cannot be made is known now, not after the features.
     yield from model_checks(config)
 
@@ -183,6 +186,50 @@ def _check_ceiling(config: StudyConfig, inputs: Inputs) -> None:
             'ceiling = "ICC(C,k)" under [compare] requires that each of several raters rated '
             'every clip; use "ICC(1,k)", in which the severity of a rater counts as error'
         )
+
+
+def _check_pooling(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if the study has too few contexts or subjects for pooled slopes."""
+    asked, n = 'pooling = "partial" under [coefficients]', len(inputs.contexts)
+    if n < FEWEST_CONTEXTS:
+        raise StudyError(
+            f"{asked} requires at least {FEWEST_CONTEXTS} contexts, because fewer do not show how "
+            f"far slopes differ between contexts, but the study has {n}; leave it out"
+        )
+    clips, where = inputs.clips(), ""
+    most = clips["subject"].nunique()
+    if config.coefficients.rows == "train":
+        split = split_subjects(
+            clips["subject"], proportions=config.split.proportions, seed=config.seed
+        )
+        parts = config.fitted_parts()
+        most = sum(len(getattr(split, part)) for part in parts)
+        where = f" in the {' and '.join(parts)} part{'s' if len(parts) > 1 else ''}"
+    counts = clips.groupby("context")["subject"].nunique().clip(upper=most)
+    for context in inputs.contexts:
+        features, subjects = _fewest_predictors(config, inputs, context), int(counts[context])
+        if 2 * features >= subjects:
+            raise StudyError(
+                f"{asked} requires more than twice as many subjects as features in each context, "
+                f"but context {context!r} has {counted(features, 'feature')} and "
+                f"{counted(subjects, 'subject')}{where}; name fewer features (use under "
+                "[features]), or leave pooling out"
+            )
+
+
+def _fewest_predictors(config: StudyConfig, inputs: Inputs, context: str) -> int:
+    """Return how many features and covariates a context has at least that may vary there."""
+    # Recordings of another tracker may lack some features.
+    computed = () if not inputs.recorded or "layout" in inputs.recordings else (
+        config.features.computed()
+    )  # fmt: skip
+    found = len(wanted(config, computed))
+    if inputs.measured is not None:
+        own = inputs.measured
+        table = own.table[own.table["context"] == context]
+        names = [*wanted(config, own.features), *own.covariates]
+        found += sum(int(table[name].nunique() > 1) for name in names)
+    return found
 
 
 def _check_split(config: StudyConfig, inputs: Inputs) -> None:
