@@ -299,16 +299,17 @@ def _pooling(record: Record, tables: Tables) -> list[str]:
     }
     effects = record["options"]["coefficients"]["subject_effects"]
     return [
-        "Beside these separate estimates, slopes were pooled in part over contexts by a multilevel "
-        "model (Gelman & Hill, 2007), fitted by REML to the same rows. In this model, the slopes "
-        "of a feature are normally distributed over contexts, and subjects differ in "
+        "Beside the tested slopes, slopes were pooled in part over contexts by a multilevel model "
+        "(Gelman & Hill, 2007), fitted by REML to the same rows. In this model, the slopes of a "
+        "feature are normally distributed over contexts, and subjects differ in "
         f"{differ[effects]}.",
-        "Each pooled slope is shrunken towards the mean slope over contexts, and is shown beside "
-        "the slope of the context alone with the weights of the multilevel model.",
+        "Each pooled slope is shrunken towards the mean slope over contexts. It is shown beside "
+        "the separate slope of the context alone, which is estimated with the weights of the "
+        "multilevel model and therefore differs from the tested slope.",
         "The intervals of pooled slopes (Iyer et al., 2004) are cluster-robust. They account for "
         "the bias of pooling and for the uncertainty of the variance between contexts, and hold on "
-        "average over contexts. They are not adjusted for multiple testing; the tests refer to "
-        "the separate slopes alone.",
+        "average over contexts. They are not adjusted for multiple testing, and no test refers to "
+        "pooled slopes.",
     ]
 
 

@@ -250,11 +250,12 @@ def pooling_sentences(tables: Tables) -> list[str]:
     alike = [label_in_sentence(one) for one in variation.loc[variation["estimate"] == 0, "feature"]]
     if not alike:
         return [text]
-    which = "that of every feature" if len(alike) == len(variation) else ""
-    which = which or f"{spelled(len(alike), 'feature')} of {len(variation)} ({listed_words(alike)})"
+    which = f"{spelled(len(alike), 'feature')} ({listed_words(alike)})"
+    if len(alike) == len(variation):
+        which = "every feature"
     return [
         text,
-        f"The estimated variance between contexts is 0 for {which}, so the pooled slope is the "
+        f"For {which}, the estimated variance between contexts is 0, so the pooled slope is the "
         "same in all contexts.",
     ]
 
