@@ -150,7 +150,11 @@ def _draw(
     for row in slopes:
         y = rows[row["context"]].middle
         if np.isnan(row["estimate"]):
-            axes.text(0, y, f" {DASH} ", ha="center", va="center", size=plotting.SIZE_SMALL)
+            axes.text(
+                0, y, f" {DASH} ", ha="center", va="center", size=plotting.SIZE_SMALL,
+                # Without it the dash would be lost on the line at 0.
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )  # fmt: skip
             continue
         first, second = float(row["separate_estimate"]), float(row["estimate"])
         trios = (
