@@ -205,13 +205,15 @@ def _check_pooling(config: StudyConfig, inputs: Inputs) -> None:
         parts = config.fitted_parts()
         most = sum(len(getattr(split, part)) for part in parts)
         where = f" in the {' and '.join(parts)} part{'s' if len(parts) > 1 else ''}"
+    more = " (with covariates)" if config.features.adjust_for else ""
     counts = clips.groupby("context")["subject"].nunique().clip(upper=most)
+    counts = counts.reindex(inputs.contexts, fill_value=0)
     for context in inputs.contexts:
         features, subjects = _fewest_predictors(config, inputs, context), int(counts[context])
         if 2 * features >= subjects:
             raise StudyError(
                 f"{asked} requires more than twice as many subjects as features in each context, "
-                f"but context {context!r} has {counted(features, 'feature')} and "
+                f"but context {context!r} has {counted(features, 'feature')}{more} and "
                 f"{counted(subjects, 'subject')}{where}; name fewer features (use under "
                 "[features]), or leave pooling out"
             )
