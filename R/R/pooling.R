@@ -11,6 +11,10 @@
 #' distributed, and not for a context that was chosen because its slope is extreme. Checked against
 #' `lme4::lmer`.
 #'
+#' If a study file has `pooling = "partial"` under `[coefficients]`, the report of [run_study()] shows
+#' the pooled slopes beside the separate ones, and the study has the tables `"pooled_slopes"` and
+#' `"slope_variation"`.
+#'
 #' @inheritParams context_coefficients
 #' @param y Column of the label, on one scale in all contexts.
 #' @param context,cluster Columns of context and subject. At least three contexts.

@@ -18,7 +18,8 @@
 #'   a list leaves the entry out.
 #' @param full Whether to combine all values of all entries.
 #' @param of Tables with conclusions: some of `"comparison"`, `"reliability"` and `"coefficients"`.
-#'   By default all that the study has.
+#'   By default all that the study has. Those of `"coefficients"` include pooled slopes if the study
+#'   has them.
 #' @param label The label, required if the study has several.
 #' @param n_jobs Number of specifications computed at a time, in processes of this computer; -1 is
 #'   one per processor. Results do not depend on it.

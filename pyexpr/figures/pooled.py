@@ -9,7 +9,8 @@ import numpy as np
 
 from pyexpr.figures import drawing, plotting
 from pyexpr.figures.forest import shown_names
-from pyexpr.words.labels import DASH, percent
+from pyexpr.words.frames import checked, gap_notes, records
+from pyexpr.words.labels import DASH, interval, label_names, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,48 @@ def pooled_figure(
     return plotting.freeze(figure)
 
 
+def pooled_alt(
+    table: pd.DataFrame,
+    variation: pd.DataFrame,
+    *,
+    digits: int = 2,
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """Return a text description of `pooled_figure` with all numbers."""
+    data = checked(
+        table,
+        what="the pooled slopes' figure",
+        keys=("context", "feature"),
+        numbers=("estimate", "conf_low", "conf_high", "separate_estimate"),
+        optional=("separate_low", "separate_high"),
+    )
+    contexts = label_names(data["context"].unique(), names)
+    features = label_names(data["feature"].unique(), names)
+    common = dict(zip(variation["feature"].astype(str), variation["common_slope"], strict=True))
+    parts = [
+        "Slopes per standard deviation, a panel per feature with a row per context: an arrow leads "
+        "from the slope of the context alone to the pooled slope, and a dashed line marks the "
+        "common slope."
+    ]
+    for feature, shown in features.items():
+        listed = [
+            f"{contexts[row.context]} "
+            + _with_limits(row.separate_estimate, row.separate_low, row.separate_high, digits)
+            + f" alone, {_with_limits(row.estimate, row.conf_low, row.conf_high, digits)} pooled"
+            for row in records(data[data["feature"] == feature])
+        ]
+        parts.append(
+            f"{shown}: {'; '.join(listed)}; common slope {number(common[feature], digits)}."
+        )
+    parts += gap_notes(data, keys=("context", "feature"), values=("estimate",), names=names)
+    return " ".join(parts)
+
+
+def _with_limits(value: float, low: float, high: float, digits: int) -> str:
+    limits = interval(low, high, digits)
+    return number(value, digits) + (f" {limits}" if limits != DASH else "")
+
+
 def _looks() -> tuple[dict[str, Any], dict[str, Any]]:
     separate, pooled = plotting.marks(2)
     return (
@@ -107,7 +150,11 @@ def _draw(
     for row in slopes:
         y = rows[row["context"]].middle
         if np.isnan(row["estimate"]):
-            axes.text(0, y, f" {DASH} ", ha="center", va="center", size=plotting.SIZE_SMALL)
+            axes.text(
+                0, y, f" {DASH} ", ha="center", va="center", size=plotting.SIZE_SMALL,
+                # Without it the dash would be lost on the line at 0.
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )  # fmt: skip
             continue
         first, second = float(row["separate_estimate"]), float(row["estimate"])
         trios = (

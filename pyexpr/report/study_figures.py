@@ -15,6 +15,7 @@ from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.figures.factor import factor_alt, factor_figure
 from pyexpr.figures.learning import learning_alt, learning_figure
 from pyexpr.figures.performance import performance_alt, performance_figure
+from pyexpr.figures.pooled import pooled_alt, pooled_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
 from pyexpr.figures.weights import coefficients_figure, interval_kind, weights_alt, weights_figure
@@ -157,6 +158,19 @@ def _slopes_drawn(shown: Shown) -> Figure:
     return coefficients_figure(table, confidence=shown.option("compare", "confidence"), names=names)
 
 
+def _pooled_drawn(shown: Shown) -> Figure:
+    table = shown.tables["pooled_slopes"]
+    names = label_names(table["feature"].unique()) | label_names(table["context"].unique())
+    return pooled_figure(
+        table, shown.tables["slope_variation"], names=names,
+        confidence=shown.option("compare", "confidence"),
+    )  # fmt: skip
+
+
+def _pooled_alt(shown: Shown) -> str:
+    return pooled_alt(shown.tables["pooled_slopes"], shown.tables["slope_variation"])
+
+
 STUDY_FIGURES = (
     StudyFigure(
         "performance", "comparison",
@@ -190,6 +204,18 @@ STUDY_FIGURES = (
         note=
             "Lines of the weights are {level} percentile intervals over resamples of subjects; "
             "lines of the slopes are {level} {intervals}.",
+    ),
+    StudyFigure(
+        "pooled_slopes", "pooled_slopes", _pooled_drawn, _pooled_alt,
+        title="Separate and pooled slopes by feature and context",
+        section="coefficients",
+        caption="Separate and Pooled Slopes, by Feature and Context.",
+        note=
+            "Hollow marks are separate slopes, of the context alone, estimated with the weights of "
+            "the multilevel model. Arrows lead from them to the pooled slopes (filled marks), "
+            "which are shrunken towards the mean over contexts (the common slope). Lines are "
+            "{level} intervals, not adjusted for the number of slopes; those of pooled slopes are "
+            "of the shrunken slopes and hold on average over contexts.",
     ),
     StudyFigure(
         "weights", "coefficients",

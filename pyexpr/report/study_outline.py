@@ -48,6 +48,7 @@ from pyexpr.report.text.results import (
     difference_sentences,
     loadings_sentence,
     performance_sentences,
+    pooling_sentences,
     reliability_sentence,
     slope_sentences,
 )
@@ -165,7 +166,7 @@ def _result(content: StudyContent, name: str, found: Iterable[SectionCaution]) -
     lead: list[Block] = [*shown, *figures] if name == "performance" else [*figures, *shown]
     sentences = [text for text in _sentences(content, name) if text]
     if sentences:
-        source_files = {"record.json", f"{_SOURCE[name]}.csv"}
+        source_files = {"record.json", *(f"{table}.csv" for table in _SOURCE[name])}
         altered = [file for file in content.altered if file in source_files]
         sentences = [*_altered(altered), *sentences]
     warnings = tuple(one.text for one in found if one.section == name)
@@ -195,7 +196,7 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
         case "whole-analysis":
             return whole_analysis_sentences(record, tables)
         case "coefficients":
-            return slope_sentences(record, tables)
+            return [*slope_sentences(record, tables), *pooling_sentences(tables)]
         case "reliability":
             return [reliability_sentence(record, tables)]
         case "factor-model":
@@ -204,15 +205,16 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
             return []
 
 
-# The table from which the sentences of a section are made.
+# The tables from which the sentences of a section are made.
 _SOURCE = {
-    "performance": "comparison", "comparison": "comparison", "coefficients": "coefficients",
-    "reliability": "reliability", "factor-model": "loadings", "whole-analysis": "chain",
+    "performance": ("comparison",), "comparison": ("comparison",),
+    "coefficients": ("coefficients", "pooled_slopes", "slope_variation"),
+    "reliability": ("reliability",), "factor-model": ("loadings",), "whole-analysis": ("chain",),
 }  # fmt: skip
 # The stages whose notes a section has.
 _STAGES = {
     "performance": ("models", "ceiling"), "comparison": ("comparison",),
-    "whole-analysis": ("chain",), "coefficients": ("coefficients",),
+    "whole-analysis": ("chain",), "coefficients": ("coefficients", "pooled_coefficients"),
     "reliability": ("reliability",), "factor-model": ("factor_model",), "label": ("label",),
     "quality": ("features",),
 }  # fmt: skip

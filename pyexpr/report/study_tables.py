@@ -48,6 +48,8 @@ STUDY_TABLES = (
     StudyTable("whole_analysis", "whole-analysis", ("chain",)),
     StudyTable("whole_analysis_steps", "whole-analysis", ("chain",), folded=True),
     StudyTable("coefficients", "coefficients", ("coefficients",), folded=True),
+    StudyTable("pooled_slopes", "coefficients", ("pooled_slopes",), folded=True),
+    StudyTable("slope_variation", "coefficients", ("slope_variation",), folded=True),
     StudyTable("contrasts", "coefficients", ("contrasts",), folded=True),
     StudyTable("omnibus", "coefficients", ("omnibus",), folded=True),
     StudyTable("weights", "coefficients", ("weights",), folded=True),

@@ -54,6 +54,7 @@ from pyexpr.study.stages.chain import chain
 from pyexpr.study.stages.deep import train_deep, training_folder
 from pyexpr.study.stages.deep_tables import joined_predictions
 from pyexpr.study.stages.order import options_of, stages_of
+from pyexpr.study.stages.pooled_coefficients import pooled_coefficients
 from pyexpr.study.stages.sources import Sources, refuse_changed
 from pyexpr.study.tables.early_checks import check_deep, check_early
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
@@ -446,6 +447,26 @@ class Study:
         return self._stage(
             "coefficients",
             lambda: computations.coefficients(self.config, self.inputs, labelled, behavior, fitted),
+        )
+
+    @_of_one_state
+    def pooled_coefficients(self) -> StageOutput:
+        """Run the stage of pooled slopes: those of one multilevel model of all contexts.
+
+        Raises
+        ------
+        StudyError
+            If the study file does not ask for it (``pooling`` under ``[coefficients]``).
+        """
+        if self.config.coefficients.pooling == "none":
+            raise StudyError(
+                'the study has no pooled slopes; pooling = "partial" under [coefficients] asks '
+                "for them"
+            )
+        labelled, behavior, fitted = self.label(), self.features(), self.models()
+        return self._stage(
+            "pooled_coefficients",
+            lambda: pooled_coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
 
     def check(self) -> CheckResult:

@@ -9,6 +9,7 @@ import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.messages import message_column
+from pyexpr.figures.pooled import pooled_alt
 from pyexpr.figures.weights import coefficients_figure, weights_alt
 from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, OF_WEIGHTS
 from pyexpr.report.tables.coefficients import (
@@ -16,6 +17,8 @@ from pyexpr.report.tables.coefficients import (
     contrasts_table,
     leakage_table,
     omnibus_table,
+    pooled_table,
+    variation_table,
 )
 
 NAN = math.nan
@@ -131,7 +134,69 @@ def test_leakage() -> None:
     assert row[2:6] == (".126", ".124", "0.002", "[0.001, 0.003]")
 
 
-@pytest.mark.parametrize("make", [coefficients_table, contrasts_table, omnibus_table])
+def pooled() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "context": ["pain", "Pain", "rest"],
+            "feature": "au_count",
+            "estimate": [0.25, -0.05, NAN],
+            "conf_low": [0.1, NAN, NAN],
+            "conf_high": [0.4, NAN, NAN],
+            "separate_estimate": [0.3, -0.104, NAN],
+            "separate_low": [0.12, -0.3, NAN],
+            "separate_high": [0.48, 0.1, NAN],
+            "shrinkage": [0.337, 1.0, NAN],
+            "n_effective": [17.2, 3.94, NAN],
+            "reason": ["", "too few subjects", "the feature is constant"],
+        }
+    )
+
+
+VARIATION = pd.DataFrame(
+    {
+        "feature": ["au_count"], "estimate": [0.21], "conf_low": [0.0], "conf_high": [1.5],
+        "common_slope": [0.1], "common_low": [-0.2], "common_high": [0.4], "reason": "",
+    }
+)  # fmt: skip
+
+
+def test_pooled_slopes_stand_beside_the_separate_ones() -> None:
+    table = pooled_table(pooled(), confidence=0.9)
+    assert table.columns[2:] == (
+        "Separate slope: Slope", "Separate slope: 90% CI", "Pooled slope: Slope",
+        "Pooled slope: 90% interval", "Pooled slope: Shrinkage",
+    )  # fmt: skip
+    assert table.rows == (
+        ("pain", "AU count", "0.30", "[0.12, 0.48]", "0.25", "[0.10, 0.40]", "34%"),
+        ("Pain", "AU count", "−0.10", "[−0.30, 0.10]", "−0.05", "—", "100%"),
+        ("Rest", "AU count", "—", "—", "—", "—", "—"),
+    )
+    text = " ".join(table.notes)
+    assert "Its interval is of the shrunken slope: it holds on average over contexts" in text
+    assert "it therefore differs from the tested slope" in text
+    assert "with the effective number: Pain, AU count (3.9)." in text
+    assert "No interval for Pain, AU count: too few subjects." in text
+    assert "Rest, AU count: the feature is constant." in text
+
+
+def test_variation_of_slopes() -> None:
+    table = variation_table(VARIATION, digits=1)
+    assert table.rows == (("AU count", "0.2", "[0.0, 1.5]", "0.1", "[−0.2, 0.4]"),)
+    assert table.columns[1:3] == ("Slopes between contexts: SD", "Slopes between contexts: 95% CI")
+
+
+def test_words_of_the_pooled_figure_have_every_number() -> None:
+    text = pooled_alt(pooled(), VARIATION)
+    assert (
+        "AU count: pain 0.30 [0.12, 0.48] alone, 0.25 [0.10, 0.40] pooled; "
+        "Pain −0.10 [−0.30, 0.10] alone, −0.05 pooled; Rest — alone, — pooled; common slope 0.10."
+    ) in text
+    assert text.endswith("Rest, AU count: the feature is constant.")
+
+
+@pytest.mark.parametrize(
+    "make", [coefficients_table, contrasts_table, omnibus_table, pooled_table, variation_table]
+)
 def test_a_missing_column_is_named(make: object) -> None:
     with pytest.raises(ColumnError, match="feature"):
         make(pd.DataFrame({"context": ["a"]}))  # type: ignore[operator]

@@ -35,7 +35,7 @@ def test_each_figure_stands_once_in_the_report() -> None:
     assert [caption.partition(".")[0] for caption in shown] == [
         f"Figure {n}" for n in range(1, len(stems) + 1)
     ]
-    assert "Figure 6. Learning Curves of OpenFace-LSTM, by Epoch." in shown
+    assert "Figure 7. Learning Curves of OpenFace-LSTM, by Epoch." in shown
 
 
 def test_a_figure_is_drawn_where_its_table_is() -> None:

@@ -157,6 +157,18 @@ def test_text_is_text_and_figures_have_words(document: Any) -> None:
     assert last.paragraph_format.first_line_indent < 0
 
 
+def test_a_tall_figure_fits_the_page_with_its_caption() -> None:
+    from PIL import Image
+
+    target = io.BytesIO()
+    Image.new("L", (2, 9)).save(target, "png")
+    tall = Figure("tall", Picture("<svg/>", target.getvalue()), "Figure 1. Tall.")
+    made = study_document(Outline("A", (), (Section("a", "A", (tall,)),)))
+    (shape,) = docx.Document(io.BytesIO(made)).inline_shapes
+    assert 20 < shape.height.cm < 22
+    assert shape.width.cm == pytest.approx(shape.height.cm * 2 / 9, abs=0.01)
+
+
 def test_it_is_known_as_ours_until_it_is_edited(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "report.docx"
     path.write_bytes(content)

@@ -44,7 +44,7 @@ FILES = {
         "comparison", "scores_leakage",
     )),
     *(f"figures/{figure.stem}.{kind}" for kind in ("svg", "png") for figure in STUDY_FIGURES
-      if not figure.each_model),
+      if not figure.each_model and figure.needs != "pooled_slopes"),
     *(f"stages/{stage}.zip" for stage in STAGES),
     "analysis_notes.txt",
     "record.json",

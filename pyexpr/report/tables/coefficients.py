@@ -237,6 +237,115 @@ def omnibus_table(
     )
 
 
+def pooled_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    confidence: float = 0.95,
+    names: Names = None,
+    title: str = "Separate and Pooled Slopes of the Features, by Context.",
+) -> DisplayTable:
+    """Lay out the slopes of contexts alone beside those of a multilevel model.
+
+    `frame` is the `tidy()` of a PooledCoefficientResult: columns context, feature, estimate,
+    conf_low, conf_high, separate_estimate, separate_low, separate_high, shrinkage, and optionally
+    n_effective, reason.
+    """
+    values = ("estimate", "conf_low", "conf_high")
+    data = checked(
+        frame,
+        what="the pooled slopes' table",
+        keys=("context", "feature"),
+        numbers=(
+            *values, "separate_estimate", "separate_low", "separate_high", "shrinkage",
+        ),
+        optional=("n_effective",),
+    )  # fmt: skip
+    contexts = label_names(in_order(data["context"]), names)
+    features = label_names(data["feature"].unique(), names)
+    rows = tuple(
+        (
+            contexts[row.context],
+            features[row.feature],
+            number(row.separate_estimate, digits),
+            interval(row.separate_low, row.separate_high, digits),
+            number(row.estimate, digits),
+            interval(row.conf_low, row.conf_high, digits),
+            _share(row.shrinkage),
+        )
+        for context in contexts
+        for row in records(data[data["context"] == context])
+    )
+    level = percent(confidence)
+    return DisplayTable(
+        title=title,
+        columns=("Context", "Feature", "Separate slope: Slope", f"Separate slope: {level} CI",
+                 "Pooled slope: Slope", f"Pooled slope: {level} interval",
+                 "Pooled slope: Shrinkage"),
+        rows=rows,
+        notes=(
+            "Slopes per standard deviation pooled within contexts. Separate slope: slope of the "
+            "context alone, estimated with the weights of the multilevel model; it therefore "
+            "differs from the tested slope, which has other weights.",
+            "Pooled slope: slope of the multilevel model, shrunken towards the mean over contexts. "
+            "Its interval is of the shrunken slope: it holds on average over contexts, and not for "
+            "a context chosen because its slope differs most. Shrinkage: share of the distance "
+            "from the separate slope to the mean over contexts by which pooling moves the slope. "
+            "If features are correlated, the pooling of other features moves it as well.",
+            "Intervals are not adjusted for the number of slopes.",
+            *_few_subjects_note(records(data), contexts, features),
+            *gap_notes(data, keys=("context", "feature"), values=values, names=names),
+        ),
+        text_columns=2,
+    )  # fmt: skip
+
+
+def variation_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    confidence: float = 0.95,
+    names: Names = None,
+    title: str = "Variation of Slopes Between Contexts.",
+) -> DisplayTable:
+    """Lay out how far the slopes of each feature differ between contexts.
+
+    `frame` is the `variation()` of a PooledCoefficientResult: columns feature, estimate (the
+    standard deviation), conf_low, conf_high, common_slope, common_low, common_high, and optionally
+    reason.
+    """
+    values = ("estimate", "conf_low", "conf_high")
+    common = ("common_slope", "common_low", "common_high")
+    data = checked(
+        frame,
+        what="the table of the variation of slopes",
+        keys=("feature",),
+        numbers=(*values, *common),
+    )
+    features = label_names(data["feature"].unique(), names)
+    level = percent(confidence)
+    return DisplayTable(
+        title=title,
+        columns=("Feature", "Slopes between contexts: SD", f"Slopes between contexts: {level} CI",
+                 "Mean over contexts: Slope", f"Mean over contexts: {level} CI"),
+        rows=tuple(
+            (
+                features[row.feature],
+                number(row.estimate, digits),
+                interval(row.conf_low, row.conf_high, digits),
+                number(row.common_slope, digits),
+                interval(row.common_low, row.common_high, digits),
+            )
+            for row in records(data)
+        ),
+        notes=(
+            "Multilevel model of the slopes per standard deviation pooled within contexts. The "
+            "mean and its CI refer to a population of contexts.",
+            *gap_notes(data, keys=("feature",), values=values, names=names),
+        ),
+    )  # fmt: skip
+
+
 def leakage_table(
     frame: pd.DataFrame,
     *,

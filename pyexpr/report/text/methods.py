@@ -286,7 +286,32 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
         f"Tested slopes are per standard deviation{pooled}; "
         f"{_adjusted(options['adjust'], several=bool(pooled))}."
     )
-    return text
+    return [*text, *_pooling(record, tables)]
+
+
+def _pooling(record: Record, tables: Tables) -> list[str]:
+    """Return sentences on the multilevel model of slopes, if there is one."""
+    if "pooled_slopes" not in tables:
+        return []
+    differ = {
+        "intercepts": "intercepts",
+        "slopes": "intercepts and slopes",
+        "contexts": "intercepts and slopes, also in single contexts",
+    }
+    effects = record["options"]["coefficients"]["subject_effects"]
+    return [
+        "Beside the tested slopes, slopes were pooled in part over contexts by a multilevel model "
+        "(Gelman & Hill, 2007), fitted by REML to the same rows. In this model, the slopes of a "
+        "feature are normally distributed over contexts, and subjects differ in "
+        f"{differ[effects]}.",
+        "Each pooled slope is shrunken towards the mean slope over contexts. It is shown beside "
+        "the separate slope of the context alone, which is estimated with the weights of the "
+        "multilevel model and therefore differs from the tested slope.",
+        "The intervals of pooled slopes (Iyer et al., 2004) are cluster-robust. They account for "
+        "the bias of pooling and for the uncertainty of the variance between contexts, and hold on "
+        "average over contexts. They are not adjusted for multiple testing, and no test refers to "
+        "pooled slopes.",
+    ]
 
 
 def _adjusted(how: str, *, several: bool) -> str:

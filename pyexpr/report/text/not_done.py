@@ -41,6 +41,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             if "coefficients" in tables and options["coefficients"]["adjust"] == "none"
             else []
         ),
+        *_of_pooling(record),
         f"Missing features and {'scores' if 'loadings' in tables else 'labels'} were not imputed.",
         f"The intervals of performance do not include the uncertainty of {listed_words(fixed)}: "
         "they describe how these fitted models perform in new subjects."
@@ -128,6 +129,14 @@ def _of_factor_model(record: Record, tables: Tables) -> list[str]:
             )
         )
     return text
+
+
+def _of_pooling(record: Record) -> list[str]:
+    """Return a sentence on slopes that were to be pooled and could not be."""
+    why = record["stages"].get("pooled_coefficients", {}).get("not pooled because", "")
+    return (
+        [f"Slopes were not pooled over contexts: {readers_reason(why).rstrip('.')}."] if why else []
+    )
 
 
 def _divisions(record: Record) -> list[str]:

@@ -83,6 +83,13 @@ _WORKS = (
         "10.1111/j.1467-9868.2007.00593.x",
     ),
     Work(
+        "Gelman & Hill",
+        "2007",
+        "Gelman, A., & Hill, J. (2007). *Data analysis using regression and "
+        "multilevel/hierarchical models*. Cambridge University Press.",
+        "10.1017/CBO9780511790942",
+    ),
+    Work(
         "Hochreiter & Schmidhuber",
         "1997",
         "Hochreiter, S., & Schmidhuber, J. (1997). Long short-term memory. *Neural Computation*, "
@@ -95,6 +102,14 @@ _WORKS = (
         "Holm, S. (1979). A simple sequentially rejective multiple test procedure. *Scandinavian "
         "Journal of Statistics*, *6*(2), 65–70.",
         url="https://www.jstor.org/stable/4615733",
+    ),
+    Work(
+        "Iyer et al.",
+        "2004",
+        "Iyer, H. K., Wang, C. M. J., & Mathew, T. (2004). Models and confidence intervals for "
+        "true values in interlaboratory trials. *Journal of the American Statistical "
+        "Association*, *99*(468), 1060–1071.",
+        "10.1198/016214504000001682",
     ),
     Work(
         "Lin et al.",

@@ -235,6 +235,31 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
     return text
 
 
+def pooling_sentences(tables: Tables) -> list[str]:
+    """Return how much the slopes of contexts were shrunken, if they were pooled."""
+    table = tables.get("pooled_slopes")
+    if table is None:
+        return []
+    known = table[table["shrinkage"].notna()]
+    low, high = (
+        f"{100 * limit:.0f}%" for limit in (known["shrinkage"].min(), known["shrinkage"].max())
+    )
+    by = f"by {low}" if low == high else f"by {low} to {high}"
+    text = f"Partial pooling shrank the slopes of contexts {by} towards the mean over contexts."
+    variation = tables["slope_variation"]
+    alike = [label_in_sentence(one) for one in variation.loc[variation["estimate"] == 0, "feature"]]
+    if not alike:
+        return [text]
+    which = f"{spelled(len(alike), 'feature')} ({listed_words(alike)})"
+    if len(alike) == len(variation):
+        which = "every feature"
+    return [
+        text,
+        f"For {which}, the estimated variance between contexts is 0, so the pooled slope is the "
+        "same in all contexts.",
+    ]
+
+
 def slope_interval(record: Record, tables: Tables) -> str:
     """Return the name of the intervals of slopes, with its article."""
     level = percent(record["options"]["compare"]["confidence"])

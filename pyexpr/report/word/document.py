@@ -45,6 +45,8 @@ _FONT = "Times New Roman"
 # Largest number of columns on an upright page; wider tables are set in landscape format.
 _UPRIGHT = 7
 _MARGIN_CM = 2.54
+# What caption and note of a figure need at least.
+_BESIDE_FIGURE_CM = 3.0
 # Width of the page, upright and in landscape format.
 _PAGE_CM = (21.0, 29.7)
 # Width of a digit per point of type size, in a wide font, and the margins of the text of a cell.
@@ -246,6 +248,8 @@ def _figure(document: Document, block: Figure) -> None:
     if block.picture.png:
         document.add_picture(io.BytesIO(block.picture.png), width=Cm(21 - 2 * _MARGIN_CM))
         shape: Any = document.inline_shapes[-1]
+        if shape.height > (tallest := Cm(_PAGE_CM[1] - 2 * _MARGIN_CM - _BESIDE_FIGURE_CM)):
+            shape.width, shape.height = round(shape.width * tallest / shape.height), tallest
         shape._inline.docPr.set("descr", _plain(title_parts(block.caption)[1]))
         shape._inline.docPr.set("name", block.stem)
     _note(document, [block.note] if block.note else [])

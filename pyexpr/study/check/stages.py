@@ -7,6 +7,12 @@ from pyexpr.study.check.points import STAGES, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.order import stages_of
 
+_SUBJECTS = {
+    "intercepts": "intercepts",
+    "slopes": "intercepts and slopes",
+    "contexts": "intercepts and slopes, also in single contexts",
+}
+
 
 def stage_points(config: StudyConfig) -> list[Point]:
     """Return a point per stage, in the order in which they run."""
@@ -24,6 +30,8 @@ def stage_points(config: StudyConfig) -> list[Point]:
         "chain": _chain(config),
         "coefficients": f"slopes per context and between contexts ({config.coefficients.cr}, "
         f"p-values by {config.coefficients.adjust})",
+        "pooled_coefficients": "slopes of contexts pooled in part by a multilevel model (REML), "
+        f"in which subjects differ in {_SUBJECTS[config.coefficients.subject_effects]}",
     }
     return [
         Point(STAGES, name, None, words.get(name, "a deep model, trained on the recordings"))

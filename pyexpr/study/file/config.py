@@ -285,6 +285,11 @@ class StudyConfig(Section):
             return (self.factor_model.factor,)
         return self.label.question or self.label.column or ("mean",)
 
+    def fitted_parts(self) -> tuple[str, ...]:
+        """Return the parts of a split by which the weights and slopes of models are estimated."""
+        net = self.models.elastic_net
+        return ("train", "validation") if net is not None and net.refit else ("train",)
+
     def with_models(self, models: Mapping[str, Any]) -> StudyConfig:
         """Return the study with more models, given as objects or as sections.
 

@@ -329,3 +329,13 @@ class CoefficientsSection(Section):
     adjust: Literal["none", "holm", "max_t"] = "holm"
     # Of the slopes over all: within contexts, or with the differences between their means.
     intercepts: Literal["context", "common"] = "context"
+    # "partial": beside the separate slopes of contexts those of one multilevel model.
+    pooling: Literal["none", "partial"] = "none"
+    # What varies between subjects in the multilevel model, as in `px.pooled_coefficients`.
+    subject_effects: Literal["contexts", "slopes", "intercepts"] = "contexts"
+
+    @model_validator(mode="after")
+    def _effects_of_a_model(self) -> CoefficientsSection:
+        if self.pooling == "none" and self.subject_effects != "contexts":
+            raise ValueError('subject_effects requires pooling = "partial"')
+        return self

@@ -19,6 +19,8 @@ from pyexpr.report.tables.coefficients import (
     contrasts_table,
     leakage_table,
     omnibus_table,
+    pooled_table,
+    variation_table,
 )
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.invariance import invariance_table
@@ -84,6 +86,8 @@ def study_displays(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[
         "coefficients": ("coefficients", partial(coefficients_table, confidence=confidence)),
         "contrasts": ("contrasts", partial(contrasts_table, confidence=confidence)),
         "omnibus": ("omnibus", omnibus_table),
+        "pooled_slopes": ("pooled_slopes", partial(pooled_table, confidence=confidence)),
+        "slope_variation": ("slope_variation", partial(variation_table, confidence=confidence)),
         "learning_curves": ("learning_curves", _plain_table),
         "reliability": (
             "reliability",

@@ -95,6 +95,8 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         left_out.add("ceiling")
     if not config.compare.chained:
         left_out |= {"chain", "whole_analysis", "whole_analysis_steps"}
+    if config.coefficients.pooling == "none":
+        left_out |= {"pooled_slopes", "slope_variation"}
     if config.models.elastic_net is None:
         left_out |= {"weights", "tuning"}
     if config.label.classified:

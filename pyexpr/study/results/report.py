@@ -35,7 +35,8 @@ _NEEDED = ("comparison", "scores")
 _OPTIONAL = (
     "reliability", "loadings", "weights", "recordings", "quality", "tuning", "left_out",
     "scores_leakage", "coefficients", "contrasts", "omnibus", "learning_curves",
-    "seed_spread", "repeat_spread", "invariance", "ceiling", "chain",
+    "seed_spread", "repeat_spread", "invariance", "ceiling", "chain", "pooled_slopes",
+    "slope_variation",
 )  # fmt: skip
 _MADE_OF = {one.stem: one.made_of for one in STUDY_TABLES}
 # The table of a stage: results of earlier versions have another file for it.

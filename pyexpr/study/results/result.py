@@ -61,7 +61,9 @@ class StudyResult(Result):
         invariance_contrasts, scores, features, quality, recordings, dropped_clips, split,
         predictions, weights, tuning, left_out, comparison, scores_leakage, coefficients,
         contrasts, omnibus; with ``ceiling`` under ``[compare]`` also ceiling; with
-        ``bootstrap = "chain"`` there also chain; with
+        ``bootstrap = "chain"`` there also chain; with ``pooling`` under ``[coefficients]`` also
+        pooled_slopes (`PooledCoefficientResult.tidy`) and slope_variation (its ``variation()``);
+        with
         ``fit_on = "train"`` also training_scores, training_loadings; with
         deep models also learning_curves and seed_spread.
         """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The tables of a study that hold conclusions, with the stage of each.
 TABLES: Final = {
     "comparison": "comparison", "reliability": "reliability", "coefficients": "coefficients",
-    "contrasts": "coefficients",
+    "contrasts": "coefficients", "pooled_slopes": "pooled_coefficients",
 }  # fmt: skip
 #: What identifies a conclusion.
 KEY: Final = ("quantity", "context", "metric", "term")
@@ -50,6 +50,7 @@ def conclusions(
             ("reliability", lambda table: _of_reliability(table, ratings)),
             ("coefficients", _of_coefficients),
             ("contrasts", _of_contrasts),
+            ("pooled_slopes", _of_pooled_slopes),
         )
         if name in tables
         for made in [make(tables[name])]
@@ -106,6 +107,10 @@ def _of_coefficients(table: pd.DataFrame) -> pd.DataFrame:
 def _of_contrasts(table: pd.DataFrame) -> pd.DataFrame:
     found = _of_slopes(table, "difference of slopes", table["estimate"])
     return found.assign(n=np.nan, n_clusters=np.nan)
+
+
+def _of_pooled_slopes(table: pd.DataFrame) -> pd.DataFrame:
+    return _of_slopes(table, "pooled slope", table["estimate"])
 
 
 def _of_slopes(table: pd.DataFrame, quantity: str, estimate: pd.Series[Any]) -> pd.DataFrame:

@@ -77,14 +77,15 @@ class SensitivityResult(Result):
 
         Columns: specification (its number; 0 is the base, the study as its file describes it), base
         (whether it is this one), a column with the value of each entry of the grid as text;
-        quantity ("performance", "difference" of two models, "reliability", "slope", or
-        "difference of slopes"), context, metric, term (a model, two models, a question, or a
-        feature); null (the value that means no effect), estimate, conf_low, conf_high, p_value (of
-        slopes adjusted as in the study; there is none of reliabilities), n (clips), n_clusters
-        (subjects; both are missing for differences of slopes); excludes_null (whether the interval
-        excludes the null value), same_sign (whether the estimate is on the same side of it as in
-        the base), same_significance (whether excludes_null is as in the base), reason (why a number
-        is missing).
+        quantity ("performance", "difference" of two models, "reliability", "slope",
+        "difference of slopes", or "pooled slope"), context, metric, term (a model, two models, a
+        question, or a feature); null (the value that means no effect), estimate, conf_low,
+        conf_high, p_value (of slopes and their differences adjusted as in the study, of pooled
+        slopes not adjusted; there is none of reliabilities), n (clips), n_clusters (subjects; both
+        are missing for differences of slopes); excludes_null (whether the interval excludes the
+        null value), same_sign (whether the estimate is on the same side of it as in the base),
+        same_significance (whether excludes_null is as in the base), reason (why a number is
+        missing).
         """
         return self.table.copy()
 

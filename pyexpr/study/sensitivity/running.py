@@ -25,6 +25,7 @@ from pyexpr.study.tables.early_checks import check_early
 #: Every stage, in an order in which each comes after those that it needs.
 STAGES: Final = (
     "reliability", "factor_model", "label", "features", "models", "comparison", "coefficients",
+    "pooled_coefficients",
 )  # fmt: skip
 # Entries that do not affect how the tables of a study are read.
 _NOT_OF_TABLES: Final = frozenset(
@@ -143,7 +144,7 @@ def run_stages(runs: Runs, wanted: Sequence[str], *, n_jobs: int, progress: bool
 def _run_stage(runs: Runs, stage: str, wanted: Sequence[str], n_jobs: int, shown: bool) -> None:
     by_file: dict[Path, list[Run]] = {}
     for run in runs.runs:
-        if run.failed or run.study is None or not _needed(run.study.config, stage, wanted):
+        if run.failed or run.study is None or not needed(run.study.config, stage, wanted):
             continue
         by_file.setdefault(run.study.stage_file(stage), []).append(run)
     if not by_file:
@@ -173,12 +174,14 @@ def _run_stage(runs: Runs, stage: str, wanted: Sequence[str], n_jobs: int, shown
         )
 
 
-def _needed(config: StudyConfig, stage: str, wanted: Sequence[str]) -> bool:
+def needed(config: StudyConfig, stage: str, wanted: Sequence[str]) -> bool:
     """Say whether a study has a stage, and a wanted one needs it."""
     if stage not in stages_of(config):
         return False
     if stage in ("reliability", "comparison", "coefficients"):
         return stage in wanted
+    if stage == "pooled_coefficients":
+        return "coefficients" in wanted
     return "comparison" in wanted or "coefficients" in wanted
 
 

@@ -16,7 +16,7 @@ from pyexpr.study.pipeline import Study
 from pyexpr.study.sensitivity.conclusions import TABLES, aligned, compared, conclusions
 from pyexpr.study.sensitivity.grid import Grid, Specification, shown
 from pyexpr.study.sensitivity.result import SensitivityResult
-from pyexpr.study.sensitivity.running import Run, Runs, begun, run_stages
+from pyexpr.study.sensitivity.running import Run, Runs, begun, needed, run_stages
 from pyexpr.study.stages.order import stages_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def sensitivity(
         the base in one entry. Combinations that a study file cannot have are listed as failed.
     of : {"comparison", "reliability", "coefficients"} or several, optional
         The tables with conclusions, by default all that the study has. Only the stages that they
-        need are run. "coefficients" includes the differences of slopes between contexts.
+        need are run. "coefficients" includes the differences of slopes between contexts, and
+        pooled slopes if the study has them.
     label : str, optional
         The label, required if the study has several.
     n_jobs : int, optional
@@ -258,8 +259,8 @@ def _conclusions_of(run: Run, wanted: Sequence[str]) -> pd.DataFrame | None:
     if run.failed or run.study is None:
         return None
     tables: dict[str, pd.DataFrame] = {}
-    for stage in wanted:
-        if stage in run.study.stage_names:
+    for stage in dict.fromkeys(TABLES.values()):
+        if needed(run.study.config, stage, wanted):
             own = run.study.stage(stage).tables
             tables |= {name: own[name] for name in TABLES if name in own}
     found = conclusions(run.study.config, tables, run.study.inputs.ratings) if tables else None

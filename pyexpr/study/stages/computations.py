@@ -278,16 +278,7 @@ def coefficients(
 ) -> StageOutput:
     """Describe the models' weights and test slopes, per context and between contexts."""
     options = config.coefficients
-    rows, _ = complete_rows(labelled, behavior)
-    names = [*behavior.facts["features"], *behavior.facts["covariates"]]
-    # The very labels that the models learned: of training subjects alone, where it is so.
-    labels = fitted.tables["labelled_clips"].drop(columns="part", errors="ignore")
-    rows = rows[[*CLIP_KEY, *names]].merge(labels, on=CLIP_KEY, validate="one_to_one")
-    if options.rows == "train":
-        split = fitted.tables["split"]
-        net = config.models.elastic_net
-        used = ("train", "validation") if net is not None and net.refit else ("train",)
-        rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
+    rows, names = rows_of_slopes(config, labelled, behavior, fitted)
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
     measured, more = design_of(rows, names)
     with _warnings_as_notes() as warned:
@@ -316,6 +307,23 @@ def coefficients(
         {name: table for name, table in tables.items() if table is not None},
         {"notes": [*warned, *more, *result.notes()]},
     )
+
+
+def rows_of_slopes(
+    config: StudyConfig, labelled: StageOutput, behavior: StageOutput, fitted: StageOutput
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows by which slopes are estimated, and their features and covariates."""
+    rows, _ = complete_rows(labelled, behavior)
+    names = [*behavior.facts["features"], *behavior.facts["covariates"]]
+    # The very labels that the models learned: of training subjects alone, where it is so.
+    labels = fitted.tables["labelled_clips"].drop(columns="part", errors="ignore")
+    rows = rows[[*CLIP_KEY, *names]].merge(labels, on=CLIP_KEY, validate="one_to_one")
+    if config.coefficients.rows == "train":
+        split = fitted.tables["split"]
+        rows = rows[
+            rows["subject"].isin(split.loc[split["part"].isin(config.fitted_parts()), "subject"])
+        ]
+    return rows, names
 
 
 def _penalty(config: StudyConfig, fitted: StageOutput) -> dict[str, Any]:

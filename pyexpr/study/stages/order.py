@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyexpr.study.file.config import StudyConfig
-from pyexpr.study.file.model_sections import CompareSection
+from pyexpr.study.file.model_sections import CoefficientsSection, CompareSection
 from pyexpr.study.tables.labels import label_stage
 
 # The sections of the configuration that each stage depends on; a deep model: on those before
@@ -16,6 +16,8 @@ _BEFORE_MODELS = _DATA | dict.fromkeys(
 )
 # Whether the whole analysis has intervals, too, changes no other result.
 _COMPARED: dict[str, Any] = {"compare": set(CompareSection.model_fields) - {"bootstrap"}}
+# Pooled slopes are computed apart from the others.
+_SLOPES = set(CoefficientsSection.model_fields) - {"pooling", "subject_effects"}
 
 
 def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
@@ -31,7 +33,8 @@ def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
         "comparison": models | _COMPARED | {"models": True},
         "ceiling": models | _COMPARED | {"models": True},
         "chain": models | _COMPARED | {"models": True},
-        "coefficients": models | _COMPARED | {"coefficients": True},
+        "coefficients": models | _COMPARED | {"coefficients": _SLOPES},
+        "pooled_coefficients": models | _COMPARED | {"coefficients": True},
     }
     deep = config.models.deep()
     if stage in deep:
@@ -49,5 +52,6 @@ def stages_of(config: StudyConfig) -> tuple[str, ...]:
     slopes = () if config.label.classified else ("coefficients",)
     ceiling = () if config.compare.ceiling == "none" else ("ceiling",)
     chain = ("chain",) if config.compare.chained else ()
-    compared = ("comparison", *ceiling, *chain, *slopes)
+    pooled = () if config.coefficients.pooling == "none" else ("pooled_coefficients",)
+    compared = ("comparison", *ceiling, *chain, *slopes, *pooled)
     return (*ratings, label_stage(config), "features", "models", *deep, *compared)

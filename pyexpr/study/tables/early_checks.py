@@ -14,6 +14,7 @@ from pyexpr.behavior.features.sequences import check_sequences
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.tracks.recognition import AUTO
 from pyexpr.deep.requirements import require, require_installed
+from pyexpr.inference.pooling.estimates import FEWEST_CONTEXTS
 from pyexpr.modeling.chain.nets import check_net
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.specs import Model, read_models
@@ -25,7 +26,7 @@ from pyexpr.study.file.model_sections import ModelsSection
 from pyexpr.study.file.model_specs import kind_of, model_specs
 from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.chain_ratings import check_chain_ratings
-from pyexpr.study.tables.feature_choice import check_choice
+from pyexpr.study.tables.feature_choice import check_choice, wanted
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
 
@@ -141,6 +142,8 @@ def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object
         yield partial(_check_chain_models, config)
         for name in config.labels:
             yield partial(check_chain_ratings, config.of_label(name), inputs)
+    if config.coefficients.pooling != "none":
+        yield partial(_check_pooling, config, inputs)
     # A model that cannot be made is known now, not after the features.
     yield from model_checks(config)
 
@@ -208,6 +211,52 @@ def _check_chain_models(config: StudyConfig) -> None:
                 "out"
             )
         check_net(model)
+
+
+def _check_pooling(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if the study has too few contexts or subjects for pooled slopes."""
+    asked, n = 'pooling = "partial" under [coefficients]', len(inputs.contexts)
+    if n < FEWEST_CONTEXTS:
+        raise StudyError(
+            f"{asked} requires at least {FEWEST_CONTEXTS} contexts, because fewer do not show how "
+            f"far slopes differ between contexts, but the study has {n}; leave it out"
+        )
+    clips, where = inputs.clips(), ""
+    most = clips["subject"].nunique()
+    if config.coefficients.rows == "train":
+        split = split_subjects(
+            clips["subject"], proportions=config.split.proportions, seed=config.seed
+        )
+        parts = config.fitted_parts()
+        most = sum(len(getattr(split, part)) for part in parts)
+        where = f" in the {' and '.join(parts)} part{'s' if len(parts) > 1 else ''}"
+    more = " (with covariates)" if config.features.adjust_for else ""
+    counts = clips.groupby("context")["subject"].nunique().clip(upper=most)
+    counts = counts.reindex(inputs.contexts, fill_value=0)
+    for context in inputs.contexts:
+        features, subjects = _fewest_predictors(config, inputs, context), int(counts[context])
+        if 2 * features >= subjects:
+            raise StudyError(
+                f"{asked} requires more than twice as many subjects as features in each context, "
+                f"but context {context!r} has {counted(features, 'feature')}{more} and "
+                f"{counted(subjects, 'subject')}{where}; name fewer features (use under "
+                "[features]), or leave pooling out"
+            )
+
+
+def _fewest_predictors(config: StudyConfig, inputs: Inputs, context: str) -> int:
+    """Return how many features and covariates a context has at least that may vary there."""
+    # Recordings of another tracker may lack some features.
+    computed = () if not inputs.recorded or "layout" in inputs.recordings else (
+        config.features.computed()
+    )  # fmt: skip
+    found = len(wanted(config, computed))
+    if inputs.measured is not None:
+        own = inputs.measured
+        table = own.table[own.table["context"] == context]
+        names = [*wanted(config, own.features), *own.covariates]
+        found += sum(int(table[name].nunique() > 1) for name in names)
+    return found
 
 
 def _check_split(config: StudyConfig, inputs: Inputs) -> None:
