@@ -25,7 +25,7 @@ from pyexpr.planning.notes import (
     NOTE_POWER,
     NOTE_SUBJECTS,
 )
-from pyexpr.planning.power import error_ratios, noncentralities, t_power
+from pyexpr.planning.power import assured, band, effect_ratios, noncentralities
 from pyexpr.planning.ratings_plan import plan_ratings
 from pyexpr.planning.result import PlanCell, PlanResult, checked_power
 from pyexpr.planning.simulation import Grid, Simulation
@@ -302,7 +302,7 @@ def plan_study(
         check_pilot({"truth": truth, "features": features, "cluster": cluster})
         sources, left_out, measure = slope_sources(
             pilot, truth=truth, features=features, feature=feature, cluster=cluster,
-            context=context, slope=goal,
+            context=context, slope=goal, confidence=how.confidence,
         )  # fmt: skip
     else:
         measure = "the feature"
@@ -398,7 +398,9 @@ def _effect_cells(
         (c, clips, n) for c, clips, n in product(range(len(sources)), grid.n_clips, grid.n_subjects)
     ]
     alpha = 1 - how.confidence
-    counts = {design: [0, 0] for design in designs}
+    parts: dict[tuple[int, int | None, int], list[NDArray[np.float64]]] = {
+        design: [] for design in designs
+    }
     at, rng, sampler = None, None, None
     for design, size in how.pieces([(design, how.n_studies) for design in designs]):
         c, clips, n = design
@@ -406,36 +408,49 @@ def _effect_cells(
             at, rng = design, how.rng(c, n, clips)
             sampler = sources[c].population.sampler(clips, rng)
         assert sampler is not None
-        p = sampler.p_values(n, size, rng)
-        counts[design][0] += int(np.count_nonzero(p < alpha))
-        counts[design][1] += int(np.count_nonzero(np.isnan(p)))
+        parts[design].append(sampler.tests(n, size, rng))
     for c, clips in product(range(len(sources)), grid.n_clips):
-        own = [counts[c, clips, n] for n in grid.n_subjects]
-        power = np.array([found for found, _ in own]) / how.n_studies
+        # Estimates and p-values of the studies of each number of subjects.
+        found = np.array([
+            np.concatenate(parts[c, clips, n], axis=1) for n in grid.n_subjects
+        ])  # fmt: skip
+        hits = np.count_nonzero(found[:, 1] < alpha, axis=1)
+        undefined = np.count_nonzero(np.isnan(found[:, 1]), axis=1)
         source = sources[c]
-        low, high = _band(source.worth, grid.n_subjects, power, how)
-        for i, (n, (found, undefined)) in enumerate(zip(grid.n_subjects, own, strict=True)):
+        low, high, average = _left_open(source.worth, grid.n_subjects, found[:, 0], hits, how)
+        for i, n in enumerate(grid.n_subjects):
             yield PlanCell(
-                source.context, n, source.clips if clips is None else clips, 0, goal, found,
-                undefined, low[i], high[i], source.reason,
+                source.context, n, source.clips if clips is None else clips, 0, goal, int(hits[i]),
+                int(undefined[i]), low[i], high[i], average[i], source.reason,
             )  # fmt: skip
 
 
-def _band(
-    worth: float, n: Sequence[int], power: NDArray[np.float64], how: Simulation
-) -> tuple[list[float], list[float]]:
-    """Return the powers at the largest and smallest standard error compatible with the pilot."""
+def _left_open(
+    worth: float,
+    n: Sequence[int],
+    estimates: NDArray[np.float64],
+    hits: NDArray[np.int64],
+    how: Simulation,
+) -> list[list[float]]:
+    """Return the limits of the power, and its average over what the pilot leaves open, (3, n).
+
+    `estimates` (n, n_studies) are the differences or slopes of the simulated studies.
+    """
     if np.isnan(worth):
-        return [float("nan")] * len(n), [float("nan")] * len(n)
-    alpha = 1 - how.confidence
+        return [[float("nan")] * len(n)] * 3
+    alpha, power = 1 - how.confidence, hits / how.n_studies
     found = noncentralities(n, power, how.n_studies, alpha=alpha)
-    small, large = error_ratios(worth, how.confidence)
-    low, high = (
-        [t_power(one / ratio, size - 1.0, alpha) for one, size in zip(found, n, strict=True)]
-        for ratio in (large, small)
-    )
-    # The noncentrality of a power of 1 is bounded.
-    return np.minimum(low, power).tolist(), np.maximum(high, power).tolist()
+    ratios = effect_ratios(estimates)
+    low, high, average = [], [], []
+    for size, own, other, simulated in zip(
+        n, found.tolist(), ratios.tolist(), power.tolist(), strict=True
+    ):
+        limits = band((own, other), worth, size - 1.0, how.confidence)
+        # The noncentrality of a power of 1 is bounded.
+        low.append(min(limits[0], simulated))
+        high.append(max(limits[1], simulated))
+        average.append(assured(own, worth, size - 1.0, alpha))
+    return [low, high, average]
 
 
 def _effect_notes(

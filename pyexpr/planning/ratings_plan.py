@@ -170,12 +170,26 @@ def _rating_cells(
     for c, sizes in cells:
         one, powers = pilots[c], shares[c, sizes]
         band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
+        average = _averaged(powers, how.confidence) if len(powers) > 1 else float("nan")
         n, n_clips, n_raters = sizes
         yield PlanCell(
             one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
-            round(powers[0] * how.n_studies), undefined[c, sizes], *band,
+            round(powers[0] * how.n_studies), undefined[c, sizes], *band, average,
             "" if len(powers) > 1 else reason or NO_PILOT_INTERVAL(),
         )  # fmt: skip
+
+
+def _averaged(powers: Sequence[float], confidence: float) -> float:
+    """Return the power averaged over the reliability, from its estimate and both limits.
+
+    The estimate and the limits have the weights with which three values have the variance of a
+    normal distribution.
+    """
+    from scipy.special import ndtri
+
+    weight = min(0.5, 1 / (2 * float(ndtri((1 + confidence) / 2)) ** 2))
+    middle, *ends = powers
+    return (1 - 2 * weight) * middle + weight * sum(ends)
 
 
 def _half(limits: NDArray[np.float64]) -> NDArray[np.float64]:

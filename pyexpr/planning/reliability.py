@@ -13,9 +13,10 @@ from pyexpr.base.messages import say
 from pyexpr.measurement.components.design import design_of
 from pyexpr.measurement.components.group import computed as components_of
 from pyexpr.measurement.icc.bootstrap import Bootstrap
+from pyexpr.measurement.icc.cluster import cluster_signals
 from pyexpr.measurement.icc.forms import Form
-from pyexpr.measurement.icc.group import computed
-from pyexpr.measurement.icc.intervals import reliability_at
+from pyexpr.measurement.icc.group import computed, plain_signals
+from pyexpr.measurement.icc.intervals import Signal, reliability_at
 from pyexpr.measurement.icc.layout import Ratings, codes_of, groups_of, row_groups
 
 if TYPE_CHECKING:
@@ -97,11 +98,19 @@ class Components:
                 labels=(), n_rows=table.size, n_missing=0, table=table.reshape(-1, n_raters),
                 n_targets=n_subjects * n_clips, n_raters=n_raters, clusters=subjects,
             )  # fmt: skip
-            group = computed(ratings, confidence, {form.family}, _JACKKNIFE, warn=False)
-            signal = group.signals[form.family]
+            signal = interval_of(ratings, form.family, confidence)
             steps = n_raters if form.average else 1
             found[at] = reliability_at(signal.low, steps), reliability_at(signal.high, steps)
         return found
+
+
+def interval_of(ratings: Ratings, family: str, confidence: float) -> Signal:
+    """Return the signal that icc() gives, without the intervals of other families."""
+    signals = plain_signals(ratings, ratings.squares(), confidence, {family})
+    signal = signals[family]
+    if ratings.clusters is not None:
+        signal = cluster_signals(ratings, {family: signal}, confidence)[0][family]
+    return signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,16 +41,20 @@ def _error(data: CoefficientData, model: str, feature: int, cr: str = "CR2") -> 
     return float(space.slopes.contrasts(contrast[None, :]).std_error[0])
 
 
-def _p_value(data: CoefficientData, model: str, feature: int) -> float:
-    """Return the p-value of a slope; NaN if context_coefficients() does not test it."""
+def tested(data: CoefficientData, model: str, feature: int) -> tuple[float, float]:
+    """Return a slope per unit of the feature, and its p-value.
+
+    They are NaN if context_coefficients() does not test the slope.
+    """
     if data.constant[:, feature].all():
-        return float("nan")
+        return float("nan"), float("nan")
     try:
         space = fitted(data, model)
     except DataError:
         # The features are linearly dependent in the subjects that were drawn.
-        return float("nan")
-    return float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
+        return float("nan"), float("nan")
+    estimate = float(space.slopes.coef[space.slot[0, feature]]) / data.scale[feature]
+    return estimate, float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
 
 
 def _data(
@@ -83,15 +87,20 @@ class PilotSlopes:
         Position of the feature whose slope is to be found.
     slope : float
         Change of the truth per standard deviation of the feature.
+    confidence : float
+        Level of the test.
     """
 
     data: CoefficientData
     model: str
     feature: int
     slope: float
+    confidence: float
 
     @classmethod
-    def of(cls, data: CoefficientData, model: str, feature: int, slope: float) -> PilotSlopes:
+    def of(
+        cls, data: CoefficientData, model: str, feature: int, slope: float, confidence: float
+    ) -> PilotSlopes:
         """Return it from all rows of a pilot; `DataError` if least squares cannot be used."""
         name = data.features[feature]
         why = least_squares_problem(data, [model], "context")
@@ -135,7 +144,7 @@ class PilotSlopes:
                     fewest=FEWEST_EFFECTIVE,
                 )
             )
-        return cls(own, model, feature, slope)
+        return cls(own, model, feature, slope, confidence)
 
     @property
     def n_subjects(self) -> int:
@@ -174,7 +183,7 @@ class PilotSlopes:
             # The slope is per unit of the feature, whose standard deviation changes with the
             # subjects.
             errors[g] = _error(part, self.model, self.feature) / part.scale[self.feature]
-        return df_of_error(errors, float(kurtosis_df(influence)[0]))
+        return df_of_error(errors, float(kurtosis_df(influence)[0]), self.confidence)
 
     def shrinkage(self) -> float:
         """Return the standard error among resampled subjects, in units of CR2's.
@@ -214,10 +223,10 @@ class PilotSlopeSampler:
     cells: list[list[NDArray[np.intp]]]
     n_clips: int | None
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
         data = self.pilot.data
-        found = np.empty(n)
+        found = np.empty((2, n))
         like: Any = data.features, data.contexts
         for at, who in enumerate(rng.integers(len(self.cells), size=(n, n_subjects))):
             chosen = [self._rows_of(g, rng) for g in who.tolist()]
@@ -225,7 +234,7 @@ class PilotSlopeSampler:
             subject = np.repeat(np.arange(n_subjects), [len(one) for one in chosen])
             context = data.context[rows]
             study = _data(data.X[rows], self.y[rows], context, subject, n_subjects, like)
-            found[at] = _p_value(study, self.pilot.model, self.pilot.feature)
+            found[:, at] = tested(study, self.pilot.model, self.pilot.feature)
         return found
 
     def _rows_of(self, subject: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -296,6 +305,6 @@ class NormalSlopeSampler:
             (("feature",), (_ROWS,)),
         )  # fmt: skip
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
-        return np.array([_p_value(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)])
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
+        return np.array([tested(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)]).T

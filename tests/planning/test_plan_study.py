@@ -34,7 +34,8 @@ from pyexpr.planning.power import (
     wilson,
 )
 from pyexpr.planning.reliability import components_of_pilot
-from pyexpr.planning.slope import PilotSlopes, _p_value
+from pyexpr.planning.slope import PilotSlopes
+from pyexpr.planning.slope import tested as test_of_slope
 
 # Standard errors of a simulated proportion that chance does not exceed in these fixed seeds.
 FAR = 3.5
@@ -95,14 +96,14 @@ def test_a_simulated_study_has_the_p_value_of_context_coefficients(context: str)
         table[["subject", "task", "x", "z"]], table["y"], context="task", cluster="subject",
         y_pooled=None, rows=None,
     )  # fmt: skip
-    own = PilotSlopes.of(data, context, 0, 0.3)
+    own = PilotSlopes.of(data, context, 0, 0.3, 0.95)
     with pytest.warns(px.errors.FewSubjectsWarning):
         found = context_coefficients(
             table[["subject", "task", "x", "z"]], table["y"], context="task", cluster="subject",
             alpha=0.1, l1_ratio=0.5, n_boot=0,
         ).tidy()  # fmt: skip
     row = found[(found["context"] == context) & (found["feature"] == "x")].iloc[0]
-    assert _p_value(own.data, context, 0) == pytest.approx(row["p_value"], rel=EXACT)
+    assert test_of_slope(own.data, context, 0)[1] == pytest.approx(row["p_value"], rel=EXACT)
     assert own.observed() == pytest.approx(row["tested_estimate"], rel=EXACT)
 
 
@@ -126,7 +127,7 @@ def test_without_a_difference_the_power_is_the_level() -> None:
         (PilotRows(rows, who, "correlation", 0.0, ("new", "old"), 0.95), 3),
     ]
     for source, clips in sources:
-        p = source.sampler(clips, rng).p_values(40, 1500, rng)
+        p = source.sampler(clips, rng).tests(40, 1500, rng)[1]
         assert near(float(np.mean(p < 0.05)), 0.05, 1500)
 
 
@@ -285,7 +286,7 @@ def test_the_standard_error_of_a_mean_has_the_degrees_of_freedom_of_its_variance
     for _ in range(40):
         x = rng.normal(size=20)
         without = np.array([np.delete(x, i).std(ddof=1) for i in range(20)])
-        found.append(df_of_error(without, 1000.0))
+        found.append(df_of_error(without, 1000.0, 0.95))
     assert np.median(found) == pytest.approx(19, rel=0.35)
 
 
