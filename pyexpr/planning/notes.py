@@ -17,6 +17,11 @@ NOTE_ERROR_OF_PILOT = Template(
     "{level:percent} interval that {source} leave for it; this uncertainty does not become "
     "smaller with more simulated studies",
 )
+NOTE_ASSURANCE = Template(
+    "plan_assurance",
+    "assurance is the power averaged over the uncertainty of {source}; where the power is high it "
+    "is lower, because a larger variation costs more power than a smaller one gains",
+)
 NOTE_RELIABILITY_OF_PILOT = Template(
     "plan_reliability_of_pilot",
     "pilot_low and pilot_high are the power if the reliability were at the limits of the "

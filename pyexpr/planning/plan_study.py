@@ -17,6 +17,7 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.core.streams import checked_seed
 from pyexpr.planning.difference import METRICS
 from pyexpr.planning.notes import (
+    NOTE_ASSURANCE,
     NOTE_CHOSEN,
     NOTE_CHOSEN_SLOPE,
     NOTE_ERROR_OF_PILOT,
@@ -175,7 +176,8 @@ def plan_study(
     Returns
     -------
     PlanResult
-        ``tidy()``, ``required()``, ``plot()``, ``notes()``.
+        ``tidy()``, ``required()``, ``plot()``, ``notes()``. ``tidy()`` has the power, and the
+        assurance, the power averaged over what the pilot leaves open.
 
     Raises
     ------
@@ -202,21 +204,33 @@ def plan_study(
 
     The interval of the simulation is Wilson's (1927). The band of the pilot shows another
     uncertainty. For differences and slopes, the standard error estimated from the pilot is
-    uncertain by the factors :math:`\sqrt{\nu / \chi^2_\nu}`. Here :math:`\nu` is the smaller of
-    :math:`2 / (2/(G - 1) + \kappa/G)`, where :math:`\kappa` is the excess kurtosis of the subjects'
-    pseudo-values, and :math:`1 / (2 v)`, where v is the jackknife variance of the logarithm of the
-    standard error. The noncentrality of the t test with the simulated power is divided by these
-    factors. For reliabilities, studies are simulated (a quarter of `n_studies`, at least 100) with
-    the variance of the targets at which the reliability is the lower and the upper limit of the
-    interval of the pilot.
+    uncertain by the factors :math:`\sqrt{\nu / \chi^2_\nu}`. The logarithm of such a factor has
+    the variance :math:`\psi'(\nu / 2) / 4`, with the trigamma function :math:`\psi'`, and
+    :math:`\nu` is chosen so that it is :math:`v (t / z)^2`. Here v is the jackknife variance of the
+    logarithm of the standard error, where the second model is given the difference anew without
+    each subject; t and z are the quantiles of Student's t, with the degrees of freedom of v, and of
+    the normal distribution. :math:`\nu` is at most :math:`2 / (2/(G - 1) + \kappa/G)`, where
+    :math:`\kappa` is the excess kurtosis of the subjects' pseudo-values, and at least 1. The
+    noncentrality is estimated as that of the t test with the simulated power, and as the mean of
+    the simulated estimates divided by their standard deviation. The smaller is divided by the
+    largest factor, and the larger by the smallest factor. For reliabilities, studies are simulated
+    (a quarter of `n_studies`, at least 100) with the variance of the targets at which the
+    reliability is the lower and the upper limit of the interval of the pilot.
+
+    The assurance is the power averaged over these factors (O'Hagan, Stevens and Campbell, 2005).
+    For reliabilities it is a weighted mean of the power at the estimate and at both limits. The
+    weights, :math:`1 - 1/z^2` and twice :math:`1/(2 z^2)`, are those with which the three values
+    have the variance of a normal distribution.
 
     Checked against: power of the t test (statsmodels), Bonett (2002), Walter, Eliasziw and Donner
-    (1998), `compare_models`, `context_coefficients` and `icc` on the simulated tables; coverage of
-    the band by simulation, in ``docs/coverage_plans.md``.
+    (1998), `compare_models`, `context_coefficients` and `icc` on the simulated tables; power,
+    assurance and coverage of the band by simulation, in ``docs/coverage_plans.md``.
 
     References
     ----------
     Bonett, D. G. (2002). Statistics in Medicine, 21, 1331-1335. https://doi.org/10.1002/sim.1108
+    O'Hagan, A., Stevens, J. W. and Campbell, M. J. (2005). Pharmaceutical Statistics, 4, 187-201.
+    https://doi.org/10.1002/pst.175
     Walter, S. D., Eliasziw, M. and Donner, A. (1998). Statistics in Medicine, 17, 101-110.
     Wilson, E. B. (1927). Journal of the American Statistical Association, 22, 209-212.
     https://doi.org/10.1080/01621459.1927.10502953
@@ -479,6 +493,7 @@ def _effect_notes(
         numbers = " to ".join(str(one) for one in dict.fromkeys((sizes[0], sizes[-1])))
         whose = f"the {numbers} subjects of the {'published study' if published else 'pilot'}"
         notes.append(NOTE_ERROR_OF_PILOT(level=100 * how.confidence, source=whose))
+        notes.append(NOTE_ASSURANCE(source=whose))
     if left_out:
         notes.append(NOTE_LEFT_OUT(n=left_out))
     return tuple(notes)

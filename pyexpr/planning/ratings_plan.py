@@ -22,6 +22,7 @@ from pyexpr.measurement.icc.layout import names_of
 from pyexpr.planning.notes import (
     NO_PILOT_INTERVAL,
     NO_PUBLISHED_INTERVAL,
+    NOTE_ASSURANCE,
     NOTE_BELOW,
     NOTE_LEFT_OUT,
     NOTE_POWER,
@@ -225,6 +226,7 @@ def _rating_notes(
     if not all(np.isnan(cell.pilot_low) for cell in cells):
         source = "the publication" if published else "the pilot"
         notes.append(NOTE_RELIABILITY_OF_PILOT(level=100 * how.confidence, source=source))
+        notes.append(NOTE_ASSURANCE(source=source))
     if finding == "reliability" and any(cell.assumed <= goal for cell in cells):
         notes.append(NOTE_BELOW(given=goal))
     if left_out:
