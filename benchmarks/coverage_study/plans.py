@@ -47,7 +47,7 @@ LARGE = 40_000
 TRUE_STUDIES = 4000
 TRUE_PIECE = 500
 # Simulated studies of each plan.
-STUDIES = {"difference": 400, "slope": 100, "reliability": 200}
+STUDIES = {"difference": 400, "slope": 400, "reliability": 200}
 # Pilots whose sizes are shown, and simulated studies of each.
 SIZE_PILOTS, SIZE_STUDIES = 20, 2000
 LEVEL = 0.95

@@ -171,7 +171,7 @@ def _rating_cells(
     for c, sizes in cells:
         one, powers = pilots[c], shares[c, sizes]
         band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
-        average = _averaged(powers, how.confidence) if len(powers) > 1 else float("nan")
+        average = averaged(powers, how.confidence) if len(powers) > 1 else float("nan")
         n, n_clips, n_raters = sizes
         yield PlanCell(
             one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
@@ -180,7 +180,7 @@ def _rating_cells(
         )  # fmt: skip
 
 
-def _averaged(powers: Sequence[float], confidence: float) -> float:
+def averaged(powers: Sequence[float], confidence: float) -> float:
     """Return the power averaged over the reliability, from its estimate and both limits.
 
     The estimate and the limits have the weights with which three values have the variance of a

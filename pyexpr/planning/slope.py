@@ -13,6 +13,7 @@ from pyexpr.base.messages import say
 from pyexpr.inference.coefficients.data import CoefficientData, pooled_scale
 from pyexpr.inference.coefficients.slopes import SlopeSpace, least_squares_problem, slope_space
 from pyexpr.planning.power import df_of_error, df_of_spread
+from pyexpr.planning.slope_tests import Products, Sums, slope_tests, studies_at_once
 from pyexpr.resampling.intervals.jackknife import kurtosis_df
 
 if TYPE_CHECKING:
@@ -226,16 +227,37 @@ class PilotSlopeSampler:
     def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
         data = self.pilot.data
-        found = np.empty((2, n))
+        scaled = (data.X - data.X.mean(axis=0)) / data.scale
+        each = Products.of(scaled, self.y, data.context, len(data.contexts))
+        drawn = [
+            [self._rows_of(g, rng) for g in who.tolist()]
+            for who in rng.integers(len(self.cells), size=(n, n_subjects))
+        ]
+        parts = []
+        step = studies_at_once(n_subjects, each.with_truth.shape[1])
+        for start in range(0, n, step):
+            sums = []
+            for chosen in drawn[start : start + step]:
+                sizes = np.array([len(own) for own in chosen])
+                sums.append(each.summed(np.cumsum(sizes) - sizes, np.concatenate(chosen)))
+            both = Sums(
+                np.array([one.squares for one in sums]), np.array([one.with_truth for one in sums])
+            )
+            found, good = slope_tests(both, self.pilot.feature, each.largest)
+            found[0] /= data.scale[self.pilot.feature]
+            for at in np.flatnonzero(~good):
+                found[:, at] = self._tested(drawn[start + int(at)])
+            parts.append(found)
+        return np.concatenate(parts, axis=1)
+
+    def _tested(self, chosen: list[NDArray[np.intp]]) -> tuple[float, float]:
+        """Fit a study from its rows."""
+        data = self.pilot.data
+        rows = np.concatenate(chosen)
+        subject = np.repeat(np.arange(len(chosen)), [len(one) for one in chosen])
         like: Any = data.features, data.contexts
-        for at, who in enumerate(rng.integers(len(self.cells), size=(n, n_subjects))):
-            chosen = [self._rows_of(g, rng) for g in who.tolist()]
-            rows = np.concatenate(chosen)
-            subject = np.repeat(np.arange(n_subjects), [len(one) for one in chosen])
-            context = data.context[rows]
-            study = _data(data.X[rows], self.y[rows], context, subject, n_subjects, like)
-            found[:, at] = tested(study, self.pilot.model, self.pilot.feature)
-        return found
+        study = _data(data.X[rows], self.y[rows], data.context[rows], subject, len(chosen), like)
+        return tested(study, self.pilot.model, self.pilot.feature)
 
     def _rows_of(self, subject: int, rng: np.random.Generator) -> NDArray[np.intp]:
         most = self.n_clips
@@ -307,4 +329,18 @@ class NormalSlopeSampler:
 
     def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
-        return np.array([tested(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)]).T
+        parts = []
+        first = np.arange(n_subjects) * self.n_clips
+        step = studies_at_once(n_subjects, 2)
+        for start in range(0, n, step):
+            studies = [self.study(n_subjects, rng) for _ in range(min(step, n - start))]
+            each = [Products.of(one.X, one.y, one.context, 1) for one in studies]
+            sums = [own.summed(first, np.arange(len(own.with_truth))) for own in each]
+            both = Sums(
+                np.array([one.squares for one in sums]), np.array([one.with_truth for one in sums])
+            )
+            found, good = slope_tests(both, 0, max(own.largest for own in each))
+            for at in np.flatnonzero(~good):
+                found[:, at] = tested(studies[int(at)], _ROWS, 0)
+            parts.append(found)
+        return np.concatenate(parts, axis=1)

@@ -26,16 +26,21 @@ from pyexpr.planning.difference import (
     tuned,
 )
 from pyexpr.planning.power import (
+    assured,
+    band,
     df_of_error,
+    df_of_variance,
+    effect_ratios,
     error_ratios,
     needed,
     noncentralities,
     t_power,
     wilson,
 )
+from pyexpr.planning.ratings_plan import averaged
 from pyexpr.planning.reliability import components_of_pilot
 from pyexpr.planning.slope import PilotSlopes
-from pyexpr.planning.slope import tested as test_of_slope
+from pyexpr.planning.slope import tested as slope_test
 
 # Standard errors of a simulated proportion that chance does not exceed in these fixed seeds.
 FAR = 3.5
@@ -103,8 +108,30 @@ def test_a_simulated_study_has_the_p_value_of_context_coefficients(context: str)
             alpha=0.1, l1_ratio=0.5, n_boot=0,
         ).tidy()  # fmt: skip
     row = found[(found["context"] == context) & (found["feature"] == "x")].iloc[0]
-    assert test_of_slope(own.data, context, 0)[1] == pytest.approx(row["p_value"], rel=EXACT)
+    assert slope_test(own.data, context, 0)[1] == pytest.approx(row["p_value"], rel=EXACT)
     assert own.observed() == pytest.approx(row["tested_estimate"], rel=EXACT)
+
+
+@pytest.mark.parametrize("context", ["joy", "all", "all rows"])
+def test_slopes_of_many_studies_are_those_of_each(context: str) -> None:
+    """Few subjects with the feature: some studies have no test, or are fitted from their rows."""
+    table = pilot(14).assign(x=lambda t: 1000 * t["x"] * (t["subject"] < 6) + 1e4)
+    data = read_data(
+        table[["subject", "task", "x", "z"]], table["y"], cluster="subject", y_pooled=None,
+        context=np.full(len(table), context) if context == "all rows" else "task", rows=None,
+    )  # fmt: skip
+    own = PilotSlopes.of(data, context, 0, 0.3, 0.95)
+    for clips in (None, 2):
+        sampler = own.sampler(clips, np.random.default_rng(0))
+        found = sampler.tests(7, 40, np.random.default_rng(3))
+        rng = np.random.default_rng(3)
+        drawn = [
+            [sampler._rows_of(g, rng) for g in who.tolist()]
+            for who in rng.integers(14, size=(40, 7))
+        ]
+        expected = np.array([sampler._tested(chosen) for chosen in drawn]).T
+        assert np.isnan(expected).any()
+        np.testing.assert_allclose(found, expected, rtol=EXACT)
 
 
 def test_the_second_model_is_given_the_difference() -> None:
@@ -288,6 +315,77 @@ def test_the_standard_error_of_a_mean_has_the_degrees_of_freedom_of_its_variance
         without = np.array([np.delete(x, i).std(ddof=1) for i in range(20)])
         found.append(df_of_error(without, 1000.0, 0.95))
     assert np.median(found) == pytest.approx(19, rel=0.35)
+
+
+def test_the_degrees_of_freedom_are_those_of_the_logarithm_of_a_standard_error() -> None:
+    rng = np.random.default_rng(6)
+    for df in (2.0, 7.0, 40.0):
+        logs = np.log(rng.chisquare(df, 200_000) / df) / 2
+        assert df_of_variance(float(logs.var())) == pytest.approx(df, rel=0.02)
+
+
+def test_the_standard_errors_without_each_subject_are_those_of_compare_models() -> None:
+    """The second model is given the difference anew, so that the level of the errors is counted."""
+    table = pilot(9, seed=2, skewed=False)
+    rows, who = table[["y", "new", "old"]].to_numpy(), table["subject"].to_numpy()
+    own = PilotRows(rows, who, "rmse", 0.2, ("new", "old"), 0.95)
+    logs = []
+    for left_out in range(9):
+        kept = rows[who != left_out]
+        given = tuned(kept, np.ones(len(kept)), "rmse", 0.2 * own.shrinkage(), "ab")
+        frame = pd.DataFrame(given, columns=["y", "new", "old"])
+        with pytest.warns(px.errors.FewSubjectsWarning):
+            found = compare_models(
+                frame.assign(subject=who[who != left_out]), truth="y", predictions=["new", "old"],
+                cluster="subject", metrics=["rmse"], n_boot=0,
+            ).tidy()  # fmt: skip
+        logs.append(math.log(found.loc[found["term"] == "new - old", "std_error"].iloc[0]))
+    assert own.worth() == pytest.approx(df_of_error(np.exp(logs), 1000.0, 0.95), rel=EXACT)
+    fixed = tuned(rows, np.ones(len(rows)), "rmse", 0.2 * own.shrinkage(), "ab")
+    without = [
+        jackknife_tests(
+            np.stack([sums_of(*fixed[who == g].T).sum(axis=0) for g in range(9) if g != h])[None],
+            "rmse", 0.95,
+        ).std_error[0]
+        for h in range(9)
+    ]  # fmt: skip
+    # The second model as it is with all subjects: the errors of the first are taken to be known.
+    assert own.worth() != pytest.approx(df_of_error(np.array(without), 1000.0, 0.95), rel=1e-3)
+
+
+def test_the_assurance_is_the_mean_power_over_the_standard_error() -> None:
+    rng = np.random.default_rng(7)
+    for noncentral, worth, df in ((1.0, 5.0, 19.0), (3.5, 12.0, 39.0), (6.0, 1.0, 19.0)):
+        each = noncentral * np.sqrt(rng.chisquare(worth, 1500) / worth)
+        powers = [t_power(one, df, 0.1) for one in each]
+        error = float(np.std(powers)) / math.sqrt(1500)
+        assert abs(assured(noncentral, worth, df, 0.1) - float(np.mean(powers))) < FAR * error
+        low, high = band((noncentral, 1.1 * noncentral), worth, df, 0.9)
+        shares = np.mean(np.array(powers)[:, None] < [low, high + EXACT], axis=0)
+        assert shares[0] == pytest.approx(0.05, abs=0.02)
+        assert shares[1] >= 0.95 - 0.02
+    # Three values with the mean and variance of the standard normal distribution.
+    z = stats.norm.ppf(0.975)
+    assert averaged([0.0, z**2, z**2], 0.95) == pytest.approx(1)
+    assert averaged([3.0, 3.0 - z, 3.0 + z], 0.95) == pytest.approx(3)
+
+
+def test_studies_without_an_estimate_are_left_out_of_the_ratio() -> None:
+    found = effect_ratios(np.array([[1.0, 3.0, np.nan, 5.0], [np.nan, np.nan, np.nan, 2.0]]))
+    assert found.tolist() == pytest.approx([3 / 2, 0])
+
+
+def test_the_assurance_needs_more_subjects_than_the_power() -> None:
+    plan = px.plan_study(
+        pilot(12, skewed=False),
+        **(DIFFERENCE | {"difference": 0.2, "n_subjects": [20, 60, 120], "n_studies": 200}),
+    )
+    table, row = plan.tidy(), plan.required().iloc[0]
+    assert (table["pilot_low"] <= table["assurance"]).all()
+    assert (table["assurance"] <= table["pilot_high"]).all()
+    assert table["assurance"].iloc[-1] < table["power"].iloc[-1]
+    assert row["n_subjects"] < row["assured"]
+    assert any(has_code(one, notes.NOTE_ASSURANCE) for one in plan.notes())
 
 
 def test_a_design_has_the_same_numbers_whatever_else_is_planned() -> None:
