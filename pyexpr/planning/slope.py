@@ -229,21 +229,19 @@ class PilotSlopeSampler:
         data = self.pilot.data
         scaled = (data.X - data.X.mean(axis=0)) / data.scale
         each = Products.of(scaled, self.y, data.context, len(data.contexts))
-        drawn = [
-            [self._rows_of(g, rng) for g in who.tolist()]
-            for who in rng.integers(len(self.cells), size=(n, n_subjects))
-        ]
+        who = rng.integers(len(self.cells), size=(n, n_subjects))
+        whole = self.n_clips is None
+        kept = [np.concatenate(own) for own in self.cells] if whole else []
+        drawn = [[kept[g] if whole else self._rows_of(g, rng) for g in one] for one in who.tolist()]
+        of_pilot = each.summed(kept) if whole else None
         parts = []
         step = studies_at_once(n_subjects, each.with_truth.shape[1])
         for start in range(0, n, step):
-            sums = []
-            for chosen in drawn[start : start + step]:
-                sizes = np.array([len(own) for own in chosen])
-                sums.append(each.summed(np.cumsum(sizes) - sizes, np.concatenate(chosen)))
-            both = Sums(
-                np.array([one.squares for one in sums]), np.array([one.with_truth for one in sums])
-            )
-            found, good = slope_tests(both, self.pilot.feature, each.largest)
+            if of_pilot is None:
+                sums = Sums.of([each.summed(chosen) for chosen in drawn[start : start + step]])
+            else:
+                sums = of_pilot.of_subjects(who[start : start + step])
+            found, good = slope_tests(sums, self.pilot.feature, each.largest)
             found[0] /= data.scale[self.pilot.feature]
             for at in np.flatnonzero(~good):
                 found[:, at] = self._tested(drawn[start + int(at)])
@@ -330,15 +328,12 @@ class NormalSlopeSampler:
     def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
         parts = []
-        first = np.arange(n_subjects) * self.n_clips
+        rows = np.arange(n_subjects * self.n_clips).reshape(n_subjects, self.n_clips)
         step = studies_at_once(n_subjects, 2)
         for start in range(0, n, step):
             studies = [self.study(n_subjects, rng) for _ in range(min(step, n - start))]
             each = [Products.of(one.X, one.y, one.context, 1) for one in studies]
-            sums = [own.summed(first, np.arange(len(own.with_truth))) for own in each]
-            both = Sums(
-                np.array([one.squares for one in sums]), np.array([one.with_truth for one in sums])
-            )
+            both = Sums.of([own.summed(list(rows)) for own in each])
             found, good = slope_tests(both, 0, max(own.largest for own in each))
             for at in np.flatnonzero(~good):
                 found[:, at] = tested(studies[int(at)], _ROWS, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,10 @@ class Products:
         rows = np.column_stack([X, context[:, None] == np.arange(n_contexts)]).astype(float)
         return cls(rows[:, :, None] * rows[:, None, :], rows * y[:, None], float(np.abs(y).max()))
 
-    def summed(self, starts: NDArray[np.intp], rows: NDArray[np.intp]) -> Sums:
-        """Return the sums of each subject's rows; subjects begin at `starts` of `rows`."""
+    def summed(self, chosen: Sequence[NDArray[np.intp]]) -> Sums:
+        """Return the sums of each subject, whose rows are given."""
+        sizes = np.array([len(own) for own in chosen])
+        starts, rows = np.cumsum(sizes) - sizes, np.concatenate(chosen)
         squares = np.add.reduceat(self.squares[rows], starts, axis=0)
         return Sums(squares, np.add.reduceat(self.with_truth[rows], starts, axis=0))
 
@@ -64,6 +67,18 @@ class Sums:
 
     squares: NDArray[np.float64]
     with_truth: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, studies: Sequence[Sums]) -> Sums:
+        """From those of several studies."""
+        return cls(
+            np.array([one.squares for one in studies]),
+            np.array([one.with_truth for one in studies]),
+        )
+
+    def of_subjects(self, who: NDArray[np.int64]) -> Sums:
+        """Return those of studies (S, G) of these subjects."""
+        return Sums(self.squares[who], self.with_truth[who])
 
 
 def studies_at_once(n_subjects: int, m: int) -> int:

@@ -116,9 +116,11 @@ def test_a_simulated_study_has_the_p_value_of_context_coefficients(context: str)
 def test_slopes_of_many_studies_are_those_of_each(context: str) -> None:
     """Few subjects with the feature: some studies have no test, or are fitted from their rows."""
     table = pilot(14).assign(x=lambda t: 1000 * t["x"] * (t["subject"] < 6) + 1e4)
+    alone = context == "all rows"
     data = read_data(
-        table[["subject", "task", "x", "z"]], table["y"], cluster="subject", y_pooled=None,
-        context=np.full(len(table), context) if context == "all rows" else "task", rows=None,
+        table[["subject", "x", "z", *([] if alone else ["task"])]], table["y"],
+        context=np.full(len(table), context) if alone else "task", cluster="subject",
+        y_pooled=None, rows=None,
     )  # fmt: skip
     own = PilotSlopes.of(data, context, 0, 0.3, 0.95)
     for clips in (None, 2):
