@@ -22,6 +22,8 @@ _FEW = 10
 _LARGEST = 200.0
 # Number of nodes of the integral over the chi-square distribution.
 _NODES = 200
+# Of the integral over those of a standard error.
+_FEWER_NODES = 60
 # More degrees of freedom than this are not distinguished.
 _MOST_DF = 10_000.0
 # Quantiles of chi-square below this are rounding errors of 0.
@@ -65,7 +67,9 @@ def df_of_error(without_each: NDArray[np.float64], kurtosis: float, confidence: 
     They are those of `df_of_variance` for ``v (t / z)^2``, where v is the jackknife variance of
     ``log SE``, and t and z are the quantiles of Student's t and of the normal distribution. Like
     the variance of a mean, v is only estimated; the degrees of freedom of t are those of v with the
-    kurtosis of the values. They are not larger than `kurtosis`, and at least 1.
+    kurtosis of the values. The result is not larger than these degrees of freedom or than
+    `kurtosis`, because a variance that is known with few degrees of freedom may be much larger than
+    it seems, and it is at least 1.
 
     Parameters
     ----------
@@ -83,8 +87,9 @@ def df_of_error(without_each: NDArray[np.float64], kurtosis: float, confidence: 
         return max(1.0, kurtosis)
     variance = (G - 1) / G * float(np.sum((logs - logs.mean()) ** 2))
     tail = (1 + confidence) / 2
-    t = float(stdtrit(float(kurtosis_df(logs[None, :])[0]), tail))
-    return max(1.0, min(kurtosis, df_of_variance(variance * (t / float(ndtri(tail))) ** 2)))
+    own = float(kurtosis_df(logs[None, :])[0])
+    wider = float(stdtrit(own, tail)) / float(ndtri(tail))
+    return max(1.0, min(kurtosis, own, df_of_variance(variance * wider**2)))
 
 
 def df_of_spread(errors: NDArray[np.float64]) -> float:
@@ -127,7 +132,7 @@ def t_power(noncentrality: float, df: float, alpha: float) -> float:
 def _t_powers(noncentrality: NDArray[np.float64], df: float, alpha: float) -> NDArray[np.float64]:
     from scipy.special import chdtri, ndtr, stdtrit
 
-    nodes, weights = _legendre()
+    nodes, weights = _legendre(_NODES)
     critical = float(stdtrit(df, 1 - alpha / 2)) * np.sqrt(chdtri(df, (1 - nodes) / 2) / df)
     apart = noncentrality[:, None]
     both = ndtr(apart - critical) + ndtr(-apart - critical)
@@ -135,8 +140,8 @@ def _t_powers(noncentrality: NDArray[np.float64], df: float, alpha: float) -> ND
 
 
 @cache
-def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+def _legendre(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(n)
     return nodes, weights
 
 
@@ -174,7 +179,7 @@ def assured(noncentrality: float, worth: float, df: float, alpha: float) -> floa
     """
     from scipy.special import chdtri
 
-    nodes, weights = _legendre()
+    nodes, weights = _legendre(_FEWER_NODES)
     ratios = np.sqrt(worth / np.maximum(chdtri(worth, (1 + nodes) / 2), _NEAR_ZERO))
     return float(weights @ _t_powers(noncentrality / ratios, df, alpha) / 2)
 
