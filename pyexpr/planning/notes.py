@@ -42,7 +42,8 @@ NOTE_NORMAL = Template(
 NOTE_RATINGS = Template(
     "plan_ratings",
     "the simulated ratings have normally distributed effects, and {raters}; interactions of "
-    "subjects with raters are part of the residual",
+    "subjects with raters are part of the residual; with skewed scores, or a few subjects who are "
+    "much more expressive than the others, studies have less power",
 )
 NOTE_CHOSEN = Template(
     "plan_chosen_difference",
@@ -75,7 +76,7 @@ NO_PILOT = Template(
     "subject to the published numbers",
 )()
 NO_PILOT_INTERVAL = Template(
-    "plan_without_interval", "the reliability of the pilot has no interval with two finite limits"
+    "plan_without_interval", "the reliability of the pilot has no interval"
 )
 NO_PUBLISHED_INTERVAL = Template(
     "plan_without_published_interval",

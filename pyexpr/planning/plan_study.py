@@ -209,8 +209,10 @@ def plan_study(
     :math:`\nu` is chosen so that it is :math:`v (t / z)^2`. Here v is the jackknife variance of the
     logarithm of the standard error, where the second model is given the difference anew without
     each subject; t and z are the quantiles of Student's t, with the degrees of freedom of v, and of
-    the normal distribution. :math:`\nu` is at most :math:`2 / (2/(G - 1) + \kappa/G)`, where
-    :math:`\kappa` is the excess kurtosis of the subjects' pseudo-values, and at least 1. The
+    the normal distribution. :math:`\nu` is at most the degrees of freedom of v, because a variance
+    that is known with few degrees of freedom may be much larger than it seems, and at most
+    :math:`2 / (2/(G - 1) + \kappa/G)`, where :math:`\kappa` is the excess kurtosis of the
+    subjects' pseudo-values; it is at least 1. The
     noncentrality is estimated as that of the t test with the simulated power, and as the mean of
     the simulated estimates divided by their standard deviation. The smaller is divided by the
     largest factor, and the larger by the smallest factor. For reliabilities, studies are simulated

@@ -144,10 +144,11 @@ def _rating_cells(
     for c, sizes in cells:
         own = pilots[c].components
         designs.append(((c, sizes, own), how.n_studies))
-        if np.isfinite([own.low, own.high]).all():
-            few = max(_FEWEST_STUDIES, how.n_studies // _PART)
-            ends = (own.with_signal(signal, form) for signal in (own.low, own.high))
-            designs += [((c, sizes, end), few) for end in ends]
+        few = max(_FEWEST_STUDIES, how.n_studies // _PART)
+        ends = (own.low, own.high) if own.has_limits() else ()
+        designs += [
+            ((c, sizes, own.with_signal(end, form)), few) for end in ends if np.isfinite(end)
+        ]
     shares: dict[Any, list[float]] = {cell: [] for cell in cells}
     undefined = dict.fromkeys(cells, 0)
     at, rng, hits = None, None, 0
@@ -170,6 +171,9 @@ def _rating_cells(
             shares[c, sizes].append(hits / done)
     for c, sizes in cells:
         one, powers = pilots[c], shares[c, sizes]
+        if one.components.has_limits() and np.isinf(one.components.high):
+            # Without any error of ratings, every study has the finding.
+            powers.append(1.0)
         band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
         average = averaged(powers, how.confidence) if len(powers) > 1 else float("nan")
         n, n_clips, n_raters = sizes

@@ -38,7 +38,7 @@ class Components:
         subjects.
     low, high : float
         Limits of the signal, the variance of targets over that of the error of one rating, from
-        the pilot; NaN if there are none.
+        the pilot; NaN if there are none, and infinite if there is no upper limit.
     """
 
     subject: float
@@ -53,6 +53,10 @@ class Components:
     def targets(self) -> float:
         """The variance of the targets."""
         return self.subject + self.clip
+
+    def has_limits(self) -> bool:
+        """Say whether the signal has an interval; its upper limit may be infinite."""
+        return bool(np.isfinite(self.low) and not np.isnan(self.high))
 
     def error(self, form: Form) -> float:
         """Return the variance of the error of one rating."""
