@@ -279,6 +279,28 @@ def test_components_of_balanced_ratings_are_those_of_the_analysis_of_variance() 
     assert row["pilot_low"] <= row["power"] <= row["pilot_high"]
 
 
+def test_a_reliability_without_an_upper_limit_leaves_the_power_open_upwards() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.normal(size=(14, 1, 1)) + np.sqrt(0.5) * rng.normal(size=(14, 5, 1))
+    table = table + np.sqrt(0.3) * rng.normal(size=(1, 1, 4))
+    table = table + np.sqrt(1.5) * rng.normal(size=(14, 5, 4))
+    where = np.indices(table.shape)
+    frame = pd.DataFrame(
+        {name: own.ravel() for name, own in zip(("subject", "clip", "rater"), where, strict=True)}
+        | {"rating": table.ravel()}
+    )
+    columns = {
+        "targets": ["subject", "clip"], "ratings": "rating", "raters": "rater",
+        "cluster": "subject",
+    }  # fmt: skip
+    limits = px.icc(frame, form="ICC(C,k)", **columns).tidy().iloc[0]
+    assert limits["conf_high"] == 1
+    row = px.plan_study(
+        frame, reliability=0.8, form="ICC(C,k)", n_subjects=12, n_studies=20, **columns
+    ).tidy().iloc[0]  # fmt: skip
+    assert row["pilot_low"] < row["power"] < row["pilot_high"] == 1
+
+
 def test_parts_of_the_power() -> None:
     proportion = pytest.importorskip("statsmodels.stats.proportion").proportion_confint
     for k, n in ((0, 50), (37, 200), (50, 50)):
@@ -311,12 +333,16 @@ def test_the_numbers_needed_are_where_the_power_is_reached() -> None:
 
 def test_the_standard_error_of_a_mean_has_the_degrees_of_freedom_of_its_variance() -> None:
     rng = np.random.default_rng(5)
-    found = []
+    plain, found = [], []
     for _ in range(40):
         x = rng.normal(size=20)
         without = np.array([np.delete(x, i).std(ddof=1) for i in range(20)])
+        plain.append(df_of_variance(19 / 20 * float(np.log(without).var()) * 20))
         found.append(df_of_error(without, 1000.0, 0.95))
-    assert np.median(found) == pytest.approx(19, rel=0.35)
+    assert np.median(plain) == pytest.approx(19, rel=0.35)
+    # They allow for the error of this estimate too.
+    assert (np.array(found) < plain).all()
+    assert np.median(found) > 19 / 3
 
 
 def test_the_degrees_of_freedom_are_those_of_the_logarithm_of_a_standard_error() -> None:
@@ -415,7 +441,7 @@ def test_a_plan_of_contexts_its_notes_and_its_figure(tmp_path: object) -> None:
     assert table["context"].tolist() == ["joy", "joy", "pain", "pain", "all", "all"]
     assert (table["pilot_low"] <= table["power"]).all()
     assert (table["power"] <= table["pilot_high"]).all()
-    for note in (notes.NOTE_POWER, notes.NOTE_SUBJECTS, notes.NOTE_CHOSEN):
+    for note in (notes.NOTE_POWER, notes.NOTE_SUBJECTS, notes.NOTE_RMSE, notes.NOTE_CHOSEN):
         assert any(has_code(one, note) for one in plan.notes())
     assert "uncertainty does not become smaller" in str(plan)
     figure = plan.plot(power=0.9, names={"joy": "Joy"})
