@@ -49,7 +49,7 @@ TRUE_PIECE = 500
 # Simulated studies of each plan.
 STUDIES = {"difference": 400, "slope": 400, "reliability": 200}
 # Pilots whose sizes are shown, and simulated studies of each.
-SIZE_PILOTS, SIZE_STUDIES = 20, 2000
+SIZE_PILOTS, SIZE_STUDIES = 20, 1000
 LEVEL = 0.95
 COLUMNS = ["power", "pilot_low", "pilot_high", "assurance"]
 

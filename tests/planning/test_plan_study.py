@@ -38,7 +38,7 @@ from pyexpr.planning.power import (
     wilson,
 )
 from pyexpr.planning.ratings_plan import averaged
-from pyexpr.planning.reliability import components_of_pilot
+from pyexpr.planning.reliability import components_of_pilot, limits_of_tables
 from pyexpr.planning.slope import PilotSlopes
 from pyexpr.planning.slope import tested as slope_test
 
@@ -277,6 +277,25 @@ def test_components_of_balanced_ratings_are_those_of_the_analysis_of_variance() 
     row = plan.iloc[0]
     assert (row["n_clips"], row["n_raters"]) == (c, r)
     assert row["pilot_low"] <= row["power"] <= row["pilot_high"]
+
+
+def test_limits_of_many_tables_are_those_of_icc() -> None:
+    rng = np.random.default_rng(8)
+    form = find_form("ICC(C,k)")
+    tables = rng.normal(size=(6, 7, 1, 1)) + rng.normal(size=(6, 7, 3, 4))
+    found = limits_of_tables(tables, form, 0.95, clustered=True)
+    where = np.indices(tables.shape[1:])
+    names = ("subject", "clip", "rater")
+    labels = {name: own.ravel() for name, own in zip(names, where, strict=True)}
+    for table, limits in zip(tables, found, strict=True):
+        expected = px.icc(
+            pd.DataFrame(labels | {"rating": table.ravel()}), targets=["subject", "clip"],
+            ratings="rating", raters="rater", cluster="subject", form="ICC(C,k)",
+        ).tidy()[["conf_low", "conf_high"]]  # fmt: skip
+        assert limits == pytest.approx(expected.to_numpy()[0], rel=EXACT)
+    # A table without differences within targets is not among those that are done together.
+    same = np.repeat(tables[:1, :, :, :1], 4, axis=3)
+    assert np.isfinite(limits_of_tables(same, form, 0.95, clustered=True)).all()
 
 
 def test_a_reliability_without_an_upper_limit_leaves_the_power_open_upwards() -> None:
