@@ -23,8 +23,6 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.files import write_text
 from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.measurement.icc.forms import find_form
-from pyexpr.measurement.icc.intervals import reliability_at
-from pyexpr.measurement.icc.layout import Ratings
 from pyexpr.planning.difference import (
     NormalRows,
     PilotRows,
@@ -34,8 +32,9 @@ from pyexpr.planning.difference import (
     tuned,
 )
 from pyexpr.planning.plan_study import plan_study
-from pyexpr.planning.reliability import interval_of
+from pyexpr.planning.reliability import limits_of_tables
 from pyexpr.planning.slope import NormalSlopes, tested
+from pyexpr.planning.slope_tests import Products, Sums, slope_tests
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "coverage_plans"
@@ -152,14 +151,28 @@ def slope_frame(rng: np.random.Generator, number: int, subjects: int) -> pd.Data
     return pd.DataFrame({"subject": subject, "x": x, "y": own[subject] * x + residual})
 
 
-def slope_p_value(frame: pd.DataFrame, subjects: int) -> float:
-    """Return the p-value of the slope of a study."""
-    x, y = frame[["x"]].to_numpy(), frame["y"].to_numpy()
-    n = len(y)
+def slope_p_values(frames: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return the p-values of the slope of studies."""
+    sums, largest = [], 0.0
+    for frame in frames:
+        x, y = frame[["x"]].to_numpy(), frame["y"].to_numpy()
+        products = Products.of(x, y, np.zeros(len(y), dtype=np.int64), 1)
+        starts = np.flatnonzero(np.diff(frame["subject"].to_numpy(), prepend=-1))
+        sums.append(products.summed(np.split(np.arange(len(y)), starts[1:])))
+        largest = max(largest, products.largest)
+    found, good = slope_tests(Sums.of(sums), 0, largest)
+    for at in np.flatnonzero(~good):
+        found[1, at] = slope_p_value(frames[at])
+    return found[1]
+
+
+def slope_p_value(frame: pd.DataFrame) -> float:
+    """Return the p-value of a study, fitted from its rows."""
+    x, y, subject = (frame[name].to_numpy() for name in ("x", "y", "subject"))
     data = CoefficientData(
-        x, y, y, ("x",), np.zeros(n, dtype=np.int64), ("all rows",),
-        frame["subject"].to_numpy(), tuple(range(subjects)), "subject", 0,
-        x.std(axis=0), np.zeros((1, 1), dtype=bool),
+        x[:, None], y, y, ("x",), np.zeros(len(y), dtype=np.int64), ("all rows",), subject,
+        tuple(range(subject[-1] + 1)), "subject", 0, np.array([x.std()]),
+        np.zeros((1, 1), dtype=bool),
     )  # fmt: skip
     return tested(data, "all rows", 0)[1]
 
@@ -174,18 +187,6 @@ def ratings_of(rng: np.random.Generator, number: int, subjects: int) -> np.ndarr
     )
     table = table + np.sqrt(0.3) * rng.normal(size=(1, 1, 4))
     return np.asarray(table + np.sqrt(1.5) * rng.normal(size=(subjects, 5, 4)))
-
-
-def reliability_found(table: np.ndarray) -> bool:
-    """Say whether the lower limit of the ICC of a study is above the goal."""
-    subjects, clips, raters = table.shape
-    ratings = Ratings(
-        labels=(), n_rows=table.size, n_missing=0, table=table.reshape(-1, raters),
-        n_targets=subjects * clips, n_raters=raters,
-        clusters=np.repeat(np.arange(subjects), clips),
-    )  # fmt: skip
-    signal = interval_of(ratings, find_form(FORM).family, LEVEL)
-    return reliability_at(signal.low, raters) > GOAL
 
 
 def true_piece(finding: str, number: int, batch: int) -> None:
@@ -206,11 +207,12 @@ def true_piece(finding: str, number: int, batch: int) -> None:
             p = jackknife_tests(sums, design.metric, LEVEL).p_value
             hits[i] = np.count_nonzero(p < 1 - LEVEL)
         elif finding == "slope":
-            hits[i] = sum(
-                slope_p_value(slope_frame(rng, number, n), n) < 1 - LEVEL for _ in range(TRUE_PIECE)
-            )
+            p = slope_p_values([slope_frame(rng, number, n) for _ in range(TRUE_PIECE)])
+            hits[i] = np.count_nonzero(p < 1 - LEVEL)
         else:
-            hits[i] = sum(reliability_found(ratings_of(rng, number, n)) for _ in range(TRUE_PIECE))
+            tables = np.array([ratings_of(rng, number, n) for _ in range(TRUE_PIECE)])
+            limits = limits_of_tables(tables, find_form(FORM), LEVEL, clustered=True)
+            hits[i] = np.count_nonzero(limits[:, 0] > GOAL)
     FOLDER.mkdir(parents=True, exist_ok=True)
     np.save(path, hits)
 
