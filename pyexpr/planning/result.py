@@ -174,7 +174,7 @@ class PlanResult(Result):
         ...     published={"correlation": 0.4, "between_models": 0.5, "icc": 0.3}, n_studies=200
         ... )
         >>> plan.required(power=0.8)["n_subjects"].tolist()
-        [68.0]
+        [65.0]
         """
         import pandas as pd
 
