@@ -409,35 +409,46 @@ def page() -> str:
         "# Plans, simulated",
         "Written by benchmarks/coverage_study/plans.py: do not edit.",
         "The true power is that of studies drawn from the population itself. Pilots were drawn "
-        "from the same population, and a study was planned from each. *Pilots* is their number, "
-        "and how many of them have a band. *Mean power* and *median power* are those of the "
-        "planned powers, *mean assurance* that of the column `assurance`. *In the band* is the "
-        "proportion of pilots whose band (`pilot_low` to `pilot_high`, nominally 95 %) contains "
-        "the true power; *below* and *above* are the proportions whose band lies above the true "
-        "power, so that the plan promises too much, and below it. With 2,000 pilots the Monte "
-        "Carlo error of a proportion of .95 is .005, with 400 pilots .011.",
+        "from the same population, and a study was planned from each. *Pilots* is the number of "
+        "pilots simulated so far, and how many of them can be planned from: the others show the "
+        "feature in too few subjects. *Mean power* and *median power* are those of the planned "
+        "powers, *mean assurance* that of the column `assurance`. *In the band* is the proportion "
+        "of pilots whose band (`pilot_low` to `pilot_high`, nominally 95 %) contains the true "
+        "power; *below* and *above* are the proportions in which the true power is below the band, "
+        "so that the plan promises too much, and above it. The Monte Carlo error of a proportion "
+        "of .95 is .005 with 2,000 pilots, .011 with 400 and .022 with 100; that of the true power "
+        "is at most .008 with 4,000 studies. Larger numbers are simulated by running the script "
+        "again.",
         "## Differences between models",
         "Subjects differ in how well they are predicted. "
         f"{STUDIES['difference']} simulated studies of each plan.",
         "\n".join(lines_of("difference")),
         "The planned power of a small pilot is too high for RMSE, most of all if errors are "
         "skewed: the squared errors of few subjects make up most of the standard error, and most "
-        "small pilots have none of these subjects.",
+        "small pilots have none of these subjects. For correlations the band is wider than it need "
+        "be. The same rule serves both metrics, because a pilot does not show whether rare "
+        "subjects are missing from it.",
         "## Slopes",
         "2 to 12 clips; subjects differ in their slopes. "
         f"{STUDIES['slope']} simulated studies of each plan.",
         "\n".join(lines_of("slope")),
+        "The bands are wide because a standard error from so few subjects is uncertain by a factor "
+        "of up to two or more, and they contain the true power somewhat more often than in 95 % "
+        "of the pilots, because they allow for the error of this uncertainty too. The assurance is "
+        "below the true power where the power is high.",
         "## Reliabilities",
         f"5 clips, 4 raters; that {FORM}, which is .8, is above {GOAL}. {STUDIES['reliability']} "
         "simulated studies of each plan. The bands are wide because power changes from nearly 0 to "
-        "nearly 1 within the interval that a small pilot leaves for the reliability.",
+        "nearly 1 within the interval that a small pilot leaves for the reliability. Plans assume "
+        "normal distributions, and promise too much where scores are skewed.",
         "\n".join(lines_of("reliability")),
         "## Size",
-        "Without a difference or slope, the power should be the level of the test, .05. Of "
-        f"pilots, {SIZE_PILOTS} were drawn, with {SIZE_STUDIES} studies simulated from each. The "
-        "size of studies from one pilot is not exactly .05: its subjects are the whole population "
-        "of these studies, and if one of them has most of a difference, the studies without this "
-        "subject find the opposite. The mean over pilots is what matters.",
+        "Without a difference or slope, the power should be the level of the test, .05. "
+        f"{SIZE_PILOTS} pilots of each kind were drawn, and {SIZE_STUDIES} studies were simulated "
+        "from each. The size of studies from one pilot can be far from .05: its subjects are the "
+        "whole population of these studies. If one of them has most of a difference, a quarter of "
+        "the studies of 20 subjects from a pilot of 14 lacks this subject, and finds the "
+        "opposite. The mean over pilots shows whether the plan itself is at fault.",
         "\n".join(size_lines()),
     ]
     return "\n\n".join(blocks) + "\n"
