@@ -446,7 +446,7 @@ def page() -> str:
         "Without a difference or slope, the power should be the level of the test, .05. "
         f"{SIZE_PILOTS} pilots of each kind were drawn, and {SIZE_STUDIES} studies were simulated "
         "from each. The size of studies from one pilot can be far from .05: its subjects are the "
-        "whole population of these studies. If one of them has most of a difference, a quarter of "
+        "whole population of these studies. If one has most of a difference, about a quarter of "
         "the studies of 20 subjects from a pilot of 14 lacks this subject, and finds the "
         "opposite. The mean over pilots shows whether the plan itself is at fault.",
         "\n".join(size_lines()),
