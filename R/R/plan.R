@@ -11,7 +11,8 @@
 #' Two uncertainties are reported. `conf.low` and `conf.high` are Wilson's interval of the simulation,
 #' which becomes narrower with more simulated studies. `pilot_low` and `pilot_high` are the power if
 #' the standard error, or the reliability, were at the limits of the interval that the pilot leaves
-#' for it; only a larger pilot makes this band narrower.
+#' for it; only a larger pilot makes this band narrower. `assurance` is the power averaged over this
+#' uncertainty.
 #'
 #' Checked against the power of the t test, Bonett (2002), Walter, Eliasziw and Donner (1998), and the
 #' functions that analyse a study.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +58,10 @@ class Tests:
     df: NDArray[np.float64]
     p_value: NDArray[np.float64]
     worth: NDArray[np.float64]  # degrees of freedom of the variance, with kurtosis
+
+    def found(self) -> NDArray[np.float64]:
+        """Return the estimates and the p-values, (2, S)."""
+        return np.stack([self.estimate, self.p_value])
 
 
 def jackknife_tests(sums: NDArray[np.float64], metric: str, confidence: float) -> Tests:
@@ -188,12 +192,29 @@ class PilotRows:
         return float(difference_of(sums_of(y, a, b).sum(axis=0), self.metric))
 
     def worth(self) -> float:
-        """Return the degrees of freedom with which the pilot estimates the standard error."""
-        whole = self.sampler(None, np.random.default_rng(0)).whole()
-        found = jackknife_tests(whole[None], self.metric, self.confidence)
-        without = np.stack([np.delete(whole, g, axis=0) for g in range(len(whole))])
-        errors = jackknife_tests(without, self.metric, self.confidence).std_error
-        return df_of_error(errors, float(found.worth[0]))
+        """Return the degrees of freedom with which the pilot estimates the standard error.
+
+        Without each of its subjects, the second model is given the difference anew: the errors, or
+        the correlation, of the first model are the pilot's too.
+        """
+        goal = self.difference * self.shrinkage()
+        found = jackknife_tests(self._at(None, goal).whole()[None], self.metric, self.confidence)
+        without = []
+        for g in range(self.n_subjects):
+            kept = self.subject != g
+            own = self.subject[kept]
+            part = replace(self, rows=self.rows[kept], subject=own - (own > g))
+            try:
+                without.append(part._at(None, goal).whole())
+            except DataError:
+                # Without this subject the difference is impossible.
+                continue
+        errors = (
+            jackknife_tests(np.stack(without), self.metric, self.confidence).std_error
+            if without
+            else np.empty(0)
+        )
+        return df_of_error(errors, float(found.worth[0]), self.confidence)
 
     def sampler(self, n_clips: int | None, rng: np.random.Generator) -> PilotSampler:
         """Return a sampler of studies with at most this number of clips per subject.
@@ -246,14 +267,14 @@ class PilotSampler:
         """Return the sums of every subject over all clips, (G, 9)."""
         return np.asarray(self.table.sum(axis=1))
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the differences and p-values of `n` studies, (2, n); NaN where there is none."""
         one, clips = self.pilot, self.n_clips or 1
         found = [
-            jackknife_tests(self._sums(n_subjects, size, rng), one.metric, one.confidence).p_value
+            jackknife_tests(self._sums(n_subjects, size, rng), one.metric, one.confidence).found()
             for size in pieces_of(n, n_subjects * clips)
         ]
-        return np.concatenate(found)
+        return np.concatenate(found, axis=1)
 
     def _sums(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         G, most, _ = self.table.shape
@@ -326,14 +347,14 @@ class NormalSampler:
         rows = (own + np.sqrt(1 - icc) * rng.standard_normal(shape)) @ self.root.T
         return np.asarray(sums_of(*np.moveaxis(rows, -1, 0)).sum(axis=2))
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the differences and p-values of `n` studies, (2, n); NaN where there is none."""
         one = self.source
         found = [
-            jackknife_tests(self.sums(n_subjects, size, rng), one.metric, one.confidence).p_value
+            jackknife_tests(self.sums(n_subjects, size, rng), one.metric, one.confidence).found()
             for size in pieces_of(n, n_subjects * self.n_clips)
         ]
-        return np.concatenate(found)
+        return np.concatenate(found, axis=1)
 
 
 def correlation_matrix(first: float, second: float, both: float) -> NDArray[np.float64]:

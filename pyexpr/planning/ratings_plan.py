@@ -22,6 +22,7 @@ from pyexpr.measurement.icc.layout import names_of
 from pyexpr.planning.notes import (
     NO_PILOT_INTERVAL,
     NO_PUBLISHED_INTERVAL,
+    NOTE_ASSURANCE,
     NOTE_BELOW,
     NOTE_LEFT_OUT,
     NOTE_POWER,
@@ -143,10 +144,11 @@ def _rating_cells(
     for c, sizes in cells:
         own = pilots[c].components
         designs.append(((c, sizes, own), how.n_studies))
-        if np.isfinite([own.low, own.high]).all():
-            few = max(_FEWEST_STUDIES, how.n_studies // _PART)
-            ends = (own.with_signal(signal, form) for signal in (own.low, own.high))
-            designs += [((c, sizes, end), few) for end in ends]
+        few = max(_FEWEST_STUDIES, how.n_studies // _PART)
+        ends = (own.low, own.high) if own.has_limits() else ()
+        designs += [
+            ((c, sizes, own.with_signal(end, form)), few) for end in ends if np.isfinite(end)
+        ]
     shares: dict[Any, list[float]] = {cell: [] for cell in cells}
     undefined = dict.fromkeys(cells, 0)
     at, rng, hits = None, None, 0
@@ -169,13 +171,30 @@ def _rating_cells(
             shares[c, sizes].append(hits / done)
     for c, sizes in cells:
         one, powers = pilots[c], shares[c, sizes]
+        if one.components.has_limits() and np.isinf(one.components.high):
+            # Without any error of ratings, every study has the finding.
+            powers.append(1.0)
         band = (min(powers), max(powers)) if len(powers) > 1 else (float("nan"), float("nan"))
+        average = averaged(powers, how.confidence) if len(powers) > 1 else float("nan")
         n, n_clips, n_raters = sizes
         yield PlanCell(
             one.context or ALL, n, n_clips, n_raters, one.components.reliability(form, n_raters),
-            round(powers[0] * how.n_studies), undefined[c, sizes], *band,
+            round(powers[0] * how.n_studies), undefined[c, sizes], *band, average,
             "" if len(powers) > 1 else reason or NO_PILOT_INTERVAL(),
         )  # fmt: skip
+
+
+def averaged(powers: Sequence[float], confidence: float) -> float:
+    """Return the power averaged over the reliability, from its estimate and both limits.
+
+    The estimate and the limits have the weights with which three values have the variance of a
+    normal distribution.
+    """
+    from scipy.special import ndtri
+
+    weight = min(0.5, 1 / (2 * float(ndtri((1 + confidence) / 2)) ** 2))
+    middle, *ends = powers
+    return (1 - 2 * weight) * middle + weight * sum(ends)
 
 
 def _half(limits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,6 +230,7 @@ def _rating_notes(
     if not all(np.isnan(cell.pilot_low) for cell in cells):
         source = "the publication" if published else "the pilot"
         notes.append(NOTE_RELIABILITY_OF_PILOT(level=100 * how.confidence, source=source))
+        notes.append(NOTE_ASSURANCE(source=source))
     if finding == "reliability" and any(cell.assumed <= goal for cell in cells):
         notes.append(NOTE_BELOW(given=goal))
     if left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from pyexpr.base.messages import say
 from pyexpr.measurement.components.design import design_of
 from pyexpr.measurement.components.group import computed as components_of
 from pyexpr.measurement.icc.bootstrap import Bootstrap
+from pyexpr.measurement.icc.cluster import cluster_signals, limits_of
 from pyexpr.measurement.icc.forms import Form
-from pyexpr.measurement.icc.group import computed
-from pyexpr.measurement.icc.intervals import reliability_at
+from pyexpr.measurement.icc.group import computed, plain_signals
+from pyexpr.measurement.icc.intervals import Signal, reliability_at
 from pyexpr.measurement.icc.layout import Ratings, codes_of, groups_of, row_groups
+from pyexpr.measurement.icc.left_out import consistency_of_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 _JACKKNIFE = Bootstrap(0, 0, "jackknife_t")
 _NAN = float("nan")
+# Largest number of ratings in memory at once.
+_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Components:
         subjects.
     low, high : float
         Limits of the signal, the variance of targets over that of the error of one rating, from
-        the pilot; NaN if there are none.
+        the pilot; NaN if there are none, and infinite if there is no upper limit.
     """
 
     subject: float
@@ -52,6 +57,10 @@ class Components:
     def targets(self) -> float:
         """The variance of the targets."""
         return self.subject + self.clip
+
+    def has_limits(self) -> bool:
+        """Say whether the signal has an interval; its upper limit may be infinite."""
+        return bool(np.isfinite(self.low) and not np.isnan(self.high))
 
     def error(self, form: Form) -> float:
         """Return the variance of the error of one rating."""
@@ -82,26 +91,52 @@ class Components:
         n_subjects, n_clips, n_raters = sizes
         shape = (n_subjects, n_clips, n_raters)
         roots = np.sqrt([self.subject, self.clip, self.rater, self.residual])
-        subjects = np.repeat(np.arange(n_subjects), n_clips) if self.clustered else None
-        found = np.empty((n, 2))
-        for at in range(n):
-            table = roots[0] * rng.standard_normal((n_subjects, 1, 1))
-            table = table + roots[1] * rng.standard_normal((n_subjects, n_clips, 1))
-            table = table + roots[3] * rng.standard_normal(shape)
-            if form.family == "one_way":
-                # Each target is rated by different raters.
-                table = table + roots[2] * rng.standard_normal(shape)
-            else:
-                table = table + roots[2] * rng.standard_normal((1, 1, n_raters))
-            ratings = Ratings(
-                labels=(), n_rows=table.size, n_missing=0, table=table.reshape(-1, n_raters),
-                n_targets=n_subjects * n_clips, n_raters=n_raters, clusters=subjects,
-            )  # fmt: skip
-            group = computed(ratings, confidence, {form.family}, _JACKKNIFE, warn=False)
-            signal = group.signals[form.family]
-            steps = n_raters if form.average else 1
-            found[at] = reliability_at(signal.low, steps), reliability_at(signal.high, steps)
-        return found
+        step = max(1, _AT_ONCE // math.prod(shape))
+        found = []
+        for first in range(0, n, step):
+            tables = np.empty((min(step, n - first), *shape))
+            for table in tables:
+                table[:] = roots[0] * rng.standard_normal((n_subjects, 1, 1))
+                table += roots[1] * rng.standard_normal((n_subjects, n_clips, 1))
+                table += roots[3] * rng.standard_normal(shape)
+                if form.family == "one_way":
+                    # Each target is rated by different raters.
+                    table += roots[2] * rng.standard_normal(shape)
+                else:
+                    table += roots[2] * rng.standard_normal((1, 1, n_raters))
+            found.append(limits_of_tables(tables, form, confidence, clustered=self.clustered))
+        return np.concatenate(found)
+
+
+def limits_of_tables(
+    tables: NDArray[np.float64], form: Form, confidence: float, *, clustered: bool
+) -> NDArray[np.float64]:
+    """Return the limits of icc() of complete tables (n, subjects, clips, raters), (n, 2)."""
+    n, n_subjects, n_clips, n_raters = tables.shape
+    found = np.full((n, 2), np.nan)
+    if clustered and form.family == "consistency":
+        thetas = consistency_of_tables(tables)
+        found = np.stack(limits_of(float(n_raters), thetas, confidence), axis=1)
+    # Each in turn: other families, and what has no interval in the usual way.
+    for at in np.flatnonzero(np.isnan(found).any(axis=1)):
+        ratings = Ratings(
+            labels=(), n_rows=tables[at].size, n_missing=0, table=tables[at].reshape(-1, n_raters),
+            n_targets=n_subjects * n_clips, n_raters=n_raters,
+            clusters=np.repeat(np.arange(n_subjects), n_clips) if clustered else None,
+        )  # fmt: skip
+        signal = interval_of(ratings, form.family, confidence)
+        found[at] = signal.low, signal.high
+    steps = n_raters if form.average else 1
+    return np.array([[reliability_at(end, steps) for end in row] for row in found.tolist()])
+
+
+def interval_of(ratings: Ratings, family: str, confidence: float) -> Signal:
+    """Return the signal that icc() gives, without the intervals of other families."""
+    signals = plain_signals(ratings, ratings.squares(), confidence, {family})
+    signal = signals[family]
+    if ratings.clusters is not None:
+        signal = cluster_signals(ratings, {family: signal}, confidence)[0][family]
+    return signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ class PlanCell:
     found, n_undefined : int
         Studies with the finding, and without a test or interval.
     pilot_low, pilot_high : float
-        Power at the limits of what the pilot shows.
+        Limits of the power that the pilot and the simulation leave open.
+    assurance : float
+        The power averaged over what the pilot leaves open.
     reason : str
         Why these are missing.
     """
@@ -57,6 +59,7 @@ class PlanCell:
     n_undefined: int
     pilot_low: float
     pilot_high: float
+    assurance: float
     reason: str = ""
 
 
@@ -111,8 +114,8 @@ class PlanResult(Result):
         Columns: context ("all" for all rows), n_subjects, n_clips (per subject), n_raters (of
         reliabilities only), assumed (the difference, slope or reliability in the simulated
         population), power, conf_low, conf_high (interval of the simulation), pilot_low, pilot_high
-        (band of the uncertainty of the pilot), n_studies, n_undefined, reason (why the band is
-        missing).
+        (band of the uncertainty of the pilot), assurance (power averaged over this uncertainty),
+        n_studies, n_undefined, reason (why the band and the assurance are missing).
         """
         import pandas as pd
 
@@ -127,6 +130,7 @@ class PlanResult(Result):
                 "conf_high": high,
                 "pilot_low": cell.pilot_low,
                 "pilot_high": cell.pilot_high,
+                "assurance": cell.assurance,
                 "n_studies": self.n_studies,
                 "n_undefined": cell.n_undefined,
             })  # fmt: skip
@@ -147,7 +151,8 @@ class PlanResult(Result):
         One row per context, number of clips and number of raters. Columns: those of the design,
         power (the requested), n_subjects, conf_low, conf_high (numbers at the limits of the
         interval of the simulation), pilot_low, pilot_high (numbers at the limits of the band of
-        the pilot: at its upper and at its lower limit), reason. A number that is not within the
+        the pilot: at its upper and at its lower limit), assured (number at which the assurance
+        reaches the value), reason. A number that is not within the
         plan is missing, or is the smallest of the plan, and ``reason`` says so. Between the
         numbers of the plan it is interpolated.
 
@@ -169,7 +174,7 @@ class PlanResult(Result):
         ...     published={"correlation": 0.4, "between_models": 0.5, "icc": 0.3}, n_studies=200
         ... )
         >>> plan.required(power=0.8)["n_subjects"].tolist()
-        [68.0]
+        [65.0]
         """
         import pandas as pd
 
@@ -188,7 +193,7 @@ class PlanResult(Result):
                 needed(n, np.array([getattr(cell, name) for cell in cells]), goal)
                 if not any(math.isnan(getattr(cell, name)) for cell in cells)
                 else _NAN
-                for name in ("pilot_high", "pilot_low")
+                for name in ("pilot_high", "pilot_low", "assurance")
             ]
             numbers = [estimate, low, high, *band]
             reasons = [cells[-1].reason]
@@ -200,7 +205,9 @@ class PlanResult(Result):
                 reasons.append(BAND_BEYOND(n=n[-1]))
             design = self._design(cells[0])
             del design["n_subjects"]
-            names = ("n_subjects", "conf_low", "conf_high", "pilot_low", "pilot_high")
+            names = (
+                "n_subjects", "conf_low", "conf_high", "pilot_low", "pilot_high", "assured"
+            )  # fmt: skip
             shown = [_NAN if math.isinf(one) else one for one in numbers]
             rows.append({
                 **design, "power": goal, **dict(zip(names, shown, strict=True)),

@@ -11,7 +11,7 @@ from pyexpr.core.streams import PLANS, generator
 
 # Number of studies drawn at once. It is constant, so that the draws do not depend on time or
 # memory.
-_AT_ONCE = 50
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)

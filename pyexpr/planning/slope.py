@@ -13,6 +13,7 @@ from pyexpr.base.messages import say
 from pyexpr.inference.coefficients.data import CoefficientData, pooled_scale
 from pyexpr.inference.coefficients.slopes import SlopeSpace, least_squares_problem, slope_space
 from pyexpr.planning.power import df_of_error, df_of_spread
+from pyexpr.planning.slope_tests import Products, Sums, slope_tests, studies_at_once
 from pyexpr.resampling.intervals.jackknife import kurtosis_df
 
 if TYPE_CHECKING:
@@ -41,16 +42,20 @@ def _error(data: CoefficientData, model: str, feature: int, cr: str = "CR2") -> 
     return float(space.slopes.contrasts(contrast[None, :]).std_error[0])
 
 
-def _p_value(data: CoefficientData, model: str, feature: int) -> float:
-    """Return the p-value of a slope; NaN if context_coefficients() does not test it."""
+def tested(data: CoefficientData, model: str, feature: int) -> tuple[float, float]:
+    """Return a slope per unit of the feature, and its p-value.
+
+    They are NaN if context_coefficients() does not test the slope.
+    """
     if data.constant[:, feature].all():
-        return float("nan")
+        return float("nan"), float("nan")
     try:
         space = fitted(data, model)
     except DataError:
         # The features are linearly dependent in the subjects that were drawn.
-        return float("nan")
-    return float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
+        return float("nan"), float("nan")
+    estimate = float(space.slopes.coef[space.slot[0, feature]]) / data.scale[feature]
+    return estimate, float(space.tests([space.weights([(0, feature, 1.0)])]).p_value[0])
 
 
 def _data(
@@ -83,15 +88,20 @@ class PilotSlopes:
         Position of the feature whose slope is to be found.
     slope : float
         Change of the truth per standard deviation of the feature.
+    confidence : float
+        Level of the test.
     """
 
     data: CoefficientData
     model: str
     feature: int
     slope: float
+    confidence: float
 
     @classmethod
-    def of(cls, data: CoefficientData, model: str, feature: int, slope: float) -> PilotSlopes:
+    def of(
+        cls, data: CoefficientData, model: str, feature: int, slope: float, confidence: float
+    ) -> PilotSlopes:
         """Return it from all rows of a pilot; `DataError` if least squares cannot be used."""
         name = data.features[feature]
         why = least_squares_problem(data, [model], "context")
@@ -135,7 +145,7 @@ class PilotSlopes:
                     fewest=FEWEST_EFFECTIVE,
                 )
             )
-        return cls(own, model, feature, slope)
+        return cls(own, model, feature, slope, confidence)
 
     @property
     def n_subjects(self) -> int:
@@ -174,7 +184,7 @@ class PilotSlopes:
             # The slope is per unit of the feature, whose standard deviation changes with the
             # subjects.
             errors[g] = _error(part, self.model, self.feature) / part.scale[self.feature]
-        return df_of_error(errors, float(kurtosis_df(influence)[0]))
+        return df_of_error(errors, float(kurtosis_df(influence)[0]), self.confidence)
 
     def shrinkage(self) -> float:
         """Return the standard error among resampled subjects, in units of CR2's.
@@ -214,19 +224,38 @@ class PilotSlopeSampler:
     cells: list[list[NDArray[np.intp]]]
     n_clips: int | None
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
         data = self.pilot.data
-        found = np.empty(n)
+        scaled = (data.X - data.X.mean(axis=0)) / data.scale
+        each = Products.of(scaled, self.y, data.context, len(data.contexts))
+        who = rng.integers(len(self.cells), size=(n, n_subjects))
+        whole = self.n_clips is None
+        kept = [np.concatenate(own) for own in self.cells] if whole else []
+        drawn = [[kept[g] if whole else self._rows_of(g, rng) for g in one] for one in who.tolist()]
+        of_pilot = each.summed(kept) if whole else None
+        parts = []
+        step = studies_at_once(n_subjects, each.with_truth.shape[1])
+        for start in range(0, n, step):
+            if of_pilot is None:
+                sums = Sums.of([each.summed(chosen) for chosen in drawn[start : start + step]])
+            else:
+                sums = of_pilot.of_subjects(who[start : start + step])
+            found, good = slope_tests(sums, self.pilot.feature, each.largest)
+            found[0] /= data.scale[self.pilot.feature]
+            for at in np.flatnonzero(~good):
+                found[:, at] = self._tested(drawn[start + int(at)])
+            parts.append(found)
+        return np.concatenate(parts, axis=1)
+
+    def _tested(self, chosen: list[NDArray[np.intp]]) -> tuple[float, float]:
+        """Fit a study from its rows."""
+        data = self.pilot.data
+        rows = np.concatenate(chosen)
+        subject = np.repeat(np.arange(len(chosen)), [len(one) for one in chosen])
         like: Any = data.features, data.contexts
-        for at, who in enumerate(rng.integers(len(self.cells), size=(n, n_subjects))):
-            chosen = [self._rows_of(g, rng) for g in who.tolist()]
-            rows = np.concatenate(chosen)
-            subject = np.repeat(np.arange(n_subjects), [len(one) for one in chosen])
-            context = data.context[rows]
-            study = _data(data.X[rows], self.y[rows], context, subject, n_subjects, like)
-            found[at] = _p_value(study, self.pilot.model, self.pilot.feature)
-        return found
+        study = _data(data.X[rows], self.y[rows], data.context[rows], subject, len(chosen), like)
+        return tested(study, self.pilot.model, self.pilot.feature)
 
     def _rows_of(self, subject: int, rng: np.random.Generator) -> NDArray[np.intp]:
         most = self.n_clips
@@ -296,6 +325,17 @@ class NormalSlopeSampler:
             (("feature",), (_ROWS,)),
         )  # fmt: skip
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
-        return np.array([_p_value(self.study(n_subjects, rng), _ROWS, 0) for _ in range(n)])
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the slopes and p-values of `n` studies, (2, n); NaN where there is none."""
+        parts = []
+        rows = np.arange(n_subjects * self.n_clips).reshape(n_subjects, self.n_clips)
+        step = studies_at_once(n_subjects, 2)
+        for start in range(0, n, step):
+            studies = [self.study(n_subjects, rng) for _ in range(min(step, n - start))]
+            each = [Products.of(one.X, one.y, one.context, 1) for one in studies]
+            both = Sums.of([own.summed(list(rows)) for own in each])
+            found, good = slope_tests(both, 0, max(own.largest for own in each))
+            for at in np.flatnonzero(~good):
+                found[:, at] = tested(studies[int(at)], _ROWS, 0)
+            parts.append(found)
+        return np.concatenate(parts, axis=1)

@@ -45,8 +45,8 @@ _ROUNDING = 1e-12
 class Sampler(Protocol):
     """Draws studies and tests them."""
 
-    def p_values(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the p-values of `n` studies; NaN where there is none."""
+    def tests(self, n_subjects: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the estimates and p-values of `n` studies, (2, n); NaN where there is none."""
 
 
 class Population(Protocol):
@@ -189,6 +189,7 @@ def slope_sources(
     cluster: Any,
     context: str | None,
     slope: float,
+    confidence: float,
 ) -> tuple[list[Source], int, str]:
     """Return every context of a pilot, then all, the rows left out, and the feature."""
     frame = frame_with_rows(pilot, what=WHAT)
@@ -221,7 +222,7 @@ def slope_sources(
     for model in data.models:
         label = ALL if context is None else model
         enough(len(np.unique(data.subject[data.rows(model)])), label)
-        own = PilotSlopes.of(data, model, names.index(chosen), slope)
+        own = PilotSlopes.of(data, model, names.index(chosen), slope, confidence)
         found.append(_of_pilot(label, own))
     return found, data.n_dropped, chosen
 

@@ -26,15 +26,21 @@ from pyexpr.planning.difference import (
     tuned,
 )
 from pyexpr.planning.power import (
+    assured,
+    band,
     df_of_error,
+    df_of_variance,
+    effect_ratios,
     error_ratios,
     needed,
     noncentralities,
     t_power,
     wilson,
 )
-from pyexpr.planning.reliability import components_of_pilot
-from pyexpr.planning.slope import PilotSlopes, _p_value
+from pyexpr.planning.ratings_plan import averaged
+from pyexpr.planning.reliability import components_of_pilot, limits_of_tables
+from pyexpr.planning.slope import PilotSlopes
+from pyexpr.planning.slope import tested as slope_test
 
 # Standard errors of a simulated proportion that chance does not exceed in these fixed seeds.
 FAR = 3.5
@@ -95,15 +101,39 @@ def test_a_simulated_study_has_the_p_value_of_context_coefficients(context: str)
         table[["subject", "task", "x", "z"]], table["y"], context="task", cluster="subject",
         y_pooled=None, rows=None,
     )  # fmt: skip
-    own = PilotSlopes.of(data, context, 0, 0.3)
+    own = PilotSlopes.of(data, context, 0, 0.3, 0.95)
     with pytest.warns(px.errors.FewSubjectsWarning):
         found = context_coefficients(
             table[["subject", "task", "x", "z"]], table["y"], context="task", cluster="subject",
             alpha=0.1, l1_ratio=0.5, n_boot=0,
         ).tidy()  # fmt: skip
     row = found[(found["context"] == context) & (found["feature"] == "x")].iloc[0]
-    assert _p_value(own.data, context, 0) == pytest.approx(row["p_value"], rel=EXACT)
+    assert slope_test(own.data, context, 0)[1] == pytest.approx(row["p_value"], rel=EXACT)
     assert own.observed() == pytest.approx(row["tested_estimate"], rel=EXACT)
+
+
+@pytest.mark.parametrize("context", ["joy", "all", "all rows"])
+def test_slopes_of_many_studies_are_those_of_each(context: str) -> None:
+    """Few subjects with the feature: some studies have no test, or are fitted from their rows."""
+    table = pilot(14).assign(x=lambda t: 1000 * t["x"] * (t["subject"] < 6) + 1e4)
+    alone = context == "all rows"
+    data = read_data(
+        table[["subject", "x", "z", *([] if alone else ["task"])]], table["y"],
+        context=np.full(len(table), context) if alone else "task", cluster="subject",
+        y_pooled=None, rows=None,
+    )  # fmt: skip
+    own = PilotSlopes.of(data, context, 0, 0.3, 0.95)
+    for clips in (None, 2):
+        sampler = own.sampler(clips, np.random.default_rng(0))
+        found = sampler.tests(7, 40, np.random.default_rng(3))
+        rng = np.random.default_rng(3)
+        drawn = [
+            [sampler._rows_of(g, rng) for g in who.tolist()]
+            for who in rng.integers(14, size=(40, 7))
+        ]
+        expected = np.array([sampler._tested(chosen) for chosen in drawn]).T
+        assert np.isnan(expected).any()
+        np.testing.assert_allclose(found, expected, rtol=EXACT)
 
 
 def test_the_second_model_is_given_the_difference() -> None:
@@ -126,7 +156,7 @@ def test_without_a_difference_the_power_is_the_level() -> None:
         (PilotRows(rows, who, "correlation", 0.0, ("new", "old"), 0.95), 3),
     ]
     for source, clips in sources:
-        p = source.sampler(clips, rng).p_values(40, 1500, rng)
+        p = source.sampler(clips, rng).tests(40, 1500, rng)[1]
         assert near(float(np.mean(p < 0.05)), 0.05, 1500)
 
 
@@ -249,6 +279,47 @@ def test_components_of_balanced_ratings_are_those_of_the_analysis_of_variance() 
     assert row["pilot_low"] <= row["power"] <= row["pilot_high"]
 
 
+def test_limits_of_many_tables_are_those_of_icc() -> None:
+    rng = np.random.default_rng(8)
+    form = find_form("ICC(C,k)")
+    tables = rng.normal(size=(6, 7, 1, 1)) + rng.normal(size=(6, 7, 3, 4))
+    found = limits_of_tables(tables, form, 0.95, clustered=True)
+    where = np.indices(tables.shape[1:])
+    names = ("subject", "clip", "rater")
+    labels = {name: own.ravel() for name, own in zip(names, where, strict=True)}
+    for table, limits in zip(tables, found, strict=True):
+        expected = px.icc(
+            pd.DataFrame(labels | {"rating": table.ravel()}), targets=["subject", "clip"],
+            ratings="rating", raters="rater", cluster="subject", form="ICC(C,k)",
+        ).tidy()[["conf_low", "conf_high"]]  # fmt: skip
+        assert limits == pytest.approx(expected.to_numpy()[0], rel=EXACT)
+    # A table without differences within targets is not among those that are done together.
+    same = np.repeat(tables[:1, :, :, :1], 4, axis=3)
+    assert np.isfinite(limits_of_tables(same, form, 0.95, clustered=True)).all()
+
+
+def test_a_reliability_without_an_upper_limit_leaves_the_power_open_upwards() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.normal(size=(14, 1, 1)) + np.sqrt(0.5) * rng.normal(size=(14, 5, 1))
+    table = table + np.sqrt(0.3) * rng.normal(size=(1, 1, 4))
+    table = table + np.sqrt(1.5) * rng.normal(size=(14, 5, 4))
+    where = np.indices(table.shape)
+    frame = pd.DataFrame(
+        {name: own.ravel() for name, own in zip(("subject", "clip", "rater"), where, strict=True)}
+        | {"rating": table.ravel()}
+    )
+    columns = {
+        "targets": ["subject", "clip"], "ratings": "rating", "raters": "rater",
+        "cluster": "subject",
+    }  # fmt: skip
+    limits = px.icc(frame, form="ICC(C,k)", **columns).tidy().iloc[0]
+    assert limits["conf_high"] == 1
+    row = px.plan_study(
+        frame, reliability=0.8, form="ICC(C,k)", n_subjects=12, n_studies=20, **columns
+    ).tidy().iloc[0]  # fmt: skip
+    assert row["pilot_low"] < row["power"] < row["pilot_high"] == 1
+
+
 def test_parts_of_the_power() -> None:
     proportion = pytest.importorskip("statsmodels.stats.proportion").proportion_confint
     for k, n in ((0, 50), (37, 200), (50, 50)):
@@ -281,12 +352,87 @@ def test_the_numbers_needed_are_where_the_power_is_reached() -> None:
 
 def test_the_standard_error_of_a_mean_has_the_degrees_of_freedom_of_its_variance() -> None:
     rng = np.random.default_rng(5)
-    found = []
+    plain, found = [], []
     for _ in range(40):
         x = rng.normal(size=20)
         without = np.array([np.delete(x, i).std(ddof=1) for i in range(20)])
-        found.append(df_of_error(without, 1000.0))
-    assert np.median(found) == pytest.approx(19, rel=0.35)
+        plain.append(df_of_variance(19 / 20 * float(np.log(without).var()) * 20))
+        found.append(df_of_error(without, 1000.0, 0.95))
+    assert np.median(plain) == pytest.approx(19, rel=0.35)
+    # They allow for the error of this estimate too.
+    assert (np.array(found) < plain).all()
+    assert np.median(found) > 19 / 3
+
+
+def test_the_degrees_of_freedom_are_those_of_the_logarithm_of_a_standard_error() -> None:
+    rng = np.random.default_rng(6)
+    for df in (2.0, 7.0, 40.0):
+        logs = np.log(rng.chisquare(df, 200_000) / df) / 2
+        assert df_of_variance(float(logs.var())) == pytest.approx(df, rel=0.02)
+
+
+def test_the_standard_errors_without_each_subject_are_those_of_compare_models() -> None:
+    """The second model is given the difference anew, so that the level of the errors is counted."""
+    table = pilot(9, seed=2, skewed=False)
+    rows, who = table[["y", "new", "old"]].to_numpy(), table["subject"].to_numpy()
+    own = PilotRows(rows, who, "rmse", 0.2, ("new", "old"), 0.95)
+    logs = []
+    for left_out in range(9):
+        kept = rows[who != left_out]
+        given = tuned(kept, np.ones(len(kept)), "rmse", 0.2 * own.shrinkage(), "ab")
+        frame = pd.DataFrame(given, columns=["y", "new", "old"])
+        with pytest.warns(px.errors.FewSubjectsWarning):
+            found = compare_models(
+                frame.assign(subject=who[who != left_out]), truth="y", predictions=["new", "old"],
+                cluster="subject", metrics=["rmse"], n_boot=0,
+            ).tidy()  # fmt: skip
+        logs.append(math.log(found.loc[found["term"] == "new - old", "std_error"].iloc[0]))
+    assert own.worth() == pytest.approx(df_of_error(np.exp(logs), 1000.0, 0.95), rel=EXACT)
+    fixed = tuned(rows, np.ones(len(rows)), "rmse", 0.2 * own.shrinkage(), "ab")
+    without = [
+        jackknife_tests(
+            np.stack([sums_of(*fixed[who == g].T).sum(axis=0) for g in range(9) if g != h])[None],
+            "rmse", 0.95,
+        ).std_error[0]
+        for h in range(9)
+    ]  # fmt: skip
+    # The second model as it is with all subjects: the errors of the first are taken to be known.
+    assert own.worth() != pytest.approx(df_of_error(np.array(without), 1000.0, 0.95), rel=1e-3)
+
+
+def test_the_assurance_is_the_mean_power_over_the_standard_error() -> None:
+    rng = np.random.default_rng(7)
+    for noncentral, worth, df in ((1.0, 5.0, 19.0), (3.5, 12.0, 39.0), (6.0, 1.0, 19.0)):
+        each = noncentral * np.sqrt(rng.chisquare(worth, 1500) / worth)
+        powers = [t_power(one, df, 0.1) for one in each]
+        error = float(np.std(powers)) / math.sqrt(1500)
+        assert abs(assured(noncentral, worth, df, 0.1) - float(np.mean(powers))) < FAR * error
+        low, high = band((noncentral, 1.1 * noncentral), worth, df, 0.9)
+        shares = np.mean(np.array(powers)[:, None] < [low, high + EXACT], axis=0)
+        assert shares[0] == pytest.approx(0.05, abs=0.02)
+        assert shares[1] >= 0.95 - 0.02
+    # Three values with the mean and variance of the standard normal distribution.
+    z = stats.norm.ppf(0.975)
+    assert averaged([0.0, z**2, z**2], 0.95) == pytest.approx(1)
+    assert averaged([3.0, 3.0 - z, 3.0 + z], 0.95) == pytest.approx(3)
+
+
+def test_studies_without_an_estimate_are_left_out_of_the_ratio() -> None:
+    found = effect_ratios(np.array([[1.0, 3.0, np.nan, 5.0], [np.nan, np.nan, np.nan, 2.0]]))
+    assert found.tolist() == pytest.approx([3 / 2, 0])
+
+
+def test_the_assurance_needs_more_subjects_than_the_power() -> None:
+    plan = px.plan_study(
+        pilot(12, skewed=False),
+        **(DIFFERENCE | {"difference": 0.2, "n_subjects": [20, 60, 120], "n_studies": 200}),
+    )
+    table, row = plan.tidy(), plan.required().iloc[0]
+    assert (table["pilot_low"] <= table["assurance"]).all()
+    assert (table["assurance"] <= table["pilot_high"]).all()
+    assert table["assurance"].iloc[-1] < table["power"].iloc[-1]
+    assert row["n_subjects"] < row["assured"]
+    assert any(has_code(one, notes.NOTE_ASSURANCE) for one in plan.notes())
 
 
 def test_a_design_has_the_same_numbers_whatever_else_is_planned() -> None:
@@ -314,7 +460,7 @@ def test_a_plan_of_contexts_its_notes_and_its_figure(tmp_path: object) -> None:
     assert table["context"].tolist() == ["joy", "joy", "pain", "pain", "all", "all"]
     assert (table["pilot_low"] <= table["power"]).all()
     assert (table["power"] <= table["pilot_high"]).all()
-    for note in (notes.NOTE_POWER, notes.NOTE_SUBJECTS, notes.NOTE_CHOSEN):
+    for note in (notes.NOTE_POWER, notes.NOTE_SUBJECTS, notes.NOTE_RMSE, notes.NOTE_CHOSEN):
         assert any(has_code(one, note) for one in plan.notes())
     assert "uncertainty does not become smaller" in str(plan)
     figure = plan.plot(power=0.9, names={"joy": "Joy"})

@@ -131,6 +131,32 @@ def jackknife(bare: Signal, thetas: NDArray[np.float64], level: float) -> Signal
     )
 
 
+def limits_of(
+    k: float, thetas: NDArray[np.float64], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the limits of `jackknife` as signals, for many studies at once, (B,) each.
+
+    They are NaN where `jackknife` gives a reason instead. An infinite limit is one that does not
+    exist.
+
+    Parameters
+    ----------
+    thetas : ndarray, shape (B, G + 1)
+        Signals of all and without each of the G subjects.
+    """
+    from scipy.special import stdtrit
+
+    found = PseudoValues.of(_scaled(k, thetas))
+    half = stdtrit(found.df, 1 - (1 - level) / 2) * found.error
+    there = np.isfinite(half) & (found.error > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = (
+            np.where(there, np.where(x < 0, (1 / x**2 - 1) / k, np.inf), np.nan)
+            for x in (found.centre - half, found.centre + half)
+        )
+    return low, high
+
+
 def _scaled(k: float, thetas: NDArray[np.float64]) -> NDArray[np.float64]:
     """-sqrt(1 - ICC(.,k)) of signals; 0 for an infinite one."""
     with np.errstate(invalid="ignore", divide="ignore"):

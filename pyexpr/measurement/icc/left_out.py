@@ -117,6 +117,25 @@ def _two_way_variances(
     return (ms_targets - ms_error) / k, (ms_raters - ms_error) / n, ms_error
 
 
+def consistency_of_tables(tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return theta of many complete tables: of all subjects, then without each, (B, G + 1).
+
+    Parameters
+    ----------
+    tables : ndarray, shape (B, G, m, k)
+        Ratings of the m targets of each of G subjects by k raters.
+    """
+    centred = tables - tables.mean(axis=(1, 2, 3), keepdims=True)
+    squared = (centred.sum(axis=3) ** 2).sum(axis=2)
+    number = np.full(squared.shape, float(tables.shape[2]))
+    parts = [number, squared, (centred**2).sum(axis=(2, 3))]
+    sums = np.concatenate([np.stack(parts, axis=-1), centred.sum(axis=2)], axis=-1)
+    total = sums.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        target, _, error = _two_way_variances(np.concatenate([total, total - sums], axis=1))
+        return np.asarray(target / error)
+
+
 def complete(ratings: Ratings) -> bool:
     """Say whether there is a table of targets by raters without missing cells."""
     return ratings.table is not None and not np.isnan(ratings.table).any()
