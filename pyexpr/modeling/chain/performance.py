@@ -61,42 +61,47 @@ class Cells:
         weight : (n,)
             How often each row was drawn.
         """
-        tables = [self._sums(own, y, weight) for own, y in zip(predictions, truth, strict=True)]
+        sums = self._sums(predictions, truth, weight)
+        found = {name: metric_of(name, sums, self.shift).mean(axis=1) for name in self._names()}
         level = np.array([
-            np.mean([_metric(name, sums[context], self.shift) for sums in tables[term]])
-            / (self.width if name == "nrmse" else 1.0)
+            found[name][term, context] / (self.width if name == "nrmse" else 1.0)
             for name, term, context in self.levels
         ])  # fmt: skip
         # The zero after the last level is subtracted from quantities that are not differences.
         level = np.append(level, 0.0)
         return np.asarray(level[self.first] - level[self.second])
 
-    def _sums(self, predictions: Array, truth: Array, weight: Array) -> list[Array]:
-        """Return for each repeat the sums (contexts + 1, folds, 8) of a model."""
-        found = []
-        y = truth - self.shift
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _, _ in self.levels))
+
+    def _sums(self, predictions: Array, truth: Sequence[Array], weight: Array) -> Array:
+        """Return the sums of each model, (terms, repeats, contexts + 1, folds, 8)."""
+        shape = predictions.shape[:2]
         size = self.n_contexts * self.n_folds
-        for cell, one in zip(self.cell, predictions, strict=True):
-            p = one - self.shift
-            e = p - y
-            parts = (np.ones(len(y)), y, p, y * y, p * p, y * p, e * e, np.abs(e))
-            sums = np.stack(
-                [np.bincount(cell, weights=weight * part, minlength=size) for part in parts], axis=1
-            ).reshape(self.n_contexts, self.n_folds, len(parts))
-            found.append(np.concatenate([sums, sums.sum(axis=0, keepdims=True)]))
-        return found
+        p = predictions - self.shift
+        y = np.broadcast_to((np.stack(truth) - self.shift)[:, None], p.shape)
+        e = p - y
+        place = (np.arange(shape[0] * shape[1]) * size).reshape(*shape, 1) + self.cell
+        parts = (np.ones_like(p), y, p, y * y, p * p, y * p, e * e, np.abs(e))
+        sums = np.stack(
+            [
+                np.bincount(place.ravel(), (weight * part).ravel(), shape[0] * shape[1] * size)
+                for part in parts
+            ],
+            axis=1,
+        ).reshape(*shape, self.n_contexts, self.n_folds, len(parts))
+        return np.concatenate([sums, sums.sum(axis=2, keepdims=True)], axis=2)
 
 
-def _metric(name: str, sums: Array, shift: float) -> float:
-    """Return a metric of one model in one context from sums (folds, 8)."""
+def metric_of(name: str, sums: Array, shift: float) -> Array:
+    """Return a metric from sums (..., folds, 8)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if name not in _WITHIN_FOLDS:
-            n, y, p, _, _, _, squares, absolute = sums.sum(axis=0)
+            n, y, p, _, _, _, squares, absolute = np.moveaxis(sums.sum(axis=-2), -1, 0)
             if name == "bias":
-                return float((p - y) / n)
-            return float(absolute / n if name == "mae" else np.sqrt(squares / n))
-        sums = sums[sums[:, 0] > 0]
-        n, y, p, yy, pp, yp, squares, _ = sums.T
+                return np.asarray((p - y) / n)
+            return np.asarray(absolute / n if name == "mae" else np.sqrt(squares / n))
+        n, y, p, yy, pp, yp, squares, _ = np.moveaxis(sums, -1, 0)
         my, mp = y / n, p / n
         vy, vp, cov = yy / n - my**2, pp / n - mp**2, yp / n - my * mp
         vy = np.where(vy > _ROUNDING * (my + shift) ** 2, vy, np.nan)
@@ -107,7 +112,8 @@ def _metric(name: str, sums: Array, shift: float) -> float:
             each = 2 * cov / (vy + vp + (my - mp) ** 2)
         else:
             each = 1 - squares / n / vy
-        return float((n * each).sum() / n.sum())
+        # A fold of which no subject was drawn has no rows.
+        return np.asarray(np.where(n > 0, n * each, 0.0).sum(axis=-1) / n.sum(axis=-1))
 
 
 def cells_of(
