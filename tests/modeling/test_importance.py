@@ -20,7 +20,8 @@ import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, Interrupted
 from pyexpr.modeling.importance import exchanged
 from pyexpr.modeling.importance.donors import pairs_of
-from pyexpr.modeling.importance.sums import SE, before_of, changes_of, exchange_of, metric_of
+from pyexpr.modeling.importance.exchanges import changes_of, exchange_of
+from pyexpr.modeling.importance.of_numbers import SE, NumberMeasures
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{FewSubjectsWarning.__module__}.FewSubjectsWarning"
@@ -146,7 +147,7 @@ def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
     rng_seed = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
     X, y = table[FEATURES], table["joy"].to_numpy()
     subjects = table["subject"].to_numpy()
-    p = forest.predict(X)
+    p, sums = forest.predict(X), NumberMeasures()
     for j, column in enumerate(FEATURES):
         random = np.random.RandomState(rng_seed)
         order, given = np.arange(len(X)), np.arange(len(X))
@@ -156,10 +157,10 @@ def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
             given = given[order]
             new = X.assign(**{column: X[column].to_numpy()[given]})
             exchange = exchange_of(subjects, np.arange(len(X)), subjects[given])
-            changed = changes_of(y, p, forest.predict(new), exchange)[0]
+            changed = changes_of(sums.columns(y, p, forest.predict(new), exchange), exchange)[0]
             total[[3, 4, 5, SE, 7]] += changed / n_repeats
-        before = before_of(y, p, subjects).sum(axis=0)
-        ours = metric_of(metric, (before + total)[None]) - metric_of(metric, before[None])
+        before = sums.before(y, p, subjects).sum(axis=0)
+        ours = sums.metric(metric, (before + total)[None]) - sums.metric(metric, before[None])
         assert float(ours) == pytest.approx(theirs.importances_mean[j], rel=ROUNDING)
 
 

@@ -13,7 +13,6 @@ from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import say
 from pyexpr.base.stopping import stoppable
 from pyexpr.core.streams import checked_seed
-from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.clusters import warn_of_few_clusters
 from pyexpr.modeling.importance.contrasts import no_draws
 from pyexpr.modeling.importance.donors import KINDS, ROWS, SUBJECTS, WITHIN
@@ -30,13 +29,11 @@ from pyexpr.modeling.importance.groups import (
     Group,
     correlations_of,
     farthest_apart,
-    fewest_carriers,
     read_groups,
 )
 from pyexpr.modeling.importance.notes import (
     AND_FOLD,
     NOTE_APART,
-    NOTE_CARRIERS,
     NOTE_DONORS,
     NOTE_FEW,
     NOTE_INCOMPLETE,
@@ -54,7 +51,6 @@ from pyexpr.modeling.importance.notes import (
 from pyexpr.modeling.importance.quantities import Quantities, quantities_of
 from pyexpr.modeling.importance.refitted import values_of_procedure
 from pyexpr.modeling.importance.result import ImportanceResult
-from pyexpr.modeling.importance.sums import METRICS
 from pyexpr.resampling.intervals.evidence import NO_INTERVALS, Evidence
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import with_intervals
@@ -67,10 +63,6 @@ if TYPE_CHECKING:
 FITTED, PROCEDURE = "fitted models", "procedure"
 # If two features that are exchanged separately correlate more than this, a note names them.
 _CORRELATED = 0.7
-# Effective number of subjects below which a note says that intervals are too short, and their
-# lowest coverage in docs/coverage_importance.md.
-_FEW_CARRIERS = 4.0
-_COVERED = ".67"
 
 
 @stoppable("the importance of features was computed")
@@ -86,7 +78,8 @@ def feature_importance(
     groups: Mapping[str, Sequence[str]] | str | None = None,
     threshold: float = 0.7,
     permute: str = ROWS,
-    metrics: str | Sequence[str] = "rmse",
+    metrics: str | Sequence[str] | None = None,
+    positive: Any = None,
     n_repeats: int | str = 20,
     interval_for: str = FITTED,
     confidence: float = 0.95,
@@ -236,14 +229,16 @@ def feature_importance(
     1    nod      0.16      0.11       0.22
     2   gaze      0.01     -0.01       0.02
     """
-    asked = _checked(permute, metrics, n_repeats, interval_for, confidence, adjust, seed)
-    kind, names, repeats, level, options = asked
+    kind, repeats, level, options = _checked(
+        permute, n_repeats, interval_for, confidence, adjust, seed
+    )
     processes = checked_jobs(n_jobs)
     given = given_models(
         models, data, label=label, features=features, cluster=cluster, context=context,
-        other_columns=other_columns, n_jobs=processes, progress=progress,
+        other_columns=other_columns, metrics=metrics, positive=positive, n_jobs=processes,
+        progress=progress,
     )  # fmt: skip
-    table = given.table
+    table, measures = given.table, given.measures
     if interval_for == PROCEDURE and given.fits is None:
         raise DataError(
             say(
@@ -264,20 +259,20 @@ def feature_importance(
     cells, left_out = cells_of(given.models, table, kind)
     if not cells:
         raise DataError(_no_cells(kind, folds=given.folds))
-    check_pairs(cells, repeats)
+    check_pairs(cells, repeats, 1 if given.classes is None else 1 + given.classes.n)
 
     def summed(which: list[Any]) -> tuple[list[Cell], list[Any]]:
         made, _ = cells_of(which, table, kind)
         return made, cell_sums(
-            made, chosen, table, options, n_jobs=processes,
+            made, chosen, table, options, measures, n_jobs=processes,
             progress=False if which is not given.models else progress,
         )  # fmt: skip
 
     def combined(some: Sequence[Cell], sums: Sequence[Any]) -> Quantities:
         return quantities_of(
             some, sums, terms=given.terms, groups=[group.name for group in chosen],
-            contexts=[str(one) for one in table.context_labels], metrics=names,
-            n_subjects=len(table.cluster_labels), folds=given.folds,
+            contexts=[str(one) for one in table.context_labels], metrics=given.metrics,
+            measures=measures, n_subjects=len(table.cluster_labels), folds=given.folds,
         )  # fmt: skip
 
     cells, sums = summed(given.models)
@@ -285,8 +280,9 @@ def feature_importance(
     if interval_for == PROCEDURE:
         assert given.fits is not None
         found = values_of_procedure(
-            given.fits, cells, sums, found, summed, combined, n_jobs=processes, progress=progress
-        )
+            given.fits, cells, sums, found, summed, combined, given.classes, n_jobs=processes,
+            progress=progress,
+        )  # fmt: skip
     remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for)
     warn_of_few_clusters(int(found.n_clusters[found.n_clusters > 0].min()))
     evidence = evidence_of(found)
@@ -301,9 +297,8 @@ def feature_importance(
 
 
 def _checked(
-    permute: Any, metrics: Any, n_repeats: Any, interval_for: Any, confidence: Any, adjust: Any,
-    seed: Any,
-) -> tuple[str, list[str], int | None, float, Options]:  # fmt: skip
+    permute: Any, n_repeats: Any, interval_for: Any, confidence: Any, adjust: Any, seed: Any
+) -> tuple[str, int | None, float, Options]:
     for argument, value, known in (
         ("permute", permute, KINDS),
         ("interval_for", interval_for, (FITTED, PROCEDURE)),
@@ -315,15 +310,6 @@ def _checked(
                     argument=argument, names=listed(known), given=value,
                 )
             )  # fmt: skip
-    names = list(dict.fromkeys(checked_names(metrics, argument=say("{metrics=}"))))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        raise DataError(
-            say(
-                "{metrics=} must name any of {names}, not {given!r}",
-                names=listed(METRICS), given=unknown[0] if unknown else names,
-            )
-        )  # fmt: skip
     repeats = None
     if not (isinstance(n_repeats, str) and n_repeats == "all"):
         if isinstance(n_repeats, str):
@@ -334,7 +320,7 @@ def _checked(
     if adjust is not None:
         check_rule(adjust)
     return (
-        permute, names, repeats, confidence_level(confidence),
+        permute, repeats, confidence_level(confidence),
         Options(permute, repeats, checked_seed(seed)),
     )  # fmt: skip
 
@@ -402,18 +388,6 @@ def _remarks(
     apart = farthest_apart(groups, features, correlations)
     if apart is not None and abs(apart[2]) >= _CORRELATED:
         found.append(NOTE_APART(first=apart[0], second=apart[1], r=apart[2]))
-    at, context, worth = fewest_carriers(
-        table.X[features].to_numpy(), table.contexts, table.clusters, kind
-    )
-    if worth < _FEW_CARRIERS:
-        several = len(table.context_labels) > 1
-        where = say(" in context {context:label}", context=str(table.context_labels[context]))
-        found.append(
-            NOTE_CARRIERS(
-                name=features[at], where=where if several else "", worth=worth, level=95,
-                least=_COVERED,
-            )
-        )  # fmt: skip
     n, reasons = reasons_left_out(table)
     if n:
         found.append(NOTE_INCOMPLETE(n=n, reasons=reasons))

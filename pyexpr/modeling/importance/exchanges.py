@@ -7,8 +7,9 @@ half of the standard deviation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,18 +18,48 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-#: Columns of the sums before: rows, truth, its square, prediction, its square, their product,
-#: squared errors, absolute errors.
-N, Y, YY, P, PP, PY, SE, AE = range(8)
-#: Columns of the changes, and those of the sums that they change.
-CHANGED = (P, PP, PY, SE, AE)
 # A change below this fraction of the largest prediction is treated as a rounding error: models add
 # the same numbers in another order if they predict another number of rows.
 _ROUNDING = 1e-13
-# A variance below this fraction of the mean square is treated as a rounding error.
-_NO_VARIANCE = 1e-12
 
-METRICS = ("rmse", "mse", "mae", "correlation")
+#: The column of the sums before that counts rows, for every kind of model.
+N = 0
+
+
+class Measures(Protocol):
+    """How predictions are summed, and which metrics are computed from the sums.
+
+    Attributes
+    ----------
+    changed : tuple of int
+        The columns of the sums before that an exchange changes, in the order of `columns`.
+    bases : int
+        Number of kinds of change of a prediction: of classes, and of probabilities.
+    """
+
+    @property
+    def changed(self) -> tuple[int, ...]: ...
+
+    @property
+    def bases(self) -> int: ...
+
+    def before(self, y: Array, p: Array, subjects: NDArray[np.int64]) -> Array:
+        """Return the sums of each subject before any exchange, (G, columns)."""
+
+    def columns(self, y: Array, p: Array, exchanged: Array, exchange: Exchange) -> list[Array]:
+        """Return what every pair adds to the sums that an exchange changes, (pairs,) each."""
+
+    def moved(self, p: Array, exchanged: Array, exchange: Exchange) -> Array:
+        """Return the variation of predictions that each subject exchanges, (bases, G)."""
+
+    def basis(self, metric: str) -> int:
+        """Return the kind of change of a prediction on which a metric depends."""
+
+    def metric(self, name: str, sums: Array) -> Array:
+        """Return the metric of sums (folds, ..., columns): over all folds."""
+
+    def importance(self, name: str, before: Array, after: Array) -> Array:
+        """Return by how much the exchange makes a metric worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +70,25 @@ class CellSums:
     ----------
     subjects : (G,) int64
         Positions of the subjects of the cell among all.
-    before : (G, 8) float64
+    before : (G, columns) float64
         Per subject.
-    changes : (groups, 1 + G, 5) float64
+    changes : (groups, 1 + G, changed columns) float64
         The changes of all subjects, then without each of them.
+    moved : (groups, bases, G) float64
+        The variation of predictions that each subject exchanges.
+    varied : (groups,) bool
+        Whether the exchange changes any value of the group.
     """
 
     subjects: NDArray[np.int64]
     before: Array
     changes: Array
+    moved: Array
+    varied: NDArray[np.bool_]
 
-
-def before_of(y: Array, p: Array, subjects: NDArray[np.int64]) -> Array:
-    """Return the sums of each subject before any exchange, (G, 8)."""
-    e = y - p
-    columns = [np.ones(len(y)), y, y * y, p, p * p, p * y, e * e, np.abs(e)]
-    return np.stack([np.bincount(subjects, column) for column in columns], axis=1)
+    def of_groups(self) -> tuple[NDArray[Any], ...]:
+        """Return what belongs to groups of features, whose first axis is that of the groups."""
+        return self.changes, self.moved, self.varied
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +97,8 @@ class Exchange:
 
     Attributes
     ----------
+    subjects : (n,) int64
+        The subject of each row, 0 to G - 1.
     target : (pairs,) int64
         The row of each pair.
     to : (pairs,) int64
@@ -74,8 +110,11 @@ class Exchange:
         Number of pairs of each combination.
     rows, pairs : (G,) float64
         Rows and pairs of each receiving subject.
+    donors : (n,) float64
+        Pairs of each row.
     """
 
+    subjects: NDArray[np.int64]
     target: NDArray[np.int64]
     to: NDArray[np.int64]
     kind: NDArray[np.int64]
@@ -84,6 +123,7 @@ class Exchange:
     count: Array
     rows: Array
     pairs: Array
+    donors: Array
 
 
 def exchange_of(
@@ -103,37 +143,26 @@ def exchange_of(
     codes, kind = np.unique(to * G + from_subject, return_inverse=True)
     kind = kind.reshape(-1)
     return Exchange(
-        target, to, kind, codes // G, codes % G,
+        subjects, target, to, kind, codes // G, codes % G,
         np.bincount(kind).astype(np.float64),
         np.bincount(subjects, minlength=G).astype(np.float64),
         np.bincount(to, minlength=G).astype(np.float64),
+        np.bincount(target, minlength=len(subjects)).astype(np.float64),
     )  # fmt: skip
 
 
-def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Array:
-    """Return how the sums change, of all subjects and without each, (1 + G, 5).
+def changes_of(columns: Sequence[Array], exchange: Exchange) -> Array:
+    """Return how the sums change, of all subjects and without each, (1 + G, columns).
 
     Parameters
     ----------
-    y, p : (n,) float64
-        Truth and prediction.
-    exchanged : (pairs,) float64
-        The prediction with the donor's values.
+    columns : sequence of (pairs,) float64
+        What every pair adds.
     exchange : Exchange
         The sum of a subject is its number of rows times the mean over its pairs. It is NaN if all
         donors of some other subject are from the subject that is left out.
     """
-    one, target = exchange, exchange.target
-    delta = exchanged - p[target]
-    delta[np.abs(delta) <= _ROUNDING * max(np.abs(p).max(), np.abs(exchanged).max())] = 0.0
-    e = y[target] - p[target]
-    columns = (
-        delta,
-        (2 * p[target] + delta) * delta,
-        y[target] * delta,
-        (delta - 2 * e) * delta,
-        np.abs(e - delta) - np.abs(e),
-    )
+    one = exchange
     found = np.empty((1 + len(one.rows), len(columns)))
     others = one.receives != one.gives
     receives, gives = one.receives[others], one.gives[others]
@@ -151,28 +180,22 @@ def changes_of(y: Array, p: Array, exchanged: Array, exchange: Exchange) -> Arra
     return found
 
 
-def metric_of(name: str, sums: Array) -> Array:
-    """Return the metric of sums (folds, ..., 8): over all folds, a correlation within each."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if name == "correlation":
-            n = sums[..., N]
-            y, p = sums[..., Y] / n, sums[..., P] / n
-            yy, pp = sums[..., YY] / n, sums[..., PP] / n
-            variances = []
-            for square, mean in ((yy, y), (pp, p)):
-                one = square - mean**2
-                variances.append(np.where(one > _NO_VARIANCE * square, one, np.nan))
-            r = (sums[..., PY] / n - y * p) / np.sqrt(variances[0] * variances[1])
-            # A fold whose only subjects are left out has no rows.
-            weighted = np.where(n > 0, n * np.clip(r, -1, 1), 0.0)
-            return np.asarray(weighted.sum(axis=0) / n.sum(axis=0))
-        total = sums.sum(axis=0)
-        if name == "mae":
-            return np.asarray(total[..., AE] / total[..., N])
-        mse = np.maximum(total[..., SE], 0.0) / total[..., N]
-        return np.asarray(mse if name == "mse" else np.sqrt(mse))
+def moved_by(changes: Sequence[Array], exchange: Exchange) -> Array:
+    """Return the variation of predictions that each subject exchanges, (G,).
+
+    It is the sum over the rows of the subject, and over `changes`, of the square of the mean change
+    of the row's prediction over its donors. For a linear model and one feature, that is the slope's
+    square times the sum of squares of the deviations of the subject's values from the mean.
+    """
+    one = exchange
+    found = np.zeros(len(one.rows))
+    for change in changes:
+        mean = np.bincount(one.target, change, minlength=len(one.subjects)) / one.donors
+        found += np.bincount(one.subjects, mean**2, minlength=len(one.rows))
+    return found
 
 
-def importance_of(name: str, before: Array, after: Array) -> Array:
-    """Return by how much the exchange makes a metric worse."""
-    return before - after if name == "correlation" else after - before
+def without_rounding(delta: Array, p: Array, exchanged: Array) -> Array:
+    """Return changes of predictions, with 0 for those that are rounding errors."""
+    largest = max(np.abs(p).max(), np.abs(exchanged).max())
+    return np.where(np.abs(delta) <= _ROUNDING * largest, 0.0, delta)
