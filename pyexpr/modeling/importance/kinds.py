@@ -77,7 +77,7 @@ def classes_of(
             say(
                 "metric {metric!r} evaluates one class against the rest; name the class by "
                 "{positive=}, one of {classes}",
-                metric=wanting[0], classes=listed([repr(one) for one in labels]),
+                metric=wanting[0], classes=listed([str(one) for one in labels]),
             )
         )  # fmt: skip
     needing = [name for name in metrics if name in of_classes.PROBABLE]
@@ -128,4 +128,4 @@ def labels_of(models: Mapping[str, Any], present: Sequence[Any], label: str) -> 
 
 
 def _shown(classes: Sequence[Any]) -> str:
-    return listed([repr(one) for one in classes])
+    return listed([str(one) for one in classes])

@@ -57,6 +57,13 @@ NOTE_APART = Template(
     report="{first:label} and {second:label} correlate by {r:.2f} and are exchanged separately: "
     "each can seem unimportant because the model has the other",
 )
+NOTE_CARRIERS = Template(
+    "importance_few_carriers",
+    "the variation of {term:label} between subjects{where} is worth that of {worth:.1f} subjects "
+    "with equal variation. In simulated studies with skewed features, {level:percent} intervals of "
+    "variation between subjects covered as little as {least}; treat them as too short if few "
+    "subjects have much higher values than the others",
+)
 NOTE_FEW = Template(
     "importance_rows_without_donors",
     "{n:count row, is, are} left out before and after the exchange: {why}",
