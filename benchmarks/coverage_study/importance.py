@@ -356,10 +356,11 @@ def studied(cells: Sequence[Counts]) -> str:
 
 def table(heads: Sequence[str], cells: Sequence[Counts], keys: Sequence[str]) -> list[str]:
     """Return a table with a row per quantity and a column per cell."""
-    lines = [f"| quantity | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
-    for key in keys:
-        lines.append(f"| {key} | {' | '.join(shown(one[key]) for one in cells)} |")
-    return lines
+    return [
+        f"| quantity | {' | '.join(heads)} |",
+        "|---|" + "---|" * len(heads),
+        *(f"| {key} | {' | '.join(shown(one[key]) for one in cells)} |" for key in keys),
+    ]
 
 
 def by_worth(rare: Sequence[Counts]) -> list[str]:
@@ -367,9 +368,9 @@ def by_worth(rare: Sequence[Counts]) -> list[str]:
     lines = [
         "## A feature of few subjects: by the effective number of subjects who carry it",
         "",
-        "Of `strong` in the designs in which 35 %, a fifth or a tenth of 12 to 80 subjects show it, "
-        "RMSE and correlation together. The effective number of subjects is that of the variation "
-        "of predictions that is exchanged; of a difference between contexts the smaller of the "
+        "Of `strong` in the designs in which 35 %, a fifth or a tenth of 12 to 80 subjects show "
+        "it, RMSE and correlation together. The effective number of subjects is that of the "
+        "variation of predictions that is exchanged; of a difference between contexts the smaller of the "
         "two. *As with many* is the interval with the degrees of freedom by the kurtosis alone. "
         "*Limited* has at most the effective number minus 1, at least 1. The function gives the "
         "latter from an effective number of 2 on, and none below.",
@@ -410,9 +411,9 @@ def report() -> None:
         f"{studied(list(cells.values()))} studies a cell, 95 % intervals; the Monte Carlo error of "
         "a coverage of .95 is .0049 with 2,000 studies and .0069 with 1,000. The true values are "
         f"those of {LARGE:,} subjects for the same linear model, whose slopes differ from the true "
-        "ones. The feature `noise` predicts nothing but has a slope in the model, so its importance "
-        "is 0. Two contexts of the same subjects, with different importance of `strong`; `a - b` "
-        "is their difference. Where some studies have no interval, because too few subjects carry "
+        "ones. The feature `noise` predicts nothing but has a slope in the model, so its "
+        "importance is 0. Two contexts of the same subjects, with different importance of "
+        "`strong`; `a - b` is their difference. Where some studies have no interval, because too few subjects carry "
         "what is exchanged, the share that has one is in parentheses, and coverage is that of "
         "the others.",
         "",

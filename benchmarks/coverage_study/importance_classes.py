@@ -205,8 +205,8 @@ def section() -> Sequence[str]:
             "",
             f"## Classes, {design.name}",
             "",
-            f"{importance.studied(list(own.values()))} studies a cell, two classes, a logistic model "
-            "with known slopes, one context.",
+            f"{importance.studied(list(own.values()))} studies a cell, two classes, a logistic "
+            "model with known slopes, one context.",
             "",
             *importance.table(
                 [f"{n} subjects" for n in own], list(own.values()), list(next(iter(own.values())))

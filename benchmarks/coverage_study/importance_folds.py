@@ -62,7 +62,7 @@ DESIGNS = (
 
 @dataclass(frozen=True)
 class Study:
-    """The subject of each clip, an intercept and the features, the score, and each subject's fold."""
+    """Each clip's subject, an intercept and the features, the score; and each subject's fold."""
 
     subject: np.ndarray
     Z: np.ndarray
@@ -85,7 +85,7 @@ class Study:
         return gram, np.add.reduceat(self.Z * self.y[:, None], starts)
 
     def truth(self) -> np.ndarray:
-        """Return the importance of the models of the folds for new subjects, (metrics, features)."""
+        """Return the importance of the folds' models for new subjects, (metrics, features)."""
         fits = self.fits()
         share = np.bincount(self.fold[self.subject], minlength=FOLDS) / len(self.y)
         b = fits[:, 1:]
@@ -115,9 +115,7 @@ def study(rng: np.random.Generator, design: Design, subjects: int) -> Study:
 def expected(design: Design, subjects: int) -> np.ndarray:
     """Return the true importance of the procedure, (metrics, features)."""
     rng = np.random.default_rng([SEED, 1, subjects])
-    return np.mean(
-        [study(rng, design, subjects).truth() for _ in range(TRAINING_SETS)], axis=0
-    )
+    return np.mean([study(rng, design, subjects).truth() for _ in range(TRAINING_SETS)], axis=0)
 
 
 def evidence(one: Study) -> tuple[Evidence, Evidence]:
@@ -276,9 +274,9 @@ def section() -> Sequence[str]:
             "",
             f"## Cross-validation, {design.name}",
             "",
-            f"{importance.studied(list(own.values()))} studies a cell, {FOLDS} folds, least squares, "
-            "exchange of rows, independent features. The true value for the fitted models is the "
-            "importance of the models of the folds for new subjects, weighted by the clips of the "
+            f"{importance.studied(list(own.values()))} studies a cell, {FOLDS} folds, least "
+            "squares, exchange of rows, independent features. The true value for the fitted models "
+            "is the importance of the models of the folds for new subjects, weighted by the clips of the "
             "folds; that for the procedure is its mean over "
             f"{TRAINING_SETS:,} other studies of as many subjects. Both are in closed form.",
             "",

@@ -562,12 +562,16 @@ class OfTwoLabels(Fixed):
         (Fixed([np.nan, 1, 1]), {}, DataError, "every row requires a finite number"),
         (Fails([1, 1, 1]), {}, DataError, "'Fails' cannot predict: ValueError: no such shape"),
         (Classes([1, 1, 1]), {"metrics": "rmse"}, DataError, "that predict classes must name any"),
-        (Classes([1, 1, 1]), {"label": "task"}, DataError, "predicts the classes '0', '1', none of which is"),
+        (Classes([1, 1, 1]), {"label": "task"}, DataError, "classes '0', '1', none of which is am"),
         (OfTwoLabels([1, 1, 1]), {"label": "task"}, DataError, "predicts several labels"),
         (Fixed([1, 1, 1]), {"metrics": "brier"}, DataError, "that predict numbers must name any"),
         (Fixed([1, 1, 1]), {"positive": 1}, DataError, "positive= names a class, but label 'joy'"),
-        ({"a": Fixed([1, 1, 1]), "b": Classes([1, 1, 1])}, {}, DataError,
-         "'b' predicts classes and 'a' does not"),
+        (
+            {"a": Fixed([1, 1, 1]), "b": Classes([1, 1, 1])},
+            {},
+            DataError,
+            "'b' predicts classes and 'a' does not",
+        ),
         ({}, {}, DataError, "models= must name at least one model"),
         (Fixed, {}, DataError, "a fitted model with predict"),
         (Fixed([1, 1, 1]), {"other_columns": ["nod"]}, DataError, "and in other_columns="),
@@ -796,7 +800,7 @@ def test_probabilities_and_a_class_are_asked_for() -> None:
     assert set(found["metric"]) == {"accuracy"}
     with pytest.raises(DataError, match="'log_loss' needs probabilities, but model 'LinearSVC' gi"):
         px.feature_importance(machine, table, metrics="log_loss", **options)
-    with pytest.raises(DataError, match="'f1' evaluates one class .* by positive=, one of 'bad'"):
+    with pytest.raises(DataError, match=r"'f1' evaluates one class .* by positive=, one of 'bad'"):
         px.feature_importance(machine, table, metrics="f1", **options)
     with pytest.raises(DataError, match="is not a class of label 'mood'"):
         px.feature_importance(machine, table, positive="glad", **options)

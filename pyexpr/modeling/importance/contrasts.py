@@ -201,7 +201,8 @@ def contrasts_of(
     values = np.repeat(evidence.estimate[:, None], sizes.shape[1], axis=1)
     most_df, refused = np.full(len(rows), np.inf), [""] * len(rows)
     for group in evidence.groups:
-        assert group.clusters is not None and group.most_df is not None
+        assert group.clusters is not None
+        assert group.most_df is not None
         values[np.ix_(group.rows, group.clusters)] = group.values
         most_df[group.rows] = group.most_df
         for row, why in zip(group.rows, group.refused or (), strict=True):
@@ -222,11 +223,12 @@ def contrasts_of(
         weight = together[np.ix_(own, here)]
         worth = (weight.sum(axis=1) ** 2 / (weight**2).sum(axis=1))[:, None]
         if len(here):
+            values = difference[np.ix_(own, here)]
+            why = tuple(whys[i] for i in own)
             jackknife.append(
                 JackknifeGroup(
-                    own, difference[np.ix_(own, here)], (len(here),), worth, here,
-                    most_df=most_df[own], refused=tuple(whys[i] for i in own),
-                )  # fmt: skip
+                    own, values, (len(here),), worth, here, most_df=most_df[own], refused=why
+                )
             )
     reason = [evidence.reason[i] or evidence.reason[k] for i, k in zip(first, second, strict=True)]
     n = counts[0][first] + (counts[0][second] if between == CONTEXTS else 0)

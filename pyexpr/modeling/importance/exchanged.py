@@ -131,10 +131,8 @@ def cell_sums(
             at, own = places[number]
             whole = found[at]
             if whole is None:
-                whole = found[at] = CellSums(
-                    part.subjects, part.before,
-                    *(np.empty((len(groups), *one.shape[1:]), one.dtype) for one in part.of_groups()),
-                )  # fmt: skip
+                empty = (np.empty((len(groups), *a.shape[1:]), a.dtype) for a in part.of_groups())
+                whole = found[at] = CellSums(part.subjects, part.before, *empty)
             for all_of_them, some in zip(whole.of_groups(), part.of_groups(), strict=True):
                 all_of_them[own] = some
     finally:

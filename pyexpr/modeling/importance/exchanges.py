@@ -38,10 +38,12 @@ class Measures(Protocol):
     """
 
     @property
-    def changed(self) -> tuple[int, ...]: ...
+    def changed(self) -> tuple[int, ...]:
+        """Return the columns that an exchange changes."""
 
     @property
-    def bases(self) -> int: ...
+    def bases(self) -> int:
+        """Return the number of kinds of change of a prediction."""
 
     def before(self, y: Array, p: Array, subjects: NDArray[np.int64]) -> Array:
         """Return the sums of each subject before any exchange, (G, columns)."""

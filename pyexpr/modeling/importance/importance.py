@@ -311,9 +311,7 @@ def feature_importance(
             given.fits, cells, sums, found, summed, combined, given.classes, n_jobs=processes,
             progress=progress,
         )  # fmt: skip
-    remarks = _remarks(
-        given, chosen, cells, left_out, correlations, options, interval_for, found
-    )
+    remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for, found)
     warn_of_few_clusters(int(found.n_clusters[found.n_clusters > 0].min()))
     evidence = evidence_of(found)
     result = ImportanceResult(
@@ -442,6 +440,4 @@ def _few_carriers(made: Quantities, *, several: bool) -> list[str]:
         return []
     row = made.rows[least]
     where = say(" in context {context:label}", context=row.context) if several else ""
-    return [
-        NOTE_CARRIERS(term=row.term, where=where, worth=worth[least], level=95, least=_COVERED)
-    ]
+    return [NOTE_CARRIERS(term=row.term, where=where, worth=worth[least], level=95, least=_COVERED)]

@@ -99,7 +99,9 @@ def predicts_classes(models: Mapping[str, Any]) -> bool:
         for name, one in models.items()
     }
     if len(set(found.values())) > 1:
-        one, other = (next(name for name in found if found[name] is which) for which in (True, False))
+        one, other = (
+            next(name for name in found if found[name] is which) for which in (True, False)
+        )
         raise DataError(
             say(
                 "{models=} must predict numbers or classes, but {one!r} predicts classes and "
@@ -120,8 +122,8 @@ def labels_of(models: Mapping[str, Any], present: Sequence[Any], label: str) -> 
         known = own.tolist()
         if not any(value in present for value in known):
             raise DataError(
-                f"model {name!r} predicts the classes {_shown(known)}, none of which is among those "
-                f"of label {label!r}, {_shown(present)}"
+                f"model {name!r} predicts the classes {_shown(known)}, none of which is among "
+                f"those of label {label!r}, {_shown(present)}"
             )
         found += [value for value in known if value not in found]
     return sorted(found)

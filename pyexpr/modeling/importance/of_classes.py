@@ -125,7 +125,7 @@ class ClassMeasures:
         return [after - before[target] for before, after in zip(old, new, strict=True)]
 
     def moved(self, p: Array, exchanged: Array, exchange: Exchange) -> Array:
-        """Return the variation that each subject exchanges: of classes, of probabilities, (2, G)."""
+        """Return the variation that each subject exchanges, (2, G): classes, probabilities."""
         target = exchange.target
         exchanged = self._without_rounding(p, exchanged, target)
         found = []
@@ -194,4 +194,5 @@ class ClassMeasures:
         if not old.shape[1]:
             return exchanged
         delta = without_rounding(exchanged[:, 1:] - old, old, exchanged[:, 1:])
-        return np.concatenate([exchanged[:, :1], np.where(delta == 0, old, exchanged[:, 1:])], axis=1)
+        likely = np.where(delta == 0, old, exchanged[:, 1:])
+        return np.concatenate([exchanged[:, :1], likely], axis=1)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-#: Effective number of subjects below which there is no interval: with fewer, none of those
-#: simulated covered .90 in every design (docs/coverage_importance.md).
+#: Effective number of subjects below which there is no interval: it would have less than one degree
+#: of freedom, and with one it covers too little (docs/coverage_importance.md).
 LEAST_CARRIERS = 2.0
 
 
@@ -114,14 +114,11 @@ def quantities_of(
     rows = [rows[i] for i in order]
     values, counts = [values[i] for i in order], [counts[i] for i in order]
     estimate = np.array([one[0] if len(one) else np.nan for one in values])
-    fold = OF_SOME_FOLD if folds else ""
     worth = np.array(carriers)[order]
     undefined = CONSTANT_PREDICTION(fold=OF_SOME_FOLD if folds else "")
     if measures.bases > 1:
         undefined = CLASS_ABSENT
-    reason = [
-        NO_ROWS if not len(one) else undefined if np.isnan(one[0]) else "" for one in values
-    ]
+    reason = [NO_ROWS if not len(one) else undefined if np.isnan(one[0]) else "" for one in values]
     refused = [
         _why_refused(one, several=measures.bases > 1 and measures.basis(row.metric) == 0)
         for one, row in zip(worth, rows, strict=True)
@@ -247,7 +244,8 @@ class _Totals:
                 moved[:, :, own] += one.moved
             before.append(first)
             changes.append(second)
-        return cls(present, sizes, round(float(sizes.sum())), before, changes, moved, varied, measures)
+        n = round(float(sizes.sum()))
+        return cls(present, sizes, n, before, changes, moved, varied, measures)
 
     def metric(self, name: str, group: int | None) -> Array:
         """Return the metric of all subjects and without each, (1 + G,), averaged over repeats."""
