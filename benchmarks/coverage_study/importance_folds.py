@@ -276,8 +276,8 @@ def section() -> Sequence[str]:
             "",
             f"{importance.studied(list(own.values()))} studies a cell, {FOLDS} folds, least "
             "squares, exchange of rows, independent features. The true value for the fitted models "
-            "is the importance of the models of the folds for new subjects, weighted by the clips of the "
-            "folds; that for the procedure is its mean over "
+            "is the importance of the models of the folds for new subjects, weighted by the clips "
+            "of the folds; that for the procedure is its mean over "
             f"{TRAINING_SETS:,} other studies of as many subjects. Both are in closed form.",
             "",
             *importance.table(
