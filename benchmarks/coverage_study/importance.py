@@ -371,7 +371,8 @@ def by_worth(rare: Sequence[Counts]) -> list[str]:
         "Of `strong` in the designs in which 35 %, a fifth or a tenth of 12 to 80 subjects show "
         "it, RMSE and correlation together. The effective number of subjects is that of the "
         "variation of predictions that is exchanged; of a difference between contexts the smaller "
-        "of the two. *As with many* is the interval with the degrees of freedom by the kurtosis alone. "
+        "of the two. *As with many* is the interval with the degrees of freedom by the kurtosis "
+        "alone. "
         "*Limited* has at most the effective number minus 1, at least 1. The function gives the "
         "latter from an effective number of 2 on, and none below.",
         "",
@@ -414,8 +415,8 @@ def report() -> None:
         "ones. The feature `noise` predicts nothing but has a slope in the model, so its "
         "importance is 0. Two contexts of the same subjects, with different importance of "
         "`strong`; `a - b` is their difference. Where some studies have no interval, because too "
-        "few subjects carry what is exchanged, the share that has one is in parentheses, and coverage is that of "
-        "the others.",
+        "few subjects carry what is exchanged, the share that has one is in parentheses, and "
+        "coverage is that of the others.",
         "",
     ]
     rare = [cell for (number, _), cell in cells.items() if DESIGNS[number].shown < 1 and cell]
