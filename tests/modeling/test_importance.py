@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import pyexpr
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -810,3 +812,26 @@ def test_too_many_predictions_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(exchanged, "_MOST_PAIRS", 100)
     with pytest.raises(DataError, match="use a smaller number, such as n_repeats=20"):
         px.feature_importance(Fixed([1, 1, 1]), clips(), **ALL_PAIRS)
+
+
+def test_classes_on_the_command_line(tmp_path: Path) -> None:
+    table = moods(12).assign(subject=lambda one: one["subject"].map("s{:02d}".format))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    given = [tmp_path / "t.csv", "--features", ",".join(FEATURES), "--folds", 3, "--json",
+             "--model", "sklearn.linear_model.LogisticRegression"]  # fmt: skip
+    printed = pyexpr(
+        "importance", *given, "--label", "mood", "--metrics", "f1,log_loss", "--positive", "good"
+    )
+    found = json.loads(printed)["table"]
+    expected = px.feature_importance(
+        px.fit_models(table, label="mood", folds=3, positive="good",
+                      models={"LogisticRegression": LogisticRegression()}, **OF_MOODS),
+        metrics=["f1", "log_loss"],
+    ).tidy()  # fmt: skip
+    ours = [row["estimate"] for row in found]
+    np.testing.assert_allclose(ours, expected["estimate"], rtol=1e-6)
+    # Numbers are classes if that is said.
+    printed = pyexpr("importance", *given, "--label", "glad", "--kind", "classification")
+    assert {row["metric"] for row in json.loads(printed)["table"]} == {"accuracy"}
+    error = pyexpr("importance", *given, "--label", "mood", "--metrics", "rmse", code=1)
+    assert "--metrics of models that predict classes must name any of" in error

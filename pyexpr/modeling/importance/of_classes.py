@@ -185,7 +185,7 @@ class ClassMeasures:
         return [(cell == k).astype(np.float64) for k in range(self.classes.n**2)]
 
     def _indicators(self, codes: Array) -> Array:
-        return (codes[:, None] == np.arange(self.classes.n)).astype(np.float64)
+        return np.asarray(codes[:, None] == np.arange(self.classes.n), dtype=np.float64)
 
     @staticmethod
     def _without_rounding(p: Array, exchanged: Array, target: NDArray[np.int64]) -> Array:
