@@ -32,9 +32,10 @@ from pyexpr.modeling.importance.contrasts import contrasts_of
 from pyexpr.modeling.importance.donors import pairs_of
 from pyexpr.modeling.importance.exchanged import Cell, subject_means
 from pyexpr.modeling.importance.exchanges import CellSums, Measures, changes_of, exchange_of
-from pyexpr.modeling.importance.fitted import FittedModel, Predictor
+from pyexpr.modeling.importance.fitted import FittedModel
 from pyexpr.modeling.importance.importance import evidence_of, feature_importance
 from pyexpr.modeling.importance.of_numbers import NumberMeasures
+from pyexpr.modeling.importance.predictor import Predictor
 from pyexpr.modeling.importance.quantities import Quantities, quantities_of
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t

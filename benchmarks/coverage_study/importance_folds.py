@@ -31,9 +31,10 @@ from pyexpr.modeling.fitting.fit_models import fit_models
 from pyexpr.modeling.importance.donors import pairs_of
 from pyexpr.modeling.importance.exchanged import Cell
 from pyexpr.modeling.importance.exchanges import CellSums, changes_of, exchange_of
-from pyexpr.modeling.importance.fitted import FittedModel, Predictor
+from pyexpr.modeling.importance.fitted import FittedModel
 from pyexpr.modeling.importance.importance import evidence_of, feature_importance
 from pyexpr.modeling.importance.of_numbers import AE, PP, PY, SE, YY, N, NumberMeasures, P, Y
+from pyexpr.modeling.importance.predictor import Predictor
 from pyexpr.modeling.importance.quantities import Quantities, quantities_of
 from pyexpr.resampling.intervals.evidence import Evidence
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t

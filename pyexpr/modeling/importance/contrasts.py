@@ -224,10 +224,10 @@ def contrasts_of(
         worth = (weight.sum(axis=1) ** 2 / (weight**2).sum(axis=1))[:, None]
         if len(here):
             values = difference[np.ix_(own, here)]
-            why = tuple(whys[i] for i in own)
+            own_whys = tuple(whys[i] for i in own)
             jackknife.append(
                 JackknifeGroup(
-                    own, values, (len(here),), worth, here, most_df=most_df[own], refused=why
+                    own, values, (len(here),), worth, here, most_df=most_df[own], refused=own_whys
                 )
             )
     reason = [evidence.reason[i] or evidence.reason[k] for i, k in zip(first, second, strict=True)]

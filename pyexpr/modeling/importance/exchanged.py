@@ -14,8 +14,9 @@ from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.importance.donors import FEWEST, SUBJECTS, WITHIN, Pairs, pairs_of
 from pyexpr.modeling.importance.exchanges import CellSums, Measures, changes_of, exchange_of
-from pyexpr.modeling.importance.fitted import FittedModel, Predictor
+from pyexpr.modeling.importance.fitted import FittedModel
 from pyexpr.modeling.importance.groups import Group
+from pyexpr.modeling.importance.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,13 +128,13 @@ def cell_sums(
     found: list[CellSums | None] = [None] * len(cells)
     results = in_processes(_done, tasks, n_jobs=n_jobs, what="exchanges features")
     try:
-        for number, part in _shown(results, len(tasks), progress):
+        for number, made in _shown(results, len(tasks), progress):
             at, own = places[number]
             whole = found[at]
             if whole is None:
-                empty = (np.empty((len(groups), *a.shape[1:]), a.dtype) for a in part.of_groups())
-                whole = found[at] = CellSums(part.subjects, part.before, *empty)
-            for all_of_them, some in zip(whole.of_groups(), part.of_groups(), strict=True):
+                empty = (np.empty((len(groups), *a.shape[1:]), a.dtype) for a in made.of_groups())
+                whole = found[at] = CellSums(made.subjects, made.before, *empty)
+            for all_of_them, some in zip(whole.of_groups(), made.of_groups(), strict=True):
                 all_of_them[own] = some
     finally:
         results.close()

@@ -16,11 +16,10 @@ from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.final import FinalModels, terms_of
 from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION, checked_positive
 from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part
-from pyexpr.modeling.fitting.probabilities import class_probabilities, predicted_classes
 from pyexpr.modeling.fitting.refits import Fits, part_without
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.table import TABLE, Table, read_names, read_table
-from pyexpr.modeling.fitting.units import Done, Unit, predicted_numbers
+from pyexpr.modeling.fitting.units import Done, Unit
 from pyexpr.modeling.importance.exchanges import Measures
 from pyexpr.modeling.importance.kinds import (
     asked_metrics,
@@ -31,91 +30,13 @@ from pyexpr.modeling.importance.kinds import (
 )
 from pyexpr.modeling.importance.of_classes import Classes, ClassMeasures
 from pyexpr.modeling.importance.of_numbers import NumberMeasures
+from pyexpr.modeling.importance.predictor import CONTEXTUAL_POOLED, OneFinal, Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from pyexpr.base.foreign import FrameLike
-
-CONTEXTUAL_POOLED = "pooled"
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
-    """A fitted model that predicts numbers or classes from a data frame.
-
-    Attributes
-    ----------
-    model : object
-    where : str
-        A description of the model, for messages.
-    context : str or None
-        "argument" if the model takes the contexts of rows as an argument, "pooled" for the pooled
-        model of a `ContextualRegressor`, otherwise None.
-    classes : Classes, optional
-        If the model predicts classes.
-    """
-
-    model: Any
-    where: str
-    context: str | None = None
-    classes: Classes | None = None
-
-    def predict(self, X: pd.DataFrame, context: Any) -> NDArray[np.float64]:
-        """Return the predictions of rows from a single context.
-
-        Returns
-        -------
-        (n,) or (n, 1 or 1 + classes) float64
-            Numbers; or the code of the class and, if they are asked for, the probabilities.
-        """
-        try:
-            return self._numbers(X, context) if self.classes is None else self._classes(X)
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(
-                f"{self.where} cannot predict: {type(error).__name__}: "
-                f"{' '.join(str(error).split())[:400]}"
-            ) from error
-
-    def _numbers(self, X: pd.DataFrame, context: Any) -> NDArray[np.float64]:
-        if self.context is None:
-            found = self.model.predict(X)
-        elif self.context == CONTEXTUAL_POOLED:
-            found = self.model.predict(X, pooled=True)
-        else:
-            found = self.model.predict(X, context=[context] * len(X))
-        if isinstance(self.model, FinalModels):
-            found = found.iloc[:, 0]
-        return predicted_numbers(found, len(X), self.where)
-
-    def _classes(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        own = self.classes
-        assert own is not None
-        model = _Final(self.model) if isinstance(self.model, FinalModels) else self.model
-        columns = [own.codes(predicted_classes(model, X, own.labels, self.where).tolist())[:, None]]
-        if own.probable:
-            columns.append(own.likely(class_probabilities(model, X, own.labels, self.where)))
-        return np.concatenate(columns, axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Final:
-    """One model of `FinalModels` in the form of a classifier of scikit-learn."""
-
-    models: FinalModels
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        return np.array(self.models.classes)
-
-    def predict(self, X: pd.DataFrame) -> NDArray[Any]:
-        return self.models.predict(X).iloc[:, 0].to_numpy()
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        return self.models.predict_proba(X).to_numpy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +248,7 @@ def _of_objects(
     if of_classes:
         assert table.classes is not None
         labels = labels_of(
-            {name: _Final(one) if final else one for name, one in by_name.items()},
+            {name: OneFinal(one) if final else one for name, one in by_name.items()},
             table.classes, names.label,
         )  # fmt: skip
         without = [name for name, one in by_name.items() if not _probable(one)]
