@@ -349,9 +349,14 @@ def shown(values: Sequence[float]) -> str:
     return f"{share(hits, there)}{missing}"
 
 
+def _studies(counts: Counts) -> int:
+    """Return the number of studies; those by the effective number count two metrics of each."""
+    return int(max(own[0] for key, own in counts.items() if not key.startswith("worth|")))
+
+
 def studied(cells: Sequence[Counts]) -> str:
     """Return how many studies the cells have."""
-    n = sorted({int(max(values[0] for values in one.values())) for one in cells if one})
+    n = sorted({_studies(one) for one in cells if one})
     return f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}" if n else "0"
 
 
@@ -405,7 +410,7 @@ def report() -> None:
     import importance_folds
 
     cells = {cell: gathered(f"design-{cell[0]}-{cell[1]}") for cell in CELLS}
-    fewest = min((max(v[0] for v in one.values()) for one in cells.values() if one), default=1)
+    fewest = min((_studies(one) for one in cells.values() if one), default=1)
     error = np.sqrt(0.95 * 0.05 / fewest)
     lines = [
         "# Intervals of the importance of features, simulated",
