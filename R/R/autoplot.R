@@ -265,7 +265,8 @@ autoplot.pyexpr_importance <- function(object, ...) {
   table <- object$tables$tidy
   first <- table$metric[1]
   table <- table[table$metric == first, ]
-  worse <- if (first == "correlation") "Decrease" else "Increase"
+  errors <- c("rmse", "mse", "mae", "brier", "log_loss")
+  worse <- if (first %in% errors) "Increase" else "Decrease"
   importance_plot(table, object, sprintf("%s of %s", worse, importance_metric(first)))
 }
 
@@ -280,7 +281,9 @@ autoplot.pyexpr_importance_contrasts <- function(object, ...) {
 
 # Within a sentence.
 importance_metric <- function(name) {
-  known <- c(mse = "mean squared error", correlation = "correlation")
+  known <- c(mse = "mean squared error", correlation = "correlation", accuracy = "accuracy",
+    balanced_accuracy = "balanced accuracy", kappa = "kappa", f1_macro = "macro F1",
+    log_loss = "log loss")
   unname(if (name %in% names(known)) known[name] else metric_names(name))
 }
 

@@ -11,7 +11,7 @@
 #' against `permutation_importance()` of scikit-learn, the closed form for linear models, and
 #' simulation.
 #'
-#' @param x A result of [fit_models()] of this session, whose models predict numbers.
+#' @param x A result of [fit_models()] of this session, whose models predict numbers or classes.
 #' @param groups Features that are exchanged together: a named list, such as `list(mouth = c("smile",
 #'   "smile_velocity"))`, whose other features are exchanged each alone; or `"correlated"`, which puts
 #'   together all features whose absolute correlation is at least `threshold`, and those that are
@@ -20,8 +20,12 @@
 #' @param permute What is exchanged: `"rows"`, values of clips of other subjects (all variation);
 #'   `"within"`, values of other clips of the same subject (variation within subjects); `"subjects"`,
 #'   means of other subjects, while deviations from the mean are kept (variation between subjects).
-#' @param metrics Any of `"rmse"`, `"mse"`, `"mae"` and `"correlation"`. The importance is the increase
-#'   of an error, and the decrease of a correlation.
+#' @param metrics For numbers any of `"rmse"` (default), `"mse"`, `"mae"` and `"correlation"`; for classes
+#'   any of `"accuracy"` (default), `"balanced_accuracy"`, `"f1"`, `"f1_macro"`, `"kappa"`, `"brier"` and
+#'   `"log_loss"`, of which the last two need models that give probabilities. The importance is the
+#'   increase of an error, of Brier's score or of the log loss, and the decrease of the others.
+#' @param positive The class to which `"f1"` and `"brier"` refer, by default that of [fit_models()]. With
+#'   more than two classes the others are combined into one for all metrics.
 #' @param n_repeats Number of others, at least 5, whose values each clip is given in turn; `"all"` takes
 #'   all of them.
 #' @param interval_for What the intervals refer to: `"fitted models"`, other subjects to be predicted by
@@ -33,6 +37,9 @@
 #' @param seed Seed of the choice of others.
 #' @param n_jobs Number of tasks at a time; -1 is one per core. Results do not depend on it.
 #' @param progress Whether to show a progress bar.
+#' @details Where the variation that is exchanged comes from few subjects, such as those who show a rare
+#'   action unit, degrees of freedom are at most the effective number of these subjects minus 1. If it
+#'   is less than 2, there are the estimate and a reason, but no interval and no test.
 #' @return An object with [tidy()][result-tables] (a row per metric, model, context and feature or
 #'   group), `glance()`, `autoplot()`, [context_contrasts()] (whether a feature is more important in
 #'   one context than in another), [adjust_tests()] and `influence()`. Its notes state what the
@@ -50,8 +57,8 @@
 #'   models = list(ols = "sklearn.linear_model.LinearRegression"))
 #' feature_importance(fitted)
 #' }
-feature_importance <- function(x, groups = NULL, threshold = 0.7, permute = "rows",
-                               metrics = "rmse", n_repeats = 20, interval_for = "fitted models",
+feature_importance <- function(x, groups = NULL, threshold = 0.7, permute = "rows", metrics = NULL,
+                               positive = NULL, n_repeats = 20, interval_for = "fitted models",
                                confidence = 0.95, adjust = NULL, seed = 0, n_jobs = NULL,
                                progress = interactive()) {
   call <- rlang::current_env()
@@ -59,7 +66,8 @@ feature_importance <- function(x, groups = NULL, threshold = 0.7, permute = "row
   groups <- if (is.list(groups)) dictionary(lapply(groups, many)) else one(groups)
   found <- ask("feature_importance", list(
     key = key_of(x, call), groups = groups, threshold = one(threshold), permute = one(permute),
-    metrics = many(metrics), n_repeats = one(n_repeats), interval_for = one(interval_for),
+    metrics = many(metrics), positive = class_named(one(positive), x$classes),
+    n_repeats = one(n_repeats), interval_for = one(interval_for),
     confidence = one(confidence), adjust = one(adjust), seed = one(seed), n_jobs = one(n_jobs),
     progress = flag(progress)
   ), call)

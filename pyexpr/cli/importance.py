@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pyexpr.cli.inputs import check_files, names_in, read_table
+from pyexpr.cli.inputs import check_files, class_of, names_in, read_table
 from pyexpr.cli.options import (
     TO_STANDARD_OUTPUT,
     Json,
@@ -21,7 +21,9 @@ from pyexpr.cli.options import (
 from pyexpr.cli.showing import Showing, write
 
 _KINDS = ("rows", "within", "subjects")
-_METRICS = ("rmse", "mse", "mae", "correlation")
+_OF_NUMBERS = ("rmse", "mse", "mae", "correlation")
+_OF_CLASSES = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa", "brier", "log_loss")
+_FITTED = ("regression", "classification")
 _OF = ("fitted models", "procedure")
 _CORRELATED = "correlated"
 
@@ -29,14 +31,14 @@ _CORRELATED = "correlated"
 def importance(
     ctx: typer.Context,
     data: Annotated[Path, typer.Argument(help="Table (CSV) with a row per clip.")],
-    label: Annotated[str, typer.Option(help="Column of the score that models predict.")],
+    label: Annotated[str, typer.Option(help="Column of the score or class that models predict.")],
     features: Annotated[str, typer.Option(help="Columns of the features, separated by commas.")],
     cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
     context: Annotated[str | None, typer.Option(help="Column of the contexts.")] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="Full name of a regressor of scikit-learn, such as "
+            help="Full name of a model of scikit-learn, such as "
             "sklearn.ensemble.RandomForestRegressor; by default the elastic net of this package."
         ),
     ] = None,
@@ -67,12 +69,24 @@ def importance(
         ),
     ] = "rows",
     metrics: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help=f"Metrics, separated by commas: {', '.join(_METRICS)}.",
-            autocompletion=several_of(_METRICS),
+            help=f"Metrics, separated by commas: {', '.join(_OF_NUMBERS)} of scores, and "
+            f"{', '.join(_OF_CLASSES)} of classes; by default rmse or accuracy.",
+            autocompletion=several_of((*_OF_NUMBERS, *_OF_CLASSES)),
         ),
-    ] = "rmse",
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="regression or classification; by default text and truth values are classes, and "
+            "numbers are scores.",
+            autocompletion=one_of(_FITTED),
+        ),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The class to which f1 and brier refer.")
+    ] = None,
     n_repeats: Annotated[
         str, typer.Option(help='Number of others whose values each clip is given, or "all".')
     ] = "20",
@@ -105,14 +119,16 @@ def importance(
     from pyexpr.modeling.fitting.fit_models import fit_models
     from pyexpr.modeling.importance.importance import feature_importance
 
-    table = read_table(data, labels=[cluster, *names_in(context)], what="the table")
+    labels = [cluster, *names_in(context)]
+    table = read_table(data, labels=labels, what="the table", classes=[label])
     fitted = fit_models(
         table,
         label=label,
         features=names_in(features),
         cluster=cluster,
         context=context,
-        kind="regression",
+        kind=kind,
+        positive=class_of(table, label, positive),
         models=None if model is None else {model.rpartition(".")[2]: model},
         context_as=names_in(context_as),
         folds=folds,
@@ -125,7 +141,7 @@ def importance(
         groups=_groups(groups),
         threshold=threshold,
         permute=permute,
-        metrics=names_in(metrics),
+        metrics=names_in(metrics) or None,
         n_repeats=int(n_repeats) if n_repeats.isdecimal() else n_repeats,
         interval_for=interval_for,
         confidence=confidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,30 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestRegressor
+from command_line import pyexpr
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    log_loss,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, Interrupted
 from pyexpr.modeling.importance import exchanged
 from pyexpr.modeling.importance.donors import pairs_of
-from pyexpr.modeling.importance.sums import SE, before_of, changes_of, exchange_of, metric_of
+from pyexpr.modeling.importance.exchanges import changes_of, exchange_of
+from pyexpr.modeling.importance.of_classes import Classes as Classes_
+from pyexpr.modeling.importance.of_classes import ClassMeasures
+from pyexpr.modeling.importance.of_numbers import SE, NumberMeasures
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{FewSubjectsWarning.__module__}.FewSubjectsWarning"
@@ -146,7 +159,7 @@ def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
     rng_seed = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
     X, y = table[FEATURES], table["joy"].to_numpy()
     subjects = table["subject"].to_numpy()
-    p = forest.predict(X)
+    p, sums = forest.predict(X), NumberMeasures()
     for j, column in enumerate(FEATURES):
         random = np.random.RandomState(rng_seed)
         order, given = np.arange(len(X)), np.arange(len(X))
@@ -156,10 +169,10 @@ def test_scikit_learn_with_the_same_permutations(metric: str) -> None:
             given = given[order]
             new = X.assign(**{column: X[column].to_numpy()[given]})
             exchange = exchange_of(subjects, np.arange(len(X)), subjects[given])
-            changed = changes_of(y, p, forest.predict(new), exchange)[0]
+            changed = changes_of(sums.columns(y, p, forest.predict(new), exchange), exchange)[0]
             total[[3, 4, 5, SE, 7]] += changed / n_repeats
-        before = before_of(y, p, subjects).sum(axis=0)
-        ours = metric_of(metric, (before + total)[None]) - metric_of(metric, before[None])
+        before = sums.before(y, p, subjects).sum(axis=0)
+        ours = sums.metric(metric, (before + total)[None]) - sums.metric(metric, before[None])
         assert float(ours) == pytest.approx(theirs.importances_mean[j], rel=ROUNDING)
 
 
@@ -398,16 +411,90 @@ def test_means_outside_the_observed_range_are_told() -> None:
     assert note.values["share"] > 20
 
 
+def carried(table: pd.DataFrame, kind: str, column: str) -> float:
+    """Return by hand the effective number of subjects whose values deviate from the mean."""
+    x, own = table[column], table.groupby("subject")[column]
+    part = {"rows": x - x.mean(), "within": x - own.transform("mean"),
+            "subjects": own.transform("mean") - x.mean()}[kind]  # fmt: skip
+    u = (part**2).groupby(table["subject"]).sum()
+    return float(u.sum() ** 2 / (u**2).sum())
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_feature_of_few_subjects_is_told(kind: str) -> None:
+def test_few_carriers_have_no_interval_and_more_have_a_wide_one(kind: str) -> None:
     table = clips(20, most=14)
-    found = px.feature_importance(Fixed([1, 1, 1]), table, permute="rows", **COLUMNS)
-    assert not any(note.code == "importance_few_carriers" for note in found.notes())
-    table["smile"] = table["smile"].where(table["subject"] < 2, 0.0)
-    found = px.feature_importance(Fixed([1, 1, 1]), table, permute=kind, **COLUMNS)
+    options = COLUMNS | {"permute": kind, "n_repeats": "all"}
+    slopes = [1, 0.5, 0.7]
+    # For two subjects, whose variation between subjects is that of a single one, or for eight.
+    for few in (1, 8):
+        rare = table.assign(smile=table["smile"].where(table["subject"] < few, 0.0))
+        result = px.feature_importance(Fixed(slopes), rare, adjust="max_t", **options)
+        found = result.tidy().set_index("term")
+        row, worth = found.loc["smile"], carried(rare, kind, "smile")
+        numbers = row[["std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]]
+        if few == 1:
+            assert worth < 2
+            assert numbers.isna().all()
+            assert np.isnan(row["p_adjusted"])
+            assert row["reason"].code == "importance_too_few_carriers"
+            # Donors of a row are others than itself, so that the mean is one of others.
+            assert row["reason"].values["worth"] == pytest.approx(worth, rel=0.15)
+            assert "an interval needs 2" in str(row["reason"])
+        else:
+            assert worth > 2
+            assert numbers.notna().all()
+            assert row["df"] <= 1.15 * worth - 1
+        assert np.isfinite(row["estimate"])
+        # The other features keep theirs.
+        others = found.loc[["nod", "gaze"], ["conf_low", "conf_high"]]
+        assert others.notna().all(axis=None)
+
+
+def test_few_carriers_in_one_context_and_in_groups() -> None:
+    table = clips(24, most=14)
+    table["smile"] = table["smile"].where((table["subject"] < 1) | (table["task"] == "pain"), 0.0)
+    options = COLUMNS | {"context": "task"}
+    found = px.feature_importance(Fixed([1, 0.5, 0.2]), table, **options)
+    tidy = found.tidy().set_index(["term", "context"])
+    has = tidy["conf_low"].notna()
+    assert not has["smile", "startle"]
+    # Over all contexts the other context has the variation.
+    assert has.drop(("smile", "startle")).all()
+    contrasts = found.contrasts().tidy().set_index("term")
+    assert contrasts["conf_low"].isna().tolist() == [True, False, False]
+    assert contrasts["std_error"].isna().tolist() == [True, False, False]
+    reason = contrasts.loc["smile", "reason"]
+    assert reason.code == "importance_in_context"
+    assert str(reason).startswith("in context 'startle', the variation that is exchanged comes")
+    between = found.contrasts(between="features").tidy().set_index(["context", "term"])
+    assert between.loc[("startle", "smile - nod"), "reason"].code == "importance_of_feature"
+    assert np.isfinite(between.loc[("startle", "nod - gaze"), "conf_low"])
+    # A group with a feature that the model uses much more has the carriers of that feature.
+    for slopes, there in (([0.01, 1, 0], True), ([1, 0.01, 0], False)):
+        both = px.feature_importance(
+            Fixed(slopes), table, groups={"both": ["smile", "nod"]}, **options
+        ).tidy()
+        row = both[(both["term"] == "both") & (both["context"] == "startle")].iloc[0]
+        assert np.isfinite(row["conf_low"]) == there
+
+
+def test_a_feature_that_does_not_vary_has_no_interval() -> None:
+    table = clips().assign(gaze=0.3)
+    found = px.feature_importance(Fixed([1, 0.5, 1]), table, **COLUMNS).tidy().set_index("term")
+    assert found.loc["gaze", "estimate"] == 0
+    assert np.isnan(found.loc["gaze", "conf_low"])
+    assert found.loc["gaze", "reason"].code == "importance_nothing_exchanged"
+
+
+def test_variation_between_few_subjects_is_told() -> None:
+    table = clips(20, most=14)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, permute="subjects", **COLUMNS)
     note = next(one for one in found.notes() if one.code == "importance_few_carriers")
-    assert note.values["name"] == "smile"
-    assert note.values["worth"] < 2.5
+    worth = {name: carried(table, "subjects", name) for name in FEATURES}
+    assert note.values["term"] == min(worth, key=lambda name: worth[name])
+    assert note.values["worth"] == pytest.approx(min(worth.values()), rel=0.15)
+    found = px.feature_importance(Fixed([1, 1, 1]), table, **COLUMNS)
+    assert not any(note.code == "importance_few_carriers" for note in found.notes())
 
 
 def test_a_constant_prediction_has_no_correlation() -> None:
@@ -454,6 +541,10 @@ class Classes(Fixed):
     classes_ = (0, 1)
 
 
+class OfTwoLabels(Fixed):
+    classes_ = ((0, 1), (0, 1))
+
+
 @pytest.mark.parametrize(
     ("model", "options", "kind", "message"),
     [
@@ -472,7 +563,17 @@ class Classes(Fixed):
         (Fixed([1, 1, 1]), {"features": ["smile"]}, DataError, "model 'Fixed' cannot predict"),
         (Fixed([np.nan, 1, 1]), {}, DataError, "every row requires a finite number"),
         (Fails([1, 1, 1]), {}, DataError, "'Fails' cannot predict: ValueError: no such shape"),
-        (Classes([1, 1, 1]), {}, DataError, "predicts classes; use a regressor"),
+        (Classes([1, 1, 1]), {"metrics": "rmse"}, DataError, "that predict classes must name any"),
+        (Classes([1, 1, 1]), {"label": "task"}, DataError, "classes '0', '1', none of which is am"),
+        (OfTwoLabels([1, 1, 1]), {"label": "task"}, DataError, "predicts several labels"),
+        (Fixed([1, 1, 1]), {"metrics": "brier"}, DataError, "that predict numbers must name any"),
+        (Fixed([1, 1, 1]), {"positive": 1}, DataError, "positive= names a class, but label 'joy'"),
+        (
+            {"a": Fixed([1, 1, 1]), "b": Classes([1, 1, 1])},
+            {},
+            DataError,
+            "'b' predicts classes and 'a' does not",
+        ),
         ({}, {}, DataError, "models= must name at least one model"),
         (Fixed, {}, DataError, "a fitted model with predict"),
         (Fixed([1, 1, 1]), {"other_columns": ["nod"]}, DataError, "and in other_columns="),
@@ -504,15 +605,233 @@ def test_bad_results(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a single split"):
         px.feature_importance(cross_validated(table, scheme="split", proportions=(0.6, 0, 0.4)),
                               interval_for="procedure")  # fmt: skip
-    kinds = cross_validated(
-        table.assign(joy=np.where(table["joy"] > 0, "yes", "no")),
-        models={"logit": LogisticRegression()}, folds=2,
+
+
+def moods(n_subjects: int = 14, seed: int = 8) -> pd.DataFrame:
+    """Return clips of three moods, and whether each is glad, by 0 and 1."""
+    table = clips(n_subjects, seed, most=12)
+    mood = np.select([table["joy"] < -0.8, table["joy"] > 0.8], ["bad", "good"], "mid")
+    return table.assign(mood=mood, glad=(table["joy"] > 0).astype(int))
+
+
+OF_MOODS: dict[str, Any] = {"features": FEATURES, "cluster": "subject"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "scoring"),
+    [
+        ("accuracy", "accuracy"),
+        ("balanced_accuracy", "balanced_accuracy"),
+        ("log_loss", "neg_log_loss"),
+        ("brier", "neg_brier_score"),
+    ],
+)
+def test_classes_by_scikit_learn_with_the_same_permutations(metric: str, scoring: str) -> None:
+    table = moods(20)
+    label = "glad" if metric == "brier" else "mood"
+    forest = RandomForestClassifier(20, min_samples_leaf=2, random_state=0)
+    forest.fit(table[FEATURES], table[label])
+    n_repeats, seed = 4, 5
+    theirs = permutation_importance(
+        forest, table[FEATURES], table[label], scoring=scoring, n_repeats=n_repeats,
+        random_state=seed,
     )  # fmt: skip
-    with pytest.raises(DataError, match="predict classes; fit regressors"):
-        px.feature_importance(kinds)
+    classes = Classes_(tuple(forest.classes_.tolist()), None, probable=True)
+    sums = ClassMeasures(classes)
+    rng_seed = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
+    X, y = table[FEATURES], classes.codes(table[label].tolist())
+    subjects = table["subject"].to_numpy()
+
+    def predicted(rows: pd.DataFrame) -> np.ndarray:
+        codes = classes.codes(forest.predict(rows).tolist())
+        return np.column_stack([codes, forest.predict_proba(rows)])
+
+    p = predicted(X)
+    before = sums.before(y, p, subjects).sum(axis=0)
+    for j, column in enumerate(FEATURES):
+        random = np.random.RandomState(rng_seed)
+        order, given = np.arange(len(X)), np.arange(len(X))
+        after = before.copy()
+        for _ in range(n_repeats):
+            random.shuffle(order)
+            given = given[order]
+            new = predicted(X.assign(**{column: X[column].to_numpy()[given]}))
+            exchange = exchange_of(subjects, np.arange(len(X)), subjects[given])
+            after[list(sums.changed)] += (
+                changes_of(sums.columns(y, p, new, exchange), exchange)[0] / n_repeats
+            )
+        ours = sums.importance(
+            metric, sums.metric(metric, before[None]), sums.metric(metric, after[None])
+        )
+        assert float(ours) == pytest.approx(theirs.importances_mean[j], rel=ROUNDING)
+
+
+OF_SCIKIT_LEARN: dict[str, Any] = {
+    "accuracy": accuracy_score,
+    "balanced_accuracy": balanced_accuracy_score,
+    "f1_macro": lambda y, p, **how: f1_score(y, p, average="macro", **how),
+    "kappa": cohen_kappa_score,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_of_all_pairs_by_scikit_learn(kind: str) -> None:
+    """The metrics after the exchange are those of all pairs of a row and a donor, weighted."""
+    table = moods(8)
+    model = DecisionTreeClassifier(max_depth=4, random_state=0)
+    model.fit(table[FEATURES], table["mood"])
+    found = px.feature_importance(
+        model, table, label="mood", permute=kind, n_repeats="all",
+        metrics=[*OF_SCIKIT_LEARN, "log_loss"], **OF_MOODS,
+    ).tidy().set_index(["metric", "term"])  # fmt: skip
+    for column in FEATURES:
+        parts = []
+        for i, given in enumerate(donors(table, kind, column)):
+            row = table.iloc[[i] * len(given)].assign(**{column: given, "w": 1 / len(given)})
+            parts.append(row)
+        pairs = pd.concat(parts)
+        for metric, function in OF_SCIKIT_LEARN.items():
+            expected = function(
+                pairs["mood"], model.predict(pairs[FEATURES]), sample_weight=pairs["w"]
+            )
+            assert found["after"][metric, column] == pytest.approx(expected, rel=ROUNDING)
+        likely = model.predict_proba(pairs[FEATURES])
+        expected = log_loss(pairs["mood"], likely, sample_weight=pairs["w"])
+        assert found["after"]["log_loss", column] == pytest.approx(expected, rel=ROUNDING)
+        assert found["estimate"]["log_loss", column] == pytest.approx(
+            expected - log_loss(table["mood"], model.predict_proba(table[FEATURES]))
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_jackknife_of_classes_leaves_a_subject_out_of_both_roles(kind: str) -> None:
+    table = moods()
+    model = LogisticRegression().fit(table[FEATURES], table["mood"])
+    options = OF_MOODS | {"label": "mood", "context": "task", "permute": kind, "n_repeats": "all"}
+    options["metrics"] = ["accuracy", "f1_macro", "kappa", "log_loss"]
+    table = table.groupby(["subject", "task"]).filter(lambda own: len(own) > 1)
+    influence = px.feature_importance(model, table, **options).influence()
+    for subject in (0, 5):
+        rest = px.feature_importance(model, table[table["subject"] != subject], **options).tidy()
+        own = influence[influence["cluster"] == subject]
+        both = own.merge(rest, on=["metric", "model", "term", "context"], suffixes=("", "_rest"))
+        assert len(both) == len(own) > 0
+        np.testing.assert_allclose(both["estimate"], both["estimate_rest"], atol=ROUNDING)
+
+
+def test_classes_of_folds_of_final_models_and_of_one_against_the_rest() -> None:
+    table = moods(18)
+    fitted = px.fit_models(
+        table, label="mood", context="task", context_as=["separate", "feature"], folds=3,
+        models={"logit": LogisticRegression()}, **OF_MOODS,
+    )  # fmt: skip
+    found = px.feature_importance(fitted, metrics=["accuracy", "kappa"])
+    tidy = found.tidy()
+    performance = fitted.tidy().set_index(["metric", "context_as", "context"])["estimate"]
+    for row in tidy.itertuples():
+        key = (row.metric, row.model.split(", ")[1], row.context)
+        assert row.before == pytest.approx(performance[key], rel=ROUNDING)
+    assert set(found.contrasts().tidy()["context"]) == {"pain - startle"}
+    label = found.plot().axes[0].get_xlabel() or found.plot().get_supxlabel()
+    assert label.startswith("Decrease of accuracy")
+    # By default of classes the accuracy.
+    assert set(px.feature_importance(fitted).tidy()["metric"]) == {"accuracy"}
+    final = fitted.fit_all()
+    whole = px.feature_importance(final, table, metrics=["brier", "f1"], positive="good").tidy()
+    own = whole[whole["model"] == "logit, feature"]
+    likely = final.predict_proba(table)["logit, feature: good"]
+    brier = np.mean((likely - (table["mood"] == "good")) ** 2)
+    at = own[(own["metric"] == "brier") & (own["context"] == "all")]
+    np.testing.assert_allclose(at["before"], brier, rtol=ROUNDING)
+    f1 = f1_score(table["mood"] == "good", final.predict(table)["logit, feature"] == "good")
+    at = own[(own["metric"] == "f1") & (own["context"] == "all")]
+    np.testing.assert_allclose(at["before"], f1, rtol=ROUNDING)
+
+
+def test_procedure_of_classes_by_hand() -> None:
+    table = moods(12)
+    fitted = px.fit_models(
+        table, label="glad", kind="classification", folds=3,
+        models={"logit": LogisticRegression()}, **OF_MOODS,
+    )  # fmt: skip
+    procedure = px.feature_importance(
+        fitted, metrics="log_loss", interval_for="procedure", n_repeats="all"
+    )
+    fold = table["subject"].map(fitted.folds.set_index("cluster")["fold"])
+    total, after, n = 0.0, np.zeros(3), 0
+    for k in range(3):
+        rest = table["subject"] != 4
+        train, test = table[(fold != k) & rest], table[(fold == k) & rest]
+        model = LogisticRegression().fit(train[FEATURES], train["glad"])
+        alone = px.feature_importance(
+            model, test, label="glad", metrics="log_loss", n_repeats="all", **OF_MOODS
+        ).tidy()
+        total += len(test) * alone["before"][0]
+        after += len(test) * alone["after"].to_numpy()
+        n += len(test)
+    values = procedure.influence().query("cluster == 4")["estimate"]
+    np.testing.assert_allclose(values, (after - total) / n, rtol=1e-6)
+
+
+def test_classes_that_do_not_change_or_do_not_occur() -> None:
+    table = moods()
+    model = LogisticRegression().fit(table[FEATURES], table["glad"])
+    model.coef_[0, 2] = 1e-9
+    metrics = ["accuracy", "log_loss"]
+    found = px.feature_importance(model, table, label="glad", metrics=metrics, **OF_MOODS).tidy()
+    of_classes, of_chances = (row for _, row in found[found["term"] == "gaze"].iterrows())
+    assert of_classes["estimate"] == 0
+    assert np.isnan(of_classes["conf_low"])
+    assert of_classes["reason"].code == "importance_same_classes"
+    assert np.isfinite(of_chances["conf_low"])
+    three = LogisticRegression().fit(table[FEATURES], table["mood"])
+    without = table[table["mood"] != "bad"]
+    metrics = ["accuracy", "balanced_accuracy"]
+    found = px.feature_importance(three, without, label="mood", metrics=metrics, **OF_MOODS).tidy()
+    assert found.groupby("metric")["estimate"].count().to_dict() == {
+        "accuracy": 3, "balanced_accuracy": 0
+    }  # fmt: skip
+    assert found["reason"].iloc[-1].code == "importance_class_absent"
+
+
+def test_probabilities_and_a_class_are_asked_for() -> None:
+    table = moods()
+    machine = LinearSVC().fit(table[FEATURES], table["mood"])
+    options = OF_MOODS | {"label": "mood"}
+    found = px.feature_importance(machine, table, **options).tidy()
+    assert set(found["metric"]) == {"accuracy"}
+    with pytest.raises(DataError, match="'log_loss' needs probabilities, but model 'LinearSVC' gi"):
+        px.feature_importance(machine, table, metrics="log_loss", **options)
+    with pytest.raises(DataError, match=r"'f1' evaluates one class .* by positive=, one of 'bad'"):
+        px.feature_importance(machine, table, metrics="f1", **options)
+    with pytest.raises(DataError, match="is not a class of label 'mood'"):
+        px.feature_importance(machine, table, positive="glad", **options)
 
 
 def test_too_many_predictions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchanged, "_MOST_PAIRS", 100)
     with pytest.raises(DataError, match="use a smaller number, such as n_repeats=20"):
         px.feature_importance(Fixed([1, 1, 1]), clips(), **ALL_PAIRS)
+
+
+def test_classes_on_the_command_line(tmp_path: Path) -> None:
+    table = moods(12).assign(subject=lambda one: one["subject"].map("s{:02d}".format))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    given = [tmp_path / "t.csv", "--features", ",".join(FEATURES), "--folds", 3, "--json",
+             "--model", "sklearn.linear_model.LogisticRegression"]  # fmt: skip
+    printed = pyexpr(
+        "importance", *given, "--label", "mood", "--metrics", "f1,log_loss", "--positive", "good"
+    )
+    found = json.loads(printed)["table"]
+    expected = px.feature_importance(
+        px.fit_models(table, label="mood", folds=3, positive="good",
+                      models={"LogisticRegression": LogisticRegression()}, **OF_MOODS),
+        metrics=["f1", "log_loss"],
+    ).tidy()  # fmt: skip
+    ours = [row["estimate"] for row in found]
+    np.testing.assert_allclose(ours, expected["estimate"], rtol=1e-6)
+    # Numbers are classes if that is said.
+    printed = pyexpr("importance", *given, "--label", "glad", "--kind", "classification")
+    assert {row["metric"] for row in json.loads(printed)["table"]} == {"accuracy"}
+    error = pyexpr("importance", *given, "--label", "mood", "--metrics", "rmse", code=1)
+    assert "--metrics of models that predict classes must name any of" in error

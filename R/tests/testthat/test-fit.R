@@ -282,6 +282,14 @@ test_that("feature_importance() is that of Python, by hand for a linear model", 
   grouped <- feature_importance(fitted, groups = list(both = c("smile", "nod")), permute = "within")
   expect_identical(unique(tidy(grouped)$term), "both")
   expect_match(found$notes[[1]], "interval_for = 'procedure'", fixed = TRUE)
+  rows$glad <- ifelse(rows$y > 0, "yes", "no")
+  kinds <- fit_models(rows, glad, c(smile, nod), subject, positive = "yes",
+    models = list(logit = "sklearn.linear_model.LogisticRegression"), folds = 3, seed = 1)
+  of_classes <- feature_importance(kinds, metrics = c("accuracy", "f1", "log_loss"), positive = "no")
+  expect_identical(unique(tidy(of_classes)$metric), c("accuracy", "f1", "log_loss"))
+  expect_gt(tidy(of_classes)$estimate[1], 0.1)
+  expect_s3_class(ggplot2::autoplot(of_classes), "ggplot")
+  expect_error(feature_importance(kinds, metrics = "rmse"), "predict classes must name any of")
   expect_error(feature_importance(fitted, groups = list(a = "smille")), "did you mean",
     class = "pyexpr_column_error")
   expect_error(feature_importance(found), "must be a result of `fit_models\\(\\)`")

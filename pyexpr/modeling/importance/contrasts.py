@@ -19,7 +19,12 @@ from pyexpr.modeling.importance.jackknife_only import (
     requested,
     row_text,
 )
-from pyexpr.modeling.importance.notes import NOTE_CONTRASTS, NOTE_UNITS
+from pyexpr.modeling.importance.notes import (
+    IN_CONTEXT,
+    NOTE_CONTRASTS,
+    NOTE_UNITS,
+    OF_FEATURE,
+)
 from pyexpr.modeling.importance.plot import contrast_figure
 from pyexpr.modeling.importance.quantities import ImportanceRow
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
@@ -194,9 +199,17 @@ def contrasts_of(
     first, second = ([getattr(one, name) for one in found] for name in ("first", "second"))
     estimate = evidence.estimate[first] - evidence.estimate[second]
     values = np.repeat(evidence.estimate[:, None], sizes.shape[1], axis=1)
+    most_df, refused = np.full(len(rows), np.inf), [""] * len(rows)
     for group in evidence.groups:
         assert group.clusters is not None
+        assert group.most_df is not None
         values[np.ix_(group.rows, group.clusters)] = group.values
+        most_df[group.rows] = group.most_df
+        for row, why in zip(group.rows, group.refused or (), strict=True):
+            refused[row] = _located(why, rows[row], between)
+    # A difference rests on both of its rows, so that the one with fewer carriers decides.
+    most_df = np.minimum(most_df[first], most_df[second])
+    whys = [refused[i] or refused[k] for i, k in zip(first, second, strict=True)]
     difference = values[first] - values[second]
     # Two features are compared on the same rows, two contexts on different rows.
     together = sizes[first] + (sizes[second] if between == CONTEXTS else 0)
@@ -210,8 +223,12 @@ def contrasts_of(
         weight = together[np.ix_(own, here)]
         worth = (weight.sum(axis=1) ** 2 / (weight**2).sum(axis=1))[:, None]
         if len(here):
+            values = difference[np.ix_(own, here)]
+            own_whys = tuple(whys[i] for i in own)
             jackknife.append(
-                JackknifeGroup(own, difference[np.ix_(own, here)], (len(here),), worth, here)
+                JackknifeGroup(
+                    own, values, (len(here),), worth, here, most_df=most_df[own], refused=own_whys
+                )
             )
     reason = [evidence.reason[i] or evidence.reason[k] for i, k in zip(first, second, strict=True)]
     n = counts[0][first] + (counts[0][second] if between == CONTEXTS else 0)
@@ -221,6 +238,15 @@ def contrasts_of(
         replicates=np.empty((len(found), 0)), groups=jackknife, reason=reason,
     )  # fmt: skip
     return found, made, (n, n_clusters)
+
+
+def _located(why: str, row: ImportanceRow, between: str) -> str:
+    """Return why a row has no interval, with the context or the feature that it is about."""
+    if not why:
+        return ""
+    if between == CONTEXTS:
+        return IN_CONTEXT(context=row.context, why=why)
+    return OF_FEATURE(term=row.term, why=why)
 
 
 def _comparable(one: ImportanceRow, other: ImportanceRow, between: str) -> bool:

@@ -13,9 +13,10 @@ from pyexpr.base.jobs import Sent, in_processes
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.importance.donors import FEWEST, SUBJECTS, WITHIN, Pairs, pairs_of
-from pyexpr.modeling.importance.fitted import FittedModel, Predictor
+from pyexpr.modeling.importance.exchanges import CellSums, Measures, changes_of, exchange_of
+from pyexpr.modeling.importance.fitted import FittedModel
 from pyexpr.modeling.importance.groups import Group
-from pyexpr.modeling.importance.sums import CellSums, before_of, changes_of, exchange_of
+from pyexpr.modeling.importance.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 50_000
 # Largest number of predictions for one context and group; more take minutes and gigabytes.
 _MOST_PAIRS = 20_000_000
+# A change of a value below this fraction of the largest value is treated as a rounding error.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,17 @@ def cells_of(
     return cells, np.flatnonzero(predicted & ~used)
 
 
-def check_pairs(cells: Sequence[Cell], n_repeats: int | None) -> None:
-    """Raise `DataError` if there are too many pairs to predict."""
+def check_pairs(cells: Sequence[Cell], n_repeats: int | None, width: int) -> None:
+    """Raise `DataError` if there are too many pairs to predict, each with `width` numbers."""
     most = max(len(cell.rows) for cell in cells)
     pairs = most * (most if n_repeats is None else min(most, n_repeats))
-    if pairs > _MOST_PAIRS:
+    allowed = _MOST_PAIRS // width
+    if pairs > allowed:
         raise DataError(
             say(
                 "{n_repeats=@given} makes up to {pairs:,} predictions of one context and feature, "
                 "more than {most:,}; use a smaller number, such as {n_repeats=20}",
-                given="all" if n_repeats is None else n_repeats, pairs=pairs, most=_MOST_PAIRS,
+                given="all" if n_repeats is None else n_repeats, pairs=pairs, most=allowed,
             )
         )  # fmt: skip
 
@@ -105,43 +109,41 @@ def cell_sums(
     groups: Sequence[Group],
     table: Table,
     options: Options,
+    measures: Measures,
     *,
     n_jobs: int,
     progress: bool | None,
 ) -> list[CellSums]:
     """Return the sums of every cell; they do not depend on `n_jobs`."""
-    # Numbers near 0 have accurate squares.
-    centre = float(np.mean(table.y))
     # With few cells, the groups of a cell are divided among tasks; with many, each cell is one
     # task.
     pieces = min(len(groups), -(-4 * n_jobs // len(cells)))
     parts = np.array_split(np.arange(len(groups)), pieces)
     tasks, places = [], []
     for at, cell in enumerate(cells):
-        task = _task(cell, table, centre, options)
+        task = _task(cell, table, measures, options)
         for part in parts:
             tasks.append((Sent(replace(task, groups=tuple(groups[k] for k in part))),))
             places.append((at, part))
     found: list[CellSums | None] = [None] * len(cells)
-    changes: dict[int, Array] = {}
     results = in_processes(_done, tasks, n_jobs=n_jobs, what="exchanges features")
     try:
-        for number, (subjects, before, change) in _shown(results, len(tasks), progress):
-            at, part = places[number]
-            if at not in changes:
-                changes[at] = np.empty((len(groups), *change.shape[1:]))
-                found[at] = CellSums(subjects, before, changes[at])
-            changes[at][part] = change
+        for number, made in _shown(results, len(tasks), progress):
+            at, own = places[number]
+            whole = found[at]
+            if whole is None:
+                empty = (np.empty((len(groups), *a.shape[1:]), a.dtype) for a in made.of_groups())
+                whole = found[at] = CellSums(made.subjects, made.before, *empty)
+            for all_of_them, some in zip(whole.of_groups(), made.of_groups(), strict=True):
+                all_of_them[own] = some
     finally:
         results.close()
     return [one for one in found if one is not None]
 
 
 def _shown(
-    results: Iterator[tuple[int, tuple[NDArray[np.int64], Array, Array]]],
-    total: int,
-    progress: bool | None,
-) -> Iterator[tuple[int, tuple[NDArray[np.int64], Array, Array]]]:
+    results: Iterator[tuple[int, CellSums]], total: int, progress: bool | None
+) -> Iterator[tuple[int, CellSums]]:
     return shown(results, total=total, label="exchanging features", show=progress)
 
 
@@ -153,45 +155,49 @@ class _Task:
     context: object
     X: pd.DataFrame
     y: Array
-    centre: float
+    measures: Measures
     clusters: NDArray[np.int64]
     options: Options
     number: int
     groups: tuple[Group, ...] = ()
 
 
-def _task(cell: Cell, table: Table, centre: float, options: Options) -> _Task:
+def _task(cell: Cell, table: Table, measures: Measures, options: Options) -> _Task:
     rows = cell.rows
     return _Task(
         cell.model.predictor, table.context_labels[cell.context],
-        cell.model.X.iloc[rows].reset_index(drop=True), cell.model.y[rows], centre,
+        cell.model.X.iloc[rows].reset_index(drop=True), cell.model.y[rows], measures,
         table.clusters[rows], options, cell.number,
     )  # fmt: skip
 
 
-def _done(sent: Sent) -> tuple[NDArray[np.int64], Array, Array]:
-    """Return the subjects of a cell, their sums, and the changes made by each group."""
+def _done(sent: Sent) -> CellSums:
+    """Return the sums of a cell, and what exchanging each group changes."""
     from threadpoolctl import threadpool_limits
 
     task: _Task = sent.value
-    options = task.options
+    options, measures, y = task.options, task.measures, task.y
     present, subjects = np.unique(task.clusters, return_inverse=True)
     subjects = subjects.reshape(-1).astype(np.int64)
     pairs = pairs_of(subjects, options.kind, options.n_repeats, options.seed, task.number)
     # With several threads, sums would be added in another order.
     with threadpool_limits(limits=1):
         p = task.predictor.predict(task.X, task.context)
-        exchanged = predicted(task, subjects, pairs)
+        exchanged, varied = predicted(task, subjects, pairs)
     exchange = exchange_of(subjects, pairs.target, pairs.from_subject)
-    y, p = task.y - task.centre, p - task.centre
-    changes = [changes_of(y, p, one - task.centre, exchange) for one in exchanged]
-    return present, before_of(y, p, subjects), np.array(changes)
+    changes = [changes_of(measures.columns(y, p, one, exchange), exchange) for one in exchanged]
+    moved = [measures.moved(p, one, exchange) for one in exchanged]
+    before = measures.before(y, p, subjects)
+    return CellSums(present, before, np.array(changes), np.array(moved), varied)
 
 
-def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
-    """Return the predictions for every pair and group, (groups, pairs).
+def predicted(
+    task: _Task, subjects: NDArray[np.int64], pairs: Pairs
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the predictions for every pair and group, (groups, pairs, ...), and what varied.
 
-    The row has the values of the donor in the columns of the group.
+    The row has the values of the donor in the columns of the group. The second array, (groups,),
+    says whether that changes any value.
     """
     names = list(dict.fromkeys(name for group in task.groups for name in group.columns))
     own = {name: task.X[name].to_numpy(dtype=np.float64) for name in names}
@@ -199,10 +205,11 @@ def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
     if task.options.kind == SUBJECTS:
         means = {name: subject_means(own[name][:, None], subjects)[:, 0] for name in names}
     n = len(pairs.target)
-    found = np.empty(len(task.groups) * n)
+    found: Array | None = None
+    varied = np.zeros(len(task.groups), dtype=bool)
     # Pairs of one group follow those of another; a batch may hold several groups, or a part of one.
-    for start in range(0, len(found), _AT_ONCE):
-        places = np.arange(start, min(start + _AT_ONCE, len(found)))
+    for start in range(0, len(task.groups) * n, _AT_ONCE):
+        places = np.arange(start, min(start + _AT_ONCE, len(task.groups) * n))
         of_group, pair = places // n, places % n
         target = pairs.target[pair]
         columns = {name: values[target] for name, values in own.items()}
@@ -214,9 +221,15 @@ def predicted(task: _Task, subjects: NDArray[np.int64], pairs: Pairs) -> Array:
                     shift = means[name][donor] - means[name][subjects[to]]
                     columns[name][here] += shift
                 else:
+                    shift = own[name][donor] - own[name][to]
                     columns[name][here] = own[name][donor]
-        found[places] = task.predictor.predict(_frame(task.X, columns, target), task.context)
-    return found.reshape(len(task.groups), n)
+                varied[at] |= bool(np.abs(shift).max() > _ROUNDING * np.abs(own[name]).max())
+        made = task.predictor.predict(_frame(task.X, columns, target), task.context)
+        if found is None:
+            found = np.empty((len(task.groups) * n, *made.shape[1:]))
+        found[places] = made
+    assert found is not None
+    return found.reshape(len(task.groups), n, *found.shape[1:]), varied
 
 
 def _frame(X: pd.DataFrame, columns: dict[str, Array], target: NDArray[np.int64]) -> pd.DataFrame:

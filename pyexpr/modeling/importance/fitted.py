@@ -14,56 +14,29 @@ from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.final import FinalModels, terms_of
+from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION, checked_positive
 from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE, Part
 from pyexpr.modeling.fitting.refits import Fits, part_without
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.table import TABLE, Table, read_names, read_table
-from pyexpr.modeling.fitting.units import Done, Unit, predicted_numbers
+from pyexpr.modeling.fitting.units import Done, Unit
+from pyexpr.modeling.importance.exchanges import Measures
+from pyexpr.modeling.importance.kinds import (
+    asked_metrics,
+    classes_of,
+    labels_of,
+    metrics_of,
+    predicts_classes,
+)
+from pyexpr.modeling.importance.of_classes import Classes, ClassMeasures
+from pyexpr.modeling.importance.of_numbers import NumberMeasures
+from pyexpr.modeling.importance.predictor import CONTEXTUAL_POOLED, OneFinal, Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from pyexpr.base.foreign import FrameLike
-
-CONTEXTUAL_POOLED = "pooled"
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
-    """A fitted model that predicts numbers from a data frame.
-
-    Attributes
-    ----------
-    model : object
-    where : str
-        A description of the model, for messages.
-    context : str or None
-        "argument" if the model takes the contexts of rows as an argument, "pooled" for the pooled
-        model of a `ContextualRegressor`, otherwise None.
-    """
-
-    model: Any
-    where: str
-    context: str | None = None
-
-    def predict(self, X: pd.DataFrame, context: Any) -> NDArray[np.float64]:
-        """Return the predictions of rows from a single context."""
-        try:
-            if self.context is None:
-                found = self.model.predict(X)
-            elif self.context == CONTEXTUAL_POOLED:
-                found = self.model.predict(X, pooled=True)
-            else:
-                found = self.model.predict(X, context=[context] * len(X))
-        except Exception as error:
-            raise DataError(
-                f"{self.where} cannot predict: {type(error).__name__}: "
-                f"{' '.join(str(error).split())[:400]}"
-            ) from error
-        if isinstance(self.model, FinalModels):
-            found = found.iloc[:, 0]
-        return predicted_numbers(found, len(X), self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +51,7 @@ class FittedModel:
     X : DataFrame
         All rows of the table, with everything that the model takes.
     y : (n,) float64
+        Numbers, or the codes of classes.
     rows : (m,) int64
         Positions of the rows that the model predicts.
     repeat, fold : int
@@ -103,6 +77,9 @@ class Given:
     terms : list of str
     known : dict of str to list of str
         The columns of everything that can be exchanged.
+    metrics : list of str
+    classes : Classes or None
+        If the models predict classes.
     fits : Fits or None
         The fits with which models can be fitted again; None if they cannot.
     folds : bool
@@ -115,9 +92,19 @@ class Given:
     models: list[FittedModel]
     terms: list[str]
     known: dict[str, list[str]]
+    metrics: list[str]
+    classes: Classes | None
     fits: Fits | None = None
     folds: bool = False
     others: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> Measures:
+        """Return how predictions are summed."""
+        if self.classes is not None:
+            return ClassMeasures(self.classes)
+        # Numbers near 0 have accurate squares.
+        return NumberMeasures(float(np.mean(self.table.y)))
 
 
 def given_models(
@@ -125,11 +112,14 @@ def given_models(
     data: FrameLike | None,
     *,
     other_columns: Any,
+    metrics: Any,
+    positive: Any,
     n_jobs: int,
     progress: bool | None,
     **columns: Any,
 ) -> Given:
     """Return the fitted models and their rows; arguments are those of `feature_importance`."""
+    asked = asked_metrics(metrics)
     if isinstance(models, ModelsResult):
         told = [name for name, value in {"data": data, **columns}.items() if value is not None]
         told += ["other_columns"] if len(checked_names(other_columns, argument="")) else []
@@ -140,7 +130,7 @@ def given_models(
                     name=told[0],
                 )
             )
-        return _of_result(models, n_jobs, progress)
+        return _of_result(models, asked, positive, n_jobs, progress)
     if data is None:
         raise DataError(
             say(
@@ -148,21 +138,30 @@ def given_models(
                 "were not fitted"
             )
         )
-    return _of_objects(models, data, other_columns, columns)
+    return _of_objects(models, data, other_columns, columns, asked, positive)
 
 
-def _of_result(result: ModelsResult, n_jobs: int, progress: bool | None) -> Given:
-    if result.classes is not None:
-        raise DataError(
-            "the importance of features is that for predicted numbers, but these models predict "
-            "classes; fit regressors"
-        )
+def _of_result(
+    result: ModelsResult,
+    asked: list[str] | None,
+    positive: Any,
+    n_jobs: int,
+    progress: bool | None,
+) -> Given:
     if result.fits is None:
         raise DataError(
             "a saved result does not contain the estimators and features, with which models are "
             "fitted again; call fit_models() again"
         )
     fits = result.fits
+    metrics = metrics_of(asked, classes=result.classes is not None)
+    classes = None
+    one = result.positive if positive is None else positive
+    if result.classes is not None:
+        without = [unit.model.name for unit in fits.units if not unit.model.probable]
+        classes = classes_of(result.classes, one, metrics, result.names.label, without)
+    elif positive is not None:
+        checked_positive(positive, None, result.names.label)
     units, found = fits.kept(list(fits.parts), n_jobs, progress)
     others = {
         unit.model.name
@@ -175,8 +174,8 @@ def _of_result(result: ModelsResult, n_jobs: int, progress: bool | None) -> Give
     terms = list(dict.fromkeys(_terms(units).values()))
     folds = len({unit.part.fold for unit in units}) > 1
     return Given(
-        table, fitted_of(units, found, table, _terms(units)), terms, known, fits, folds,
-        tuple(sorted(others)),
+        table, fitted_of(units, found, table, classes, _terms(units)), terms, known, metrics,
+        classes, fits, folds, tuple(sorted(others)),
     )  # fmt: skip
 
 
@@ -188,6 +187,7 @@ def fitted_of(
     units: Sequence[Unit],
     found: Sequence[Done],
     table: Table,
+    classes: Classes | None,
     terms: Mapping[tuple[str, str], str] | None = None,
 ) -> list[FittedModel]:
     """Return the models of a cross-validation, each with the rows of its fold."""
@@ -197,6 +197,9 @@ def fitted_of(
     with_context = None
     if any(unit.context_as == FEATURE for unit in units):
         with_context = pd.concat([table.X, table.indicators()], axis=1)
+    y, y_pooled = table.y, table.y_pooled
+    if classes is not None:
+        y, y_pooled = classes.codes(y.tolist()), classes.codes(y_pooled.tolist())
     models = []
     for unit, one in zip(units, found, strict=True):
         X = with_context if unit.context_as == FEATURE else table.X
@@ -204,9 +207,9 @@ def fitted_of(
         models.append(
             FittedModel(
                 names[unit.model.name, unit.context_as],
-                Predictor(one.estimator.value, unit.where),
+                Predictor(one.estimator.value, unit.where, classes=classes),
                 X,
-                table.y if unit.context_as == SEPARATE else table.y_pooled,
+                y if unit.context_as == SEPARATE else y_pooled,
                 one.test,
                 unit.part.repeat,
                 unit.part.fold,
@@ -215,7 +218,14 @@ def fitted_of(
     return models
 
 
-def _of_objects(models: Any, data: FrameLike, other_columns: Any, columns: Any) -> Given:
+def _of_objects(
+    models: Any,
+    data: FrameLike,
+    other_columns: Any,
+    columns: Any,
+    asked: list[str] | None,
+    positive: Any,
+) -> Given:
     import pandas as pd
 
     others = checked_names(other_columns, argument=say("{other_columns=}"))
@@ -230,7 +240,22 @@ def _of_objects(models: Any, data: FrameLike, other_columns: Any, columns: Any) 
         if columns[argument] is None:
             raise DataError(say("{@name=} is missing; name the column", name=argument))
     names = read_names(label_pooled=None, clip=None, adjust_for=(), **columns)
-    table = read_table(data, names)
+    final = isinstance(models, FinalModels)
+    of_classes = models.classes is not None if final else predicts_classes(by_name)
+    metrics = metrics_of(asked, classes=of_classes)
+    table = read_table(data, names, CLASSIFICATION if of_classes else REGRESSION)
+    classes, y = None, table.y
+    if of_classes:
+        assert table.classes is not None
+        labels = labels_of(
+            {name: OneFinal(one) if final else one for name, one in by_name.items()},
+            table.classes, names.label,
+        )  # fmt: skip
+        without = [name for name, one in by_name.items() if not _probable(one)]
+        classes = classes_of(labels, positive, metrics, names.label, without)
+        y = classes.codes(table.y.tolist())
+    elif positive is not None:
+        checked_positive(positive, None, names.label)
     frame = as_frame(data, what=TABLE)
     doubled = [name for name in others if name in names.features]
     if doubled:
@@ -254,22 +279,24 @@ def _of_objects(models: Any, data: FrameLike, other_columns: Any, columns: Any) 
         X = pd.concat([X, frame[added].iloc[complete].reset_index(drop=True)], axis=1)
     every = np.arange(len(table.y))
     fitted = [
-        FittedModel(name, _predictor(one, name, table), _for(one, X, others, names.context),
-                    table.y, every)
+        FittedModel(name, _predictor(one, name, table, classes),
+                    _for(one, X, others, names.context), y, every)
         for name, one in by_name.items()
     ]  # fmt: skip
     known = {name: [name] for name in names.features}
-    return Given(table, fitted, list(by_name), known)
+    return Given(table, fitted, list(by_name), known, metrics, classes)
+
+
+def _probable(model: Any) -> bool:
+    """Return whether a model gives probabilities."""
+    if isinstance(model, FinalModels):
+        return bool(model.probable)
+    return hasattr(model, "predict_proba")
 
 
 def _named(models: Any) -> dict[str, Any]:
     """Return the models by name."""
     if isinstance(models, FinalModels):
-        if models.classes is not None:
-            raise DataError(
-                "the importance of features is that for predicted numbers, but these models "
-                "predict classes; fit regressors"
-            )
         terms = terms_of(list(models.estimators))
         return {
             terms[key]: replace(models, estimators={key: one})
@@ -289,11 +316,6 @@ def _named(models: Any) -> dict[str, Any]:
                     given=one.__name__ if isinstance(one, type) else kind_of(one),
                 )
             )
-        if getattr(one, "_estimator_type", None) == "classifier" or hasattr(one, "classes_"):
-            raise DataError(
-                f"the importance of features is that for predicted numbers, but model {name!r} "
-                "predicts classes; use a regressor"
-            )
     return found
 
 
@@ -303,7 +325,7 @@ def _called(model: Any) -> str:
     return type(steps[-1][1] if steps else model).__name__
 
 
-def _predictor(model: Any, name: str, table: Table) -> Predictor:
+def _predictor(model: Any, name: str, table: Table, classes: Classes | None) -> Predictor:
     where = f"model {name!r}"
     if isinstance(model, ContextualRegressor) and model.context is None:
         if getattr(model, "estimators_", None):
@@ -317,7 +339,7 @@ def _predictor(model: Any, name: str, table: Table) -> Predictor:
                 )
             return Predictor(model, where, "argument")
         return Predictor(model, where, CONTEXTUAL_POOLED)
-    return Predictor(model, where)
+    return Predictor(model, where, classes=classes)
 
 
 def _for(model: Any, X: pd.DataFrame, others: Sequence[str], context: str | None) -> pd.DataFrame:

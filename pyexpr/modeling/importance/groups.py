@@ -160,28 +160,6 @@ def _exchanged(
     return np.asarray(values - own if kind == WITHIN else own - of_context)
 
 
-def fewest_carriers(
-    values: Array, contexts: NDArray[np.int64], subjects: NDArray[np.int64], kind: str
-) -> tuple[int, int, float]:
-    """Return the feature and context with the lowest effective number of subjects, and this number.
-
-    The number is ``(sum v_g)^2 / sum v_g^2``, where v_g is the sum of squares of the part of
-    subject g's values that is exchanged.
-    """
-    part = _exchanged(values, contexts, subjects, kind) ** 2
-    found = (0, 0, np.inf)
-    for context in np.unique(contexts).tolist():
-        here = contexts == context
-        for j, squares in enumerate(part[here].T):
-            own = np.bincount(subjects[here], squares)
-            rounding = 1e-24 * float(np.sum(values[here, j] ** 2))
-            if own.sum() > rounding:
-                worth = float(own.sum() ** 2 / np.sum(own**2))
-                if worth < found[2]:
-                    found = (j, context, worth)
-    return found
-
-
 def _means(values: Array, codes: NDArray[np.int64]) -> Array:
     """Return the mean of each row's group."""
     _, again = np.unique(codes, return_inverse=True)

@@ -13,7 +13,6 @@ from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import say
 from pyexpr.base.stopping import stoppable
 from pyexpr.core.streams import checked_seed
-from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.clusters import warn_of_few_clusters
 from pyexpr.modeling.importance.contrasts import no_draws
 from pyexpr.modeling.importance.donors import KINDS, ROWS, SUBJECTS, WITHIN
@@ -30,7 +29,6 @@ from pyexpr.modeling.importance.groups import (
     Group,
     correlations_of,
     farthest_apart,
-    fewest_carriers,
     read_groups,
 )
 from pyexpr.modeling.importance.notes import (
@@ -51,10 +49,9 @@ from pyexpr.modeling.importance.notes import (
     WHY_FEW_SUBJECTS,
     WHY_ONE_CLIP,
 )
-from pyexpr.modeling.importance.quantities import Quantities, quantities_of
+from pyexpr.modeling.importance.quantities import LEAST_CARRIERS, Quantities, quantities_of
 from pyexpr.modeling.importance.refitted import values_of_procedure
 from pyexpr.modeling.importance.result import ImportanceResult
-from pyexpr.modeling.importance.sums import METRICS
 from pyexpr.resampling.intervals.evidence import NO_INTERVALS, Evidence
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import with_intervals
@@ -67,10 +64,10 @@ if TYPE_CHECKING:
 FITTED, PROCEDURE = "fitted models", "procedure"
 # If two features that are exchanged separately correlate more than this, a note names them.
 _CORRELATED = 0.7
-# Effective number of subjects below which a note says that intervals are too short, and their
-# lowest coverage in docs/coverage_importance.md.
-_FEW_CARRIERS = 4.0
-_COVERED = ".67"
+# Effective number of subjects below which a note names the lowest coverage of intervals of
+# variation between subjects, and this coverage in docs/coverage_importance.md.
+_FEW_CARRIERS = 20.0
+_COVERED = ".83"
 
 
 @stoppable("the importance of features was computed")
@@ -86,7 +83,8 @@ def feature_importance(
     groups: Mapping[str, Sequence[str]] | str | None = None,
     threshold: float = 0.7,
     permute: str = ROWS,
-    metrics: str | Sequence[str] = "rmse",
+    metrics: str | Sequence[str] | None = None,
+    positive: Any = None,
     n_repeats: int | str = 20,
     interval_for: str = FITTED,
     confidence: float = 0.95,
@@ -108,13 +106,14 @@ def feature_importance(
         The result of `fit_models`, whose models are fitted once more to the same folds and predict
         the clips of the fold to which they were not fitted; or, with `data`, any fitted model with
         ``predict(X)`` of a data frame, such as a pipeline of scikit-learn, or several by name.
-        Models must predict numbers.
+        Models predict numbers, or all of them classes (``classes_``).
     data : DataFrame
         The rows on which importance is computed, one row per clip. The models must not have been
         fitted to these subjects. Rows in which the label or a feature is missing are left out, and
         counted.
     label, cluster, context : str
-        Columns of the true score, the subject and, if there are several, the context of each row.
+        Columns of the true score or class, the subject and, if there are several, the context of
+        each row.
     features : sequence of str
         Columns that are passed to the models, in this order, and exchanged.
     other_columns : sequence of str
@@ -135,10 +134,18 @@ def feature_importance(
         ``"subjects"``: each clip keeps its deviation from the mean of its subject and is given the
         mean of another subject, so that only variation between subjects is lost. The default is the
         importance of all variation, which the two others divide approximately.
-    metrics : str or sequence of str
-        Any of ``rmse``, ``mse``, ``mae`` and ``correlation``. The importance is the increase of an
-        error, and the decrease of a correlation. Correlations are computed within folds and
-        averaged, as in `compare_models`.
+    metrics : str or sequence of str, optional
+        For numbers any of ``rmse`` (default), ``mse``, ``mae`` and ``correlation``; for classes any
+        of ``accuracy`` (default), ``balanced_accuracy``, ``f1``, ``f1_macro``, ``kappa``,
+        ``brier`` and ``log_loss``. The importance is the increase of an error, of Brier's score or
+        of the log loss, and the decrease of the others. Correlations are computed within folds and
+        averaged, as in `compare_models`. ``brier`` and ``log_loss`` need probabilities
+        (``predict_proba``) and show changes that do not change the predicted class; for the
+        logarithm, probabilities are at least 2.2e-16, as in scikit-learn.
+    positive : text or int, optional
+        The class to which ``f1`` and ``brier`` refer; by default that of `fit_models`, or 1 of the
+        classes 0 and 1. With more than two classes the others are combined into one for all
+        metrics.
     n_repeats : int or "all"
         Number of other clips (or subjects), at least 5, whose values each clip is given in turn;
         ``"all"`` takes all of them, so that nothing is random.
@@ -167,7 +174,9 @@ def feature_importance(
     ColumnError
         If a column does not exist or does not contain numbers, or a group names an unknown feature.
     DataError
-        If a model predicts classes, or no finite number in some row; if the result of `fit_models`
+        If a model predicts no finite number in some row, or a class that is not one of the label;
+        if some models predict numbers and others classes; if a metric needs probabilities and a
+        model gives none; if the result of `fit_models`
         was loaded from a file; if there are fewer than 3 subjects in every context (and fold); or
         if an option is unknown.
     Interrupted
@@ -204,7 +213,19 @@ def feature_importance(
 
     A subject enters in two roles: its clips are predicted, and its values are given to others. The
     jackknife leaves it out of both. Intervals are Student's t (`jackknife_t` of `compare_models`).
-    The coverage of those for fitted models is reported in ``docs/coverage_importance.md``.
+    Their coverage is reported in ``docs/coverage_importance.md``.
+
+    If few subjects show a feature, the variation that is exchanged comes from them. With u_g the
+    sum over the clips of subject g of the square of the mean change of a clip's prediction, the
+    effective number of subjects is :math:`(\sum u_g)^2 / \sum u_g^2`. The degrees of freedom are
+    at most this number minus 1. Below 2 there is the estimate, but no standard error, interval or
+    test, and `reason` states the number. This holds for each row, for groups of features, over all
+    contexts (u_g is then summed over contexts), and for a difference if it holds for one of its
+    rows. For metrics of classes u_g refers to indicators of the predicted class, for ``brier`` and
+    ``log_loss`` to probabilities.
+
+    Metrics of classes are computed from the expected table of true and predicted classes after the
+    exchange. The area under the ROC curve is not available: it compares clips with each other.
 
     Checked against: ``sklearn.inspection.permutation_importance`` with the same permutations; the
     closed form for linear models; simulation.
@@ -236,14 +257,16 @@ def feature_importance(
     1    nod      0.16      0.11       0.22
     2   gaze      0.01     -0.01       0.02
     """
-    asked = _checked(permute, metrics, n_repeats, interval_for, confidence, adjust, seed)
-    kind, names, repeats, level, options = asked
+    kind, repeats, level, options = _checked(
+        permute, n_repeats, interval_for, confidence, adjust, seed
+    )
     processes = checked_jobs(n_jobs)
     given = given_models(
         models, data, label=label, features=features, cluster=cluster, context=context,
-        other_columns=other_columns, n_jobs=processes, progress=progress,
+        other_columns=other_columns, metrics=metrics, positive=positive, n_jobs=processes,
+        progress=progress,
     )  # fmt: skip
-    table = given.table
+    table, measures = given.table, given.measures
     if interval_for == PROCEDURE and given.fits is None:
         raise DataError(
             say(
@@ -264,20 +287,20 @@ def feature_importance(
     cells, left_out = cells_of(given.models, table, kind)
     if not cells:
         raise DataError(_no_cells(kind, folds=given.folds))
-    check_pairs(cells, repeats)
+    check_pairs(cells, repeats, 1 if given.classes is None else 1 + given.classes.n)
 
     def summed(which: list[Any]) -> tuple[list[Cell], list[Any]]:
         made, _ = cells_of(which, table, kind)
         return made, cell_sums(
-            made, chosen, table, options, n_jobs=processes,
+            made, chosen, table, options, measures, n_jobs=processes,
             progress=False if which is not given.models else progress,
         )  # fmt: skip
 
     def combined(some: Sequence[Cell], sums: Sequence[Any]) -> Quantities:
         return quantities_of(
             some, sums, terms=given.terms, groups=[group.name for group in chosen],
-            contexts=[str(one) for one in table.context_labels], metrics=names,
-            n_subjects=len(table.cluster_labels), folds=given.folds,
+            contexts=[str(one) for one in table.context_labels], metrics=given.metrics,
+            measures=measures, n_subjects=len(table.cluster_labels), folds=given.folds,
         )  # fmt: skip
 
     cells, sums = summed(given.models)
@@ -285,9 +308,10 @@ def feature_importance(
     if interval_for == PROCEDURE:
         assert given.fits is not None
         found = values_of_procedure(
-            given.fits, cells, sums, found, summed, combined, n_jobs=processes, progress=progress
-        )
-    remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for)
+            given.fits, cells, sums, found, summed, combined, given.classes, n_jobs=processes,
+            progress=progress,
+        )  # fmt: skip
+    remarks = _remarks(given, chosen, cells, left_out, correlations, options, interval_for, found)
     warn_of_few_clusters(int(found.n_clusters[found.n_clusters > 0].min()))
     evidence = evidence_of(found)
     result = ImportanceResult(
@@ -301,9 +325,8 @@ def feature_importance(
 
 
 def _checked(
-    permute: Any, metrics: Any, n_repeats: Any, interval_for: Any, confidence: Any, adjust: Any,
-    seed: Any,
-) -> tuple[str, list[str], int | None, float, Options]:  # fmt: skip
+    permute: Any, n_repeats: Any, interval_for: Any, confidence: Any, adjust: Any, seed: Any
+) -> tuple[str, int | None, float, Options]:
     for argument, value, known in (
         ("permute", permute, KINDS),
         ("interval_for", interval_for, (FITTED, PROCEDURE)),
@@ -315,15 +338,6 @@ def _checked(
                     argument=argument, names=listed(known), given=value,
                 )
             )  # fmt: skip
-    names = list(dict.fromkeys(checked_names(metrics, argument=say("{metrics=}"))))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        raise DataError(
-            say(
-                "{metrics=} must name any of {names}, not {given!r}",
-                names=listed(METRICS), given=unknown[0] if unknown else names,
-            )
-        )  # fmt: skip
     repeats = None
     if not (isinstance(n_repeats, str) and n_repeats == "all"):
         if isinstance(n_repeats, str):
@@ -334,7 +348,7 @@ def _checked(
     if adjust is not None:
         check_rule(adjust)
     return (
-        permute, names, repeats, confidence_level(confidence),
+        permute, repeats, confidence_level(confidence),
         Options(permute, repeats, checked_seed(seed)),
     )  # fmt: skip
 
@@ -381,6 +395,7 @@ def _remarks(
     correlations: NDArray[np.float64],
     options: Options,
     interval_for: str,
+    made: Quantities,
 ) -> tuple[str, ...]:
     """Return what the result refers to, and what was left out."""
     table, kind = given.table, options.kind
@@ -402,18 +417,8 @@ def _remarks(
     apart = farthest_apart(groups, features, correlations)
     if apart is not None and abs(apart[2]) >= _CORRELATED:
         found.append(NOTE_APART(first=apart[0], second=apart[1], r=apart[2]))
-    at, context, worth = fewest_carriers(
-        table.X[features].to_numpy(), table.contexts, table.clusters, kind
-    )
-    if worth < _FEW_CARRIERS:
-        several = len(table.context_labels) > 1
-        where = say(" in context {context:label}", context=str(table.context_labels[context]))
-        found.append(
-            NOTE_CARRIERS(
-                name=features[at], where=where if several else "", worth=worth, level=95,
-                least=_COVERED,
-            )
-        )  # fmt: skip
+    if kind == SUBJECTS:
+        found += _few_carriers(made, several=len(table.context_labels) > 1)
     n, reasons = reasons_left_out(table)
     if n:
         found.append(NOTE_INCOMPLETE(n=n, reasons=reasons))
@@ -422,3 +427,17 @@ def _remarks(
         found.append(NOTE_FEW(n=len(left_out), why=why(fold=fold)))
     found += [NOTE_OTHER_FIT(name=name) for name in given.others]
     return tuple(found)
+
+
+def _few_carriers(made: Quantities, *, several: bool) -> list[str]:
+    """Return a note on the row with an interval whose variation comes from fewest subjects."""
+    there = (made.carriers >= LEAST_CARRIERS) & np.isfinite(made.estimate)
+    if not there.any():
+        return []
+    worth = np.where(there, made.carriers, np.inf)
+    least = int(worth.argmin())
+    if worth[least] >= _FEW_CARRIERS:
+        return []
+    row = made.rows[least]
+    where = say(" in context {context:label}", context=row.context) if several else ""
+    return [NOTE_CARRIERS(term=row.term, where=where, worth=worth[least], level=95, least=_COVERED)]

@@ -59,9 +59,10 @@ NOTE_APART = Template(
 )
 NOTE_CARRIERS = Template(
     "importance_few_carriers",
-    "the variation of {name:label} comes from few subjects{where}: it is equivalent to that of "
-    "{worth:.1f} subjects with equal variation. In simulated studies {level:percent} intervals of "
-    "such features covered as little as {least}; treat them as too short",
+    "the variation of {term:label} between subjects{where} is worth that of {worth:.1f} subjects "
+    "with equal variation. In simulated studies with skewed features, {level:percent} intervals of "
+    "variation between subjects covered as little as {least}; treat them as too short if few "
+    "subjects have much higher values than the others",
 )
 NOTE_FEW = Template(
     "importance_rows_without_donors",
@@ -95,3 +96,24 @@ CONSTANT_PREDICTION = Template(
 )
 OF_SOME_FOLD = Template("importance_of_some_fold", " of some fold")()
 NO_ROWS = Template("importance_no_rows", "no row has another one with which to exchange values")()
+CLASS_ABSENT = Template(
+    "importance_class_absent",
+    "some class does not occur among the rows, or everything is of one class",
+)()
+FEW_CARRIERS = Template(
+    "importance_too_few_carriers",
+    "the variation that is exchanged comes from few subjects: it is worth that of {worth:.1f} "
+    "subjects with equal variation, and an interval needs {least:g}",
+)
+NOTHING_EXCHANGED = Template(
+    "importance_nothing_exchanged",
+    "no value differs from those for which it is exchanged, so nothing is known about the "
+    "importance",
+)()
+SAME_CLASSES = Template(
+    "importance_same_classes",
+    "the exchange changes the predicted class of no clip, so the variation cannot be estimated; "
+    "log loss and Brier's score show smaller changes",
+)()
+IN_CONTEXT = Template("importance_in_context", "in context {context:label}, {why}")
+OF_FEATURE = Template("importance_of_feature", "for {term:label}, {why}")

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 Names = Mapping[Any, str] | None
 # Names of the metrics as they are written within a sentence.
-_NAMES = {"mse": "mean squared error", "correlation": "correlation"}
+_NAMES = {
+    "mse": "mean squared error", "correlation": "correlation", "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy", "kappa": "kappa", "f1_macro": "macro F1",
+    "log_loss": "log loss",
+}  # fmt: skip
+# Metrics of which higher is better.
+_HIGHER = ("correlation", "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa")
 
 
 def importance_figure(
@@ -28,7 +34,7 @@ def importance_figure(
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
     """Draw rows of one metric of the `tidy()` of an ImportanceResult; see its `plot`."""
-    worse = "Decrease" if metric == "correlation" else "Increase"
+    worse = "Decrease" if metric in _HIGHER else "Increase"
     shown = shown_names(names)
     contexts = list(dict.fromkeys(table["context"]))
     titles = {one: "" if contexts == [ALL] else shown(one) for one in contexts}

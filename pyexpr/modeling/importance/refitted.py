@@ -10,9 +10,10 @@ import numpy as np
 
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.importance.exchanged import Cell
+from pyexpr.modeling.importance.exchanges import CellSums
 from pyexpr.modeling.importance.fitted import FittedModel, fitted_of, without
+from pyexpr.modeling.importance.of_classes import Classes
 from pyexpr.modeling.importance.quantities import Quantities
-from pyexpr.modeling.importance.sums import CellSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ def values_of_procedure(
     found: Quantities,
     summed: Summed,
     combined: Combined,
+    classes: Classes | None,
     *,
     n_jobs: int,
     progress: bool | None,
@@ -43,7 +45,7 @@ def values_of_procedure(
     subjects = range(len(labels))
     for subject in shown(subjects, total=len(labels), label="leaving out subjects", show=progress):
         units, again = fits.kept(without(fits, subject), n_jobs, False)
-        other_cells, other_sums = summed(fitted_of(units, again, fits.table))
+        other_cells, other_sums = summed(fitted_of(units, again, fits.table, classes))
         own = [at for at, cell in enumerate(cells) if _tests(cell, fits, subject)]
         every = [*(cells[at] for at in own), *other_cells]
         parts = [*(_without(sums[at], subject) for at in own), *other_sums]
@@ -75,4 +77,6 @@ def _without(sums: CellSums, subject: int) -> CellSums:
     kept = sums.subjects != subject
     # The sums without this subject now stand for all subjects; those without two are not needed.
     changes = np.repeat(sums.changes[:, [1 + at]], 1 + int(kept.sum()), axis=1)
-    return CellSums(sums.subjects[kept], sums.before[kept], changes)
+    return CellSums(
+        sums.subjects[kept], sums.before[kept], changes, sums.moved[:, :, kept], sums.varied
+    )

@@ -50,6 +50,11 @@ class JackknifeGroup:
     crossing : Crossing, optional
         If rows belong to two clusters. `values` are then without each member, `strata` the numbers
         of members of each membership, and `clusters` the positions of the members.
+    most_df : (q,) float64, optional
+        The largest degrees of freedom of each quantity, for what few clusters carry. None: no
+        limit.
+    refused : tuple of str, optional
+        Why a quantity has a value but neither an interval nor a test; "" if it has them.
     """
 
     rows: NDArray[np.int64]
@@ -59,6 +64,8 @@ class JackknifeGroup:
     clusters: NDArray[np.int64] | None = None
     why_undefined: str = ""
     crossing: Crossing | None = None
+    most_df: NDArray[np.float64] | None = None
+    refused: tuple[str, ...] | None = None
 
     def influence(self, whole: float, k: int) -> NDArray[np.float64]:
         """Return each cluster's contribution to a quantity; the squares add up to its variance."""

@@ -248,7 +248,13 @@ def jackknife_of(evidence: Evidence) -> Jackknife:
                 corrected=evidence.corrected_kurtosis,
             )  # fmt: skip
             found.acceleration[rows] = acceleration_of(group.values, group.strata)
+        if group.most_df is not None:
+            found.df[rows] = np.minimum(found.df[rows], group.most_df)
         _give_reasons(group, scaled, scales, found, constant)
+        for row, why in zip(rows, group.refused or (), strict=False):
+            if why:
+                found.reason[row] = why
+                found.error[row] = found.scaled_error[row] = found.df[row] = np.nan
     return found
 
 
