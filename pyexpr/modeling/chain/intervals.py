@@ -121,7 +121,7 @@ def of_models(
     old = fixed.evidence
     zero = [place for place in fixed.draws.zero_rows if np.allclose(without[place], 0, atol=1e-12)]
     without[zero], replicates[zero] = 0.0, 0.0
-    groups = jackknife_groups(old, without, subjects)
+    groups = jackknife_groups(old.groups, without, subjects)
     return replace(
         old, estimate=np.where(np.isnan(old.estimate), np.nan, estimate), replicates=replicates,
         groups=groups, inflation=None, replicate_errors=NoErrorsWithin(), n_threads=1,

@@ -15,7 +15,7 @@ from pyexpr.base.messages import message_column, say
 from pyexpr.modeling.fitting.assembled import prediction_table
 from pyexpr.modeling.fitting.compared import Evaluated, compare
 from pyexpr.modeling.fitting.corrected_t import corrected_t
-from pyexpr.modeling.fitting.jackknifed import jackknife_groups
+from pyexpr.modeling.fitting.jackknifed import jackknife_groups, subjects_concerned
 from pyexpr.modeling.fitting.nested import nested
 from pyexpr.modeling.fitting.plan import CROSS_VALIDATION
 from pyexpr.modeling.fitting.procedure_intervals import ProcedureIntervals
@@ -27,20 +27,16 @@ from pyexpr.modeling.fitting.procedure_result import (
     ProcedureResult,
 )
 from pyexpr.modeling.fitting.refits import Fits, without_subjects
-from pyexpr.resampling.intervals.evidence import Evidence
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from pyexpr.inference.comparison.quantities import Row
     from pyexpr.inference.comparison.result import ComparisonResult
 
 # With three subjects the jackknife would leave two, too few for two folds with inner folds.
 _FEWEST = 4
-# Values that differ by less are those of the same models.
-_SAME = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +117,13 @@ def _jackknife(
     old = fixed.evidence
     zero = [place for place in fixed.draws.zero_rows if np.allclose(values[place], 0, atol=1e-12)]
     values[zero] = 0.0
-    groups = jackknife_groups(old, values, _concerned(old, values))
+    concerned = subjects_concerned(old.groups, old.estimate, values)
+    groups = jackknife_groups(old.groups, values, concerned)
     found = jackknife_t(replace(old, groups=groups, inflation=None), level)
     return ProcedureIntervals(
         old.estimate, found.std_error, found.statistic, found.df, found.p_value, found.low,
         found.high, found.reason,
     )  # fmt: skip
-
-
-def _concerned(compared: Evidence, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """Return the subjects on whom each quantity depends.
-
-    They are those on whom models are tested, and others to whom the models were fitted: a pooled
-    model is fitted to subjects without a row in the context of the quantity.
-    """
-    n = values.shape[1]
-    changed = ~(np.abs(values - compared.estimate[:, None]) <= _SAME)
-    for group in compared.groups:
-        tested = np.arange(n) if group.clusters is None else group.clusters
-        changed[np.ix_(group.rows, tested)] = True
-    return [np.flatnonzero(row) for row in changed]
 
 
 def _key(row: Row) -> tuple[Any, ...]:

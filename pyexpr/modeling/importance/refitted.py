@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.progress import progress as shown
+from pyexpr.modeling.fitting.jackknifed import jackknife_groups, subjects_concerned
 from pyexpr.modeling.importance.exchanged import Cell
 from pyexpr.modeling.importance.exchanges import CellSums
 from pyexpr.modeling.importance.fitted import FittedModel, fitted_of, without
@@ -16,8 +17,6 @@ from pyexpr.modeling.importance.of_classes import Classes
 from pyexpr.modeling.importance.quantities import Quantities
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from pyexpr.modeling.fitting.refits import Fits
 
 Summed = Callable[[list[FittedModel]], tuple[list[Cell], list[CellSums]]]
@@ -50,15 +49,8 @@ def values_of_procedure(
         every = [*(cells[at] for at in own), *other_cells]
         parts = [*(_without(sums[at], subject) for at in own), *other_sums]
         values[:, subject] = combined(every, parts).estimate
-    groups = [
-        replace(group, values=values[np.ix_(group.rows, _places(group.clusters, len(labels)))])
-        for group in found.groups
-    ]
-    return replace(found, groups=groups)
-
-
-def _places(clusters: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
-    return np.arange(n) if clusters is None else clusters
+    concerned = subjects_concerned(found.groups, found.estimate, values)
+    return replace(found, groups=jackknife_groups(found.groups, values, concerned))
 
 
 def _tests(cell: Cell, fits: Fits, subject: int) -> bool:
