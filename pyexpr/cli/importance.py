@@ -79,7 +79,7 @@ def importance(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="regression or classification; by default text and truth values are classes, and "
+            help="Regression or classification; by default text and truth values are classes, and "
             "numbers are scores.",
             autocompletion=one_of(_FITTED),
         ),
