@@ -108,7 +108,8 @@ def person_slopes(
     the order of the table, are divided into odd and even, and the correlation r of both halves'
     estimates over subjects is stepped up to :math:`r / (r + k (1 - r))`. Here k is the ratio of the
     mean error variances of all rows and of half of them, which follows from the signal; with 1/2
-    this is the formula of Spearman and Brown. Both have intervals from leaving out each subject in
+    this is the formula of Spearman and Brown. For correlations it is somewhat too high, most of all
+    if subjects have unequal numbers of rows. Both have intervals from leaving out each subject in
     turn, on the scales :math:`\log(1 - \rho)` and atanh(r). The coverage is reported in
     ``docs/coverage_pooling.md``.
 
