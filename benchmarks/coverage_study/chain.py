@@ -36,7 +36,7 @@ FOLDER = ROOT / "build" / "coverage_chain"
 SEED = 20261202
 PIECE = 10
 # Draws take half of the time, and are made in the first studies of a design only.
-DRAWS, DRAWN_PIECES = 99, 60
+DRAWS, DRAWN_PIECES = 99, 40
 FEATURES = [f"x{k}" for k in range(6)]
 WEIGHTS = np.array([0.6, 0.4, 0.2, 0, 0, 0])
 QUESTIONS = ("calm", "warm", "open")
@@ -272,7 +272,7 @@ def heading() -> list[str]:
         "*As given* is the interval of `compare()`, with scores and models as given; *refitted* is "
         "the jackknife with scores as given, as `compare_procedures()` has it; *jackknife-t* and "
         f"*percentile* are those of `bootstrap_chain()`, the latter with {DRAWS} draws, in the "
-        f"first {PIECE * DRAWN_PIECES} studies of a design (Monte Carlo error .009). *Basic* and "
+        f"first {PIECE * DRAWN_PIECES} studies of a design (Monte Carlo error .011). *Basic* and "
         "*normal* are intervals from the same draws which are not offered.",
         "",
         f"| design | quantity | studies | true value | {' | '.join(METHODS)} |",
@@ -284,7 +284,7 @@ def main() -> None:
     """Simulate what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--true-studies", type=int, default=1000)
+    parser.add_argument("--true-studies", type=int, default=600)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", type=int, action="append", help="position of a design")
     given = parser.parse_args()
