@@ -67,7 +67,7 @@ _CORRELATED = 0.7
 # Effective number of subjects below which a note names the lowest coverage of intervals of
 # variation between subjects, and this coverage in docs/coverage_importance.md.
 _FEW_CARRIERS = 20.0
-_COVERED = ".83"
+_COVERED = ".82"
 
 
 @stoppable("the importance of features was computed")
