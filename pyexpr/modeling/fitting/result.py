@@ -304,8 +304,8 @@ class ModelsResult(Result):
         call, with other metrics or another level, fits nothing again.
 
         Models are tuned again without the subject, in the same inner folds of the others; folds
-        drawn anew would add chance to the jackknife's variance. A splitter or a network that assigns
-        subjects itself does so anew. The coverage of all three is reported in
+        drawn anew would add chance to the jackknife's variance. A splitter or a network that
+        assigns subjects itself does so anew. The coverage of all three is reported in
         ``docs/coverage_training.md``, that of tuned models in ``docs/coverage_chain.md`` (column
         *refitted*).
 
