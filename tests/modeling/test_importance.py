@@ -773,6 +773,14 @@ def test_procedure_of_classes_by_hand() -> None:
     np.testing.assert_allclose(values, (after - total) / n, rtol=1e-6)
 
 
+def test_too_few_subjects_of_a_fitted_model_are_not_told_of_folds() -> None:
+    table = moods(12)
+    model = LogisticRegression().fit(table[FEATURES], table["glad"])
+    few = table[table["subject"] < 2]
+    with pytest.raises(DataError, match=r"fewer everywhere; add subjects$"):
+        px.feature_importance(model, few, label="glad", **OF_MOODS)
+
+
 def test_classes_that_do_not_change_or_do_not_occur() -> None:
     table = moods()
     model = LogisticRegression().fit(table[FEATURES], table["glad"])

@@ -361,6 +361,11 @@ def _no_cells(kind: str, *, folds: bool) -> str:
             "exchanged; use {permute='rows'}",
             fold=fold,
         )
+    if not folds:
+        return (
+            "values are exchanged between at least 3 subjects in one context, but there are fewer "
+            "everywhere; add subjects"
+        )
     return say(
         "values are exchanged between at least 3 subjects in one context{fold}, but there are "
         "fewer everywhere; use fewer {folds=} where models are fitted, or more subjects",
